@@ -1,0 +1,73 @@
+/* See error.h. */
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void error_format(struct jsnap_error *err, int code, const char *fmt, va_list ap)
+{
+	if (!err)
+		return;
+	err->code = code;
+	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+}
+
+int error_set(struct jsnap_error *err, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	error_format(err, code, fmt, ap);
+	va_end(ap);
+	return -code;
+}
+
+static void error_append(struct jsnap_error *err, const char *separator, const char *text)
+{
+	size_t used = strlen(err->text);
+
+	snprintf(err->text + used, sizeof(err->text) - used, "%s%s", separator, text);
+}
+
+int error_errno(struct jsnap_error *err, const char *fmt, ...)
+{
+	int code = errno ? errno : EIO;
+	va_list ap;
+
+	va_start(ap, fmt);
+	error_format(err, code, fmt, ap);
+	va_end(ap);
+	if (err)
+		error_append(err, ": ", strerror(code));
+	return -code;
+}
+
+int error_context(struct jsnap_error *err, const char *fmt, ...)
+{
+	char inner[sizeof(err->text)];
+	va_list ap;
+
+	if (!err)
+		return -EIO;
+	memcpy(inner, err->text, sizeof(inner));
+	va_start(ap, fmt);
+	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	va_end(ap);
+	error_append(err, ": ", inner);
+	return -err->code;
+}
+
+int error_hint(struct jsnap_error *err, const char *fmt, ...)
+{
+	char hint[512];
+	va_list ap;
+
+	if (!err)
+		return -EIO;
+	va_start(ap, fmt);
+	vsnprintf(hint, sizeof(hint), fmt, ap);
+	va_end(ap);
+	error_append(err, "; ", hint);
+	return -err->code;
+}

@@ -1,0 +1,28 @@
+/*
+ * Whole-buffer reads and writes, and small files in one piece. All retry EINTR and short transfers.
+ * They return 0 or a negative errno and set no error text: the caller knows what it was reading.
+ */
+#ifndef JSNAP_BASE_IO_H
+#define JSNAP_BASE_IO_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* -ENODATA when the file ends before `size` bytes. */
+int read_full(int fd, void *buf, size_t size);
+int pread_full(int fd, void *buf, size_t size, off_t offset);
+int write_full(int fd, const void *buf, size_t size);
+int pwrite_full(int fd, const void *buf, size_t size, off_t offset);
+
+/*
+ * Reads all of a small file (a /proc text, a config file). *ret_data is NUL-terminated one past
+ * *ret_size and is owned by the caller (free). -EFBIG when it is longer than `max` bytes.
+ */
+int read_file(const char *path, size_t max, char **ret_data, size_t *ret_size);
+int read_file_fd(int fd, size_t max, char **ret_data, size_t *ret_size);
+
+/* CLOCK_MONOTONIC, nanoseconds. */
+uint64_t monotonic_ns(void);
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * The image: one file that `zstd -t` accepts (docs/image-format.md). Skippable frame with the
+ * header; zstd frames with the manifest; zstd frames of about 1 MiB with the page stream, each with
+ * its content checksum; seek table in the zstd seekable format. `zstd -dc FILE` prints the manifest
+ * and then the page stream.
+ *
+ * Reading works on a pipe as well as on a file; every byte is covered by a checksum that is
+ * verified before the byte is used. Nothing here needs a privilege.
+ */
+#ifndef JSNAP_IMAGE_IMAGE_H
+#define JSNAP_IMAGE_IMAGE_H
+
+#include "image/manifest.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define IMAGE_FORMAT_VERSION 1u
+
+struct image_id { /* XXH3-128 of the manifest: ties a hot copy to its image */
+	uint64_t lo, hi;
+};
+
+struct image_header { /* decoded */
+	uint32_t version;
+	char arch[16];		/* "x86_64" */
+	char kernel[64];	/* uname release */
+	char machine[64];	/* node name */
+	char lsm[256];		/* /sys/kernel/security/lsm, "" when unreadable */
+	char lsm_label[512];	/* /proc/PID/attr/current of the process, "" when none */
+	uint64_t manifest_size; /* bytes, uncompressed */
+	uint64_t stream_size;	/* bytes, uncompressed */
+	struct image_id id;
+	uint64_t created_realtime_ns;
+};
+
+struct image_write_options {
+	int level;	  /* zstd level; 0: the default (3) */
+	unsigned threads; /* compressing threads; 0: one for each processor this process may use */
+	void (*progress)(void *ctx, uint64_t done,
+			 uint64_t total); /* bytes of the stream; may be NULL */
+	void *progress_ctx;
+};
+
+/*
+ * Writes image `path` (mode 0600, through a temporary file beside it, fsync'ed, renamed). The page
+ * stream is m->process->stream_size bytes at `stream_offset` of `stream_fd`. `header` gives arch,
+ * kernel, machine, lsm and lsm_label (see image_header_here); the rest is filled in and returned.
+ * On failure no file is left and what was under `path` is untouched.
+ */
+int image_write(const char *path, const struct manifest *m, int stream_fd, uint64_t stream_offset,
+		struct image_header *header, const struct image_write_options *options,
+		struct jsnap_error *err);
+
+/* Fills arch, kernel, machine, lsm from this system and lsm_label from /proc/PID/attr/current. */
+int image_header_here(pid_t pid, struct image_header *ret_header, struct jsnap_error *err);
+
+struct image; /* an image being read */
+
+/* Reads and verifies header and manifest. `fd` stays the caller's and may be a pipe. */
+int image_open(int fd, struct image **ret_image, struct jsnap_error *err);
+void image_close(struct image *image);
+static inline void cleanup_image(struct image **image)
+{
+	image_close(*image);
+}
+#define CLEANUP_IMAGE __attribute__((cleanup(cleanup_image)))
+
+const struct image_header *image_header(const struct image *image);
+const struct manifest *image_manifest(const struct image *image); /* owned by the image */
+
+/*
+ * Decompresses the page stream to `out_fd` at `out_offset` (sparse: runs of zero pages are not
+ * written, so the range must read zero before). `threads` as in image_write_options; from a pipe
+ * the reading is sequential. Everything up to the end of the file is verified, the seek table
+ * included.
+ */
+int image_extract(struct image *image, int out_fd, uint64_t out_offset, unsigned threads,
+		  struct jsnap_error *err);
+
+/* As image_extract without writing: every checksum of the file. */
+int image_verify(struct image *image, unsigned threads, struct jsnap_error *err);
+
+/*
+ * The hot copy: header, manifest and the uncompressed page stream at a 2 MiB boundary, so that the
+ * stream can be mapped. A cache of an image, never trusted more than it.
+ *
+ *   struct hot hot;                       // capture straight into it ...
+ *   hot_create(path, &hot, err);          // temporary file, nothing visible yet
+ *   ... write the stream at hot.fd, hot.stream_offset ...
+ *   hot_commit(&hot, &manifest, id, err); // header + manifest, renamed into place
+ */
+struct hot {
+	int fd;
+	uint64_t stream_offset;	  /* bytes; HOT_STREAM_OFFSET at least, 2 MiB aligned */
+	char *path, *temporary;	  /* owned; NULL for a memfd */
+	struct manifest manifest; /* after hot_open */
+	struct image_id id;
+};
+
+#define HOT_STREAM_OFFSET (64ull << 20) /* manifest and header come first, sparse up to here */
+
+/* path NULL: an anonymous memfd that hot_commit does not rename. */
+int hot_create(const char *path, struct hot *ret_hot, struct jsnap_error *err);
+/* hot->path must not be NULL. Later restores map this file, so it is made read-only to everybody.
+ */
+int hot_commit(struct hot *hot, const struct manifest *m, struct image_id id,
+	       struct jsnap_error *err);
+/* Opens and verifies header and manifest; -ESTALE when `expect` is given and differs. The stream's
+ * size is checked against the file's; its bytes are covered as docs/image-format.md says. */
+int hot_open(const char *path, const struct image_id *expect, struct hot *ret_hot,
+	     struct jsnap_error *err);
+void hot_close(struct hot *hot); /* removes the temporary file of an uncommitted copy */
+#define CLEANUP_HOT __attribute__((cleanup(hot_close)))
+
+#endif

@@ -1,0 +1,311 @@
+/*
+ * The manifest: everything about a process but the bytes of its pages, as tables of fixed-size
+ * records, a string pool and a blob pool. The same structure is built by a checkpoint, written and
+ * read by the image, and used in place by a restore: loading is a bounds check, not a parse.
+ *
+ * Invariants of a manifest that manifest_load() returned (see manifest_check):
+ *  - every string offset lies in the pool and its string is NUL-terminated; every blob lies in the
+ *    blob pool; every index names an existing record, or is MANIFEST_NONE where that is allowed;
+ *  - VMAs are page aligned, ascending and do not overlap; pieces lie inside the VMA or object that
+ *    owns them, ascending, and inside the stream; threads and fds are ascending and unique.
+ * Numbers are little-endian, records naturally aligned with explicit padding. Addresses are the
+ * target's and are never pointers here.
+ */
+#ifndef JSNAP_IMAGE_MANIFEST_H
+#define JSNAP_IMAGE_MANIFEST_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MANIFEST_NONE 0xffffffffu
+#define MANIFEST_REGS 27 /* unsigned longs of struct user_regs_struct, <sys/user.h> */
+
+struct m_blob {
+	uint32_t offset, size; /* bytes in the blob pool */
+};
+
+/* One record: the process. */
+struct m_process {
+	uint32_t pid; /* in its own PID namespace */
+	uint32_t umask;
+	uint32_t personality;
+	int32_t oom_score_adj;
+	uint8_t dumpable, no_new_privs, thp_disable, child_subreaper;
+	uint32_t exe_backing; /* index into backings */
+	uint32_t cwd;	      /* string */
+	uint32_t reserved;
+	uint64_t start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
+	uint64_t arg_start, arg_end, env_start, env_end;
+	struct m_blob auxv;
+	uint64_t monotonic_ns, boottime_ns,
+		realtime_ns;	 /* when it was stopped, its own time namespace */
+	uint64_t rlimits[16][2]; /* RLIMIT_*: soft, hard */
+	uint64_t itimers[3][2];	 /* ITIMER_*: interval, value; nanoseconds */
+	uint64_t page_size;
+	uint64_t stream_size; /* bytes of the page stream, page aligned */
+};
+
+enum m_restart {
+	M_RESTART_NONE,
+	M_RESTART_ABSOLUTE_MONOTONIC, /* deadline_addr points to a timespec of CLOCK_MONOTONIC */
+	M_RESTART_ABSOLUTE_BOOTTIME,
+};
+
+struct m_thread {
+	uint32_t tid; /* in its own PID namespace */
+	char comm[16];
+	uint32_t sched_policy;
+	int32_t sched_nice;
+	uint32_t sched_priority;
+	uint64_t sched_flags, timer_slack_ns;
+	struct m_blob affinity; /* cpu_set_t bytes */
+	uint64_t sigmask;
+	uint64_t altstack_sp, altstack_size;
+	uint32_t altstack_flags, restart; /* enum m_restart */
+	uint64_t deadline_addr;
+	uint64_t robust_list, robust_list_size;
+	uint64_t rseq_addr;
+	uint32_t rseq_size, rseq_signature, rseq_flags;
+	uint32_t pdeath_signal;
+	uint64_t clear_child_tid;
+	uint64_t regs[MANIFEST_REGS]; /* struct user_regs_struct; system calls already rewound */
+	struct m_blob xsave;	      /* NT_X86_XSTATE, standard (not compacted) format */
+};
+
+enum m_vma_kind {
+	M_VMA_ANON,	    /* private anonymous memory */
+	M_VMA_FILE_PRIVATE, /* backing = index into backings; pieces are the pages it owns */
+	M_VMA_FILE_SHARED,  /* backing = index into backings; no pieces */
+	M_VMA_OBJECT, /* backing = index into objects: memfd, shared anonymous, deleted file */
+	M_VMA_VDSO,
+	M_VMA_VVAR, /* vvar, vvar_vclock */
+};
+
+struct m_vma {
+	uint64_t start, end, offset; /* bytes */
+	uint32_t prot;		     /* PROT_* */
+	uint32_t map_flags; /* MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE, MAP_HUGETLB
+			     */
+	uint32_t vmflags;   /* enum maps_vmflag, what madvise and mlock must redo */
+	uint32_t kind;	    /* enum m_vma_kind */
+	uint32_t backing;
+	uint32_t first_piece, n_pieces;
+	uint32_t name;	       /* string: "[heap]", a path, an anon name */
+	uint32_t must_be_anon; /* 1: pages may be MADV_DONTNEEDed by their owner and must then read
+				  zero */
+	uint32_t reserved;
+};
+
+/* A stretch of stored pages: [addr, addr + size) is at [offset, offset + size) of the page stream.
+ * addr is an address, or for an object the offset in it. */
+struct m_piece {
+	uint64_t addr, size, offset; /* bytes, page aligned */
+};
+
+enum m_object_kind { M_OBJECT_MEMFD, M_OBJECT_SHARED_ANON, M_OBJECT_DELETED_FILE };
+
+struct m_object {      /* memory with no name in the file system, which mappings and fds share */
+	uint64_t size; /* bytes, as fstat gives it; need not be page aligned */
+	uint32_t kind, seals, mode, name;
+	uint32_t first_piece, n_pieces;
+	uint32_t flags; /* memfd_create flags that matter: MFD_HUGETLB, MFD_EXEC ... */
+	uint32_t reserved;
+};
+
+struct m_backing {     /* a file with a name, mapped or open */
+	uint32_t path; /* absolute, as seen in the target's mount namespace */
+	uint32_t mode;
+	uint64_t dev, inode, size;
+	int64_t mtime_ns;
+	uint32_t uses;		 /* enum m_backing_use bits */
+	uint32_t content_object; /* object holding the contents, to recreate it when missing, or
+				    NONE */
+	uint64_t rdev;
+	struct m_blob build_id; /* of an ELF file mapped executable, else empty */
+};
+
+enum m_backing_use {
+	M_BACKING_MAPPED = 1,	       /* its bytes are part of the process: must be unchanged */
+	M_BACKING_MAPPED_WRITABLE = 2, /* shared and writable: may have changed since */
+	M_BACKING_OPEN = 4,
+	M_BACKING_EXE = 8,
+};
+
+enum m_file_kind {		   /* an open file description */
+		   M_FILE_INHERIT, /* comes from the restorer: `name` is the slot ("stdin",
+				      "control") */
+		   M_FILE_PATH,	   /* regular file, directory, device or FIFO: target = backing */
+		   M_FILE_OBJECT,  /* memfd or deleted file: target = object */
+		   M_FILE_PIPE, /* value[0] = pipe inode (pairs ends), value[1] = capacity; blob =
+				   data (read end) */
+		   M_FILE_EVENTFD, /* value[0] = count, value[1] = 1 for semaphore */
+		   M_FILE_TIMERFD, /* value: clockid, settime flags, value ns, interval ns, ticks */
+		   M_FILE_SIGNALFD, /* value[0] = mask */
+		   M_FILE_EPOLL,    /* targets in epoll_targets */
+		   M_FILE_INOTIFY,  /* watches in inotify_watches */
+		   M_FILE_SOCKET,   /* target = index into sockets */
+		   M_FILE_PIDFD_SELF,
+		   M_FILE_NAMESPACE, /* reserved */
+};
+
+struct m_file {
+	uint32_t kind;	/* enum m_file_kind */
+	uint32_t flags; /* O_* access mode and status flags */
+	uint64_t pos;
+	uint32_t target;
+	uint32_t name;
+	int32_t owner, owner_signal; /* F_SETOWN, F_SETSIG */
+	uint64_t value[5];
+	struct m_blob data;
+	uint32_t lock; /* flock: LOCK_SH, LOCK_EX or 0 */
+	uint32_t reserved;
+};
+
+struct m_fd {
+	uint32_t fd;
+	uint32_t file;	/* index into files; two fds with the same file share offset and flags */
+	uint32_t flags; /* FD_CLOEXEC */
+};
+
+enum m_socket_state {
+	M_SOCKET_FRESH, /* neither bound nor connected, or bound only */
+	M_SOCKET_LISTEN,
+	M_SOCKET_PAIR, /* Unix, connected to socket `peer` of this process; NONE: peer closed */
+	M_SOCKET_CLOSED_BY_PEER,  /* was connected to the outside; comes back as closed by the peer
+				   */
+	M_SOCKET_DGRAM_CONNECTED, /* UDP with a default peer */
+};
+
+struct m_socket {
+	uint32_t family, type, protocol;
+	uint32_t state; /* enum m_socket_state */
+	uint32_t backlog;
+	uint32_t peer;		     /* index into sockets, or NONE */
+	uint32_t shutdown;	     /* bit 0 receive, bit 1 send */
+	uint32_t mode;		     /* permissions of a Unix socket's file */
+	struct m_blob local, remote; /* sockaddr bytes; empty when unset */
+	struct m_blob options; /* struct m_sockopt records, each followed by its bytes, 8-aligned */
+	struct m_blob data;    /* unread bytes: u32 length and bytes for each message, 4-aligned */
+};
+
+struct m_sockopt {
+	int32_t level, name;
+	uint32_t size, reserved;
+};
+
+struct m_epoll_target {
+	uint32_t file; /* index into files, the epoll */
+	uint32_t fd;
+	uint32_t events, reserved;
+	uint64_t data;
+};
+
+struct m_inotify_watch {
+	uint32_t file;
+	uint32_t wd, mask, path;
+};
+
+struct m_sigaction { /* one for each signal that is not SIG_DFL with no flags */
+	uint32_t signo, reserved;
+	uint64_t handler, flags, restorer, mask;
+};
+
+struct m_siginfo {    /* pending signals in queue order */
+	uint32_t tid; /* 0: the process's shared queue */
+	uint32_t reserved;
+	uint8_t info[128];
+};
+
+struct m_posix_timer { /* timer_create(2), ascending by id */
+	uint32_t id;
+	int32_t clockid, notify, signo;
+	uint32_t notify_tid, overrun;
+	uint64_t sigval, value_ns, interval_ns;
+};
+
+struct m_note { /* facts of whoever asked for the checkpoint; the engine does not read them */
+	uint32_t key, value; /* strings */
+};
+
+/* id, member, record type, most records allowed. Ids are part of the format: only ever append. */
+#define MANIFEST_TABLES(X)                                    \
+	X(1, process, struct m_process, 1)                    \
+	X(2, threads, struct m_thread, 32768)                 \
+	X(3, vmas, struct m_vma, 262144)                      \
+	X(4, pieces, struct m_piece, 1048576)                 \
+	X(5, objects, struct m_object, 65536)                 \
+	X(6, backings, struct m_backing, 65536)               \
+	X(7, files, struct m_file, 1048576)                   \
+	X(8, fds, struct m_fd, 1048576)                       \
+	X(9, sockets, struct m_socket, 1048576)               \
+	X(10, epoll_targets, struct m_epoll_target, 1048576)  \
+	X(11, inotify_watches, struct m_inotify_watch, 65536) \
+	X(12, sigactions, struct m_sigaction, 64)             \
+	X(13, siginfos, struct m_siginfo, 65536)              \
+	X(14, posix_timers, struct m_posix_timer, 65536)      \
+	X(15, notes, struct m_note, 65536)
+
+enum manifest_table {
+#define X(id, member, type, max) MANIFEST_TABLE_##member = id,
+	MANIFEST_TABLES(X)
+#undef X
+};
+
+struct manifest {
+#define X(id, member, type, max) \
+	type *member;            \
+	uint32_t n_##member, cap_##member;
+	MANIFEST_TABLES(X)
+#undef X
+	char *strings; /* offset 0 is "" */
+	uint32_t strings_size, strings_cap;
+	uint8_t *blobs;
+	uint32_t blobs_size, blobs_cap;
+	void *buffer; /* when loaded: the one allocation that every pointer above points into */
+};
+
+/* An empty manifest with its one zeroed process record and the empty string. */
+int manifest_init(struct manifest *m, struct jsnap_error *err);
+void manifest_free(struct manifest *m);
+#define CLEANUP_MANIFEST __attribute__((cleanup(manifest_free)))
+
+/* Appends a zeroed record and returns it, valid until the next append to the same table.
+ * NULL when memory or the table's maximum is exhausted. Use MANIFEST_ADD. */
+void *manifest_append(struct manifest *m, enum manifest_table table);
+#define MANIFEST_ADD(m, member) \
+	((__typeof__((m)->member))manifest_append((m), MANIFEST_TABLE_##member))
+
+/* Interns a string (equal strings share an offset is allowed, not required); 0 or -errno. */
+int manifest_string(struct manifest *m, const char *text, uint32_t *ret_offset);
+/* Appends bytes to the blob pool, 16-aligned. Pool limit 1 GiB. */
+int manifest_blob(struct manifest *m, const void *data, size_t size, struct m_blob *ret_blob);
+
+static inline const char *manifest_str(const struct manifest *m, uint32_t offset)
+{
+	return m->strings + offset;
+}
+
+static inline const void *manifest_bytes(const struct manifest *m, struct m_blob blob)
+{
+	return m->blobs + blob.offset;
+}
+
+/* Notes by key: NULL when absent; set replaces. */
+const char *manifest_note(const struct manifest *m, const char *key);
+int manifest_set_note(struct manifest *m, const char *key, const char *value,
+		      struct jsnap_error *err);
+
+/* One buffer, owned by the caller (free): the serialized manifest as docs/image-format.md says. */
+int manifest_save(const struct manifest *m, void **ret_data, size_t *ret_size,
+		  struct jsnap_error *err);
+
+/* Checks and loads. Takes ownership of `data` (malloc'ed) on success only. -EBADMSG names the
+ * table and record at fault; never crashes, whatever the bytes. */
+int manifest_load(void *data, size_t size, struct manifest *ret_m, struct jsnap_error *err);
+
+/* The invariants above, over a manifest that was loaded or built. */
+int manifest_check(const struct manifest *m, struct jsnap_error *err);
+
+#endif

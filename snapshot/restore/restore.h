@@ -1,0 +1,62 @@
+/*
+ * Brings a process back from a manifest and its page stream, with its PID and TIDs.
+ */
+#ifndef JSNAP_RESTORE_RESTORE_H
+#define JSNAP_RESTORE_RESTORE_H
+
+#include "image/manifest.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum tids_way { /* how original TIDs are obtained; the order of `auto` */
+		TIDS_AUTO,
+		TIDS_CLONE3,
+		TIDS_USERNS,
+		TIDS_NS_LAST_PID,
+		TIDS_WALK,
+};
+const char *tids_way_name(enum tids_way way); /* "clone3" ... as --tids takes it */
+
+struct restore_inherit {
+	const char *slot; /* "stdin", "stdout", "stderr", "control" ... */
+	int fd;		  /* the caller's descriptor */
+};
+
+struct restore_options {
+	const struct manifest *manifest;
+	int stream_fd; /* may be mapped privately by the restored process */
+	uint64_t stream_offset;
+	enum tids_way tids;
+	const struct restore_inherit *inherits;
+	size_t n_inherits;
+	const char *cwd;		 /* NULL: the caller's */
+	const uint16_t (*listen_map)[2]; /* {old port, new port}, host byte order */
+	size_t n_listen_map;
+	bool keep_parent_death_signal; /* false: the restored process dies (SIGKILL) with the caller
+					*/
+};
+
+struct restored {
+	pid_t pid;	/* child of the caller; in the caller's namespace */
+	pid_t init_pid; /* init of its PID namespace, a child of the caller too; 0 without one */
+	enum tids_way tids;
+	uint64_t running_ns; /* from the call to all threads released */
+};
+
+/* Everything that can be known to fail without touching anything: files, ports, PIDs, kernel. */
+int restore_validate(const struct restore_options *options, struct jsnap_error *err);
+
+/*
+ * Returns once every thread of the restored process runs. On failure no process is left.
+ * -EBUSY: a PID or TID is taken (the error names the process).
+ */
+int restore_process(const struct restore_options *options, struct restored *ret_restored,
+		    struct jsnap_error *err);
+
+/* After the restored process (a child) was reaped: ends what belongs to it (its namespace's init).
+ */
+void restore_cleanup(const struct restored *restored);
+
+#endif
