@@ -1,0 +1,100 @@
+/*
+ * What the user asked for, resolved and typed: the command line, JSNAP_* variables and the ini
+ * files laid over each other as conf/schema.h says, plus the words that are not jsnap's.
+ *
+ * Invariant: values are in range and enums valid; nothing here is looked up a second time
+ * elsewhere. Strings and arrays are owned by the settings and live until settings_free.
+ */
+#ifndef JSNAP_LAUNCHER_SETTINGS_H
+#define JSNAP_LAUNCHER_SETTINGS_H
+
+#include "base/error.h"
+#include "restore/restore.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+struct conf_values;
+struct schema_verb;
+
+enum settings_action { /* what main does with a parsed command line */
+		       SETTINGS_RUN_VERB,
+		       SETTINGS_HELP,	      /* --help, help [VERB]: settings_write_help */
+		       SETTINGS_VERSION,      /* --version */
+		       SETTINGS_PRINT_CONFIG, /* --print-config: settings_write_config */
+};
+
+enum failure_policy { FAILURE_COLD, FAILURE_FAIL };
+enum lsm_policy { LSM_KEEP, LSM_IGNORE };
+enum cpu_policy { CPU_NATIVE, CPU_X86_64_V2, CPU_X86_64_V3, CPU_X86_64_V4 };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+struct settings {
+	enum settings_action action;
+	const char *verb; /* "run" ...; NULL when there was none (jsnap --help) */
+
+	const char *store;	  /* --store as given; NULL: the default folder, see store.h */
+	const char *image;	  /* --image; NULL: use the store */
+	const char *const *ready; /* --ready, at least one, as written and checked for form: "auto",
+				     "tcp:8080", "http://...", "log:REGEX", ... All must hold */
+	size_t n_ready;
+	const char *const *warmup; /* "http://..." or "exec:CMD" */
+	size_t n_warmup;
+	uint64_t warmup_requests;		/* for each URL; 0 allowed */
+	uint64_t warmup_time_ns;		/* upper bound of the whole warm-up; 0: none */
+	enum failure_policy on_restore_failure; /* its default depends on the verb */
+	enum tids_way tids;
+	enum lsm_policy lsm;
+	enum cpu_policy cpu;
+	const uint16_t (*listen_map)[2]; /* {old port, new port}, as restore_options.listen_map */
+	size_t n_listen_map;
+	const char *const *set_env; /* "K=V" */
+	size_t n_set_env;
+	bool env_refresh;
+	const char *const *labels; /* "K=V", in the order given */
+	size_t n_labels;
+	bool hot_copy;
+	bool no_checkpoint, no_restore;
+	bool keep_running;   /* checkpoint */
+	bool leave_running;  /* dump */
+	uint64_t timeout_ns; /* until ready and warm; 0: none */
+	enum log_format log_format;
+	enum log_level log_level;
+	bool quiet;
+	const char *metrics;		     /* file, or NULL */
+	bool json;			     /* inspect, list, verify, doctor */
+	pid_t pid;			     /* dump; 0 when not given */
+	uint64_t older_than_ns, larger_than; /* prune: age; total bytes to keep; 0: not given */
+	bool stale, all, dry_run;	     /* prune */
+
+	/* The rest of the command line, NULL-terminated: for run and checkpoint the java part,
+	 * unchanged (java_command_parse), for restore KEY, FILE or -, for the others operands. */
+	char **argv;
+	int argc;
+	/* restore: the words behind the second `--`, NULL when there was none. */
+	char **args;
+	int n_args;
+
+	struct conf_values *values; /* where each value came from; for settings_write_config */
+	const struct schema_verb *schema_verb;
+};
+
+/*
+ * Parses argv, reads JSNAP_* from environ and the ini files. *ret_settings is untouched on failure.
+ * -EINVAL and others name the option, variable or FILE:LINE, and the nearest name when one is
+ * unknown.
+ */
+int settings_load(int argc, char **argv, struct settings *ret_settings, struct jsnap_error *err);
+void settings_free(struct settings *settings);
+#define CLEANUP_SETTINGS __attribute__((cleanup(settings_free)))
+
+/* Help of settings->verb, or of jsnap when it is NULL. */
+void settings_write_help(const struct settings *settings, FILE *out);
+/* Every option with its value and where it came from. */
+void settings_write_config(const struct settings *settings, FILE *out);
+
+#endif
