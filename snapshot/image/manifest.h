@@ -45,6 +45,7 @@ struct m_process {
 	uint64_t itimers[3][2];	 /* ITIMER_*: interval, value; nanoseconds */
 	uint64_t page_size;
 	uint64_t stream_size; /* bytes of the page stream, page aligned */
+	struct m_blob vdso;   /* its bytes: code of the target may hold pointers into it */
 };
 
 enum m_restart {
@@ -207,6 +208,16 @@ struct m_inotify_watch {
 	uint32_t wd, mask, path;
 };
 
+enum m_lock_kind { M_LOCK_POSIX, M_LOCK_FLOCK, M_LOCK_OFD };
+
+struct m_lock { /* fcntl(2), flock(2) */
+	uint32_t fd; /* index into fds: the description it is taken on */
+	uint32_t kind;
+	uint32_t type; /* F_RDLCK or F_WRLCK */
+	uint32_t reserved;
+	uint64_t start, length; /* bytes; length 0: to the end of the file */
+};
+
 struct m_sigaction { /* one for each signal that is not SIG_DFL with no flags */
 	uint32_t signo, reserved;
 	uint64_t handler, flags, restorer, mask;
@@ -245,7 +256,8 @@ struct m_note { /* facts of whoever asked for the checkpoint; the engine does no
 	X(12, sigactions, struct m_sigaction, 64)             \
 	X(13, siginfos, struct m_siginfo, 65536)              \
 	X(14, posix_timers, struct m_posix_timer, 65536)      \
-	X(15, notes, struct m_note, 65536)
+	X(15, notes, struct m_note, 65536)                                                         \
+	X(16, locks, struct m_lock, 65536)
 
 enum manifest_table {
 #define X(id, member, type, max) MANIFEST_TABLE_##member = id,

@@ -28,12 +28,22 @@ struct fdinfo_inotify_watch { /* "inotify wd:1 ino:9e7e sdev:800013 mask:800afce
 	uint32_t mask;
 };
 
+enum fdinfo_lock_kind { FDINFO_LOCK_POSIX, FDINFO_LOCK_FLOCK, FDINFO_LOCK_OFD, FDINFO_LOCK_LEASE };
+
+struct fdinfo_lock { /* "lock:\t1: POSIX  ADVISORY  WRITE 1234 fe:00:131 0 EOF" (fs/locks.c) */
+	enum fdinfo_lock_kind kind;
+	bool write;
+	pid_t pid;	/* of a POSIX lock's owner, as the reader sees it; -1 for OFD */
+	uint64_t start; /* bytes */
+	uint64_t end;	/* last byte; UINT64_MAX for EOF */
+};
+
 struct fdinfo {
 	uint64_t pos;
 	uint32_t flags; /* O_* as open(2); O_CLOEXEC is the descriptor's */
 	int mnt_id;
 	uint64_t inode; /* "ino:", 0 when absent */
-	bool has_eventfd, has_timerfd, has_signalfd, has_lock;
+	bool has_eventfd, has_timerfd, has_signalfd;
 	uint64_t eventfd_count;
 	bool eventfd_semaphore;
 	int timerfd_clockid;
@@ -47,7 +57,8 @@ struct fdinfo {
 	size_t n_epoll;
 	struct fdinfo_inotify_watch *inotify;
 	size_t n_inotify;
-	uint32_t inotify_n_max; /* unused by parsers; 0 */
+	struct fdinfo_lock *locks; /* at most FDINFO_MAX_TARGETS */
+	size_t n_locks;
 };
 
 /* *ret_info owns its arrays: fdinfo_free. -EBADMSG names the line. */

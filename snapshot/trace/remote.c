@@ -1,0 +1,199 @@
+/* See remote.h. */
+#include "trace/remote.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "trace/sigframe.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+/* Flags the kernel rejects, and rt_sigreturn ignores that: the alternate stack stays as it is. */
+#define ALTSTACK_UNCHANGED 0x7fffffffu
+
+#define RED_ZONE 128u /* bytes below the stack pointer that a leaf function may use (psABI) */
+
+static const unsigned char CODE_SYSCALL_RET[] = {0x0f, 0x05, 0xc3};
+static const unsigned char CODE_SIGRETURN_RAX[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
+static const unsigned char CODE_SIGRETURN_EAX[] = {0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05};
+
+static uint64_t find_code(const unsigned char *code, size_t size, uint64_t base, const void *want,
+			  size_t want_size)
+{
+	const unsigned char *hit = memmem(code, size, want, want_size);
+
+	return hit ? base + (uint64_t)(hit - code) : 0;
+}
+
+static int scan_entry(int mem_fd, const struct maps_entry *entry, struct remote_gadgets *found)
+{
+	size_t size = entry->end - entry->start;
+	CLEANUP_FREE unsigned char *code = malloc(size);
+
+	if (!code)
+		return -ENOMEM;
+	if (pread_full(mem_fd, code, size, (off_t)entry->start) < 0)
+		return 0; /* an unreadable mapping simply holds no gadget for us */
+	if (!found->syscall_ret.value)
+		found->syscall_ret.value = find_code(code, size, entry->start, CODE_SYSCALL_RET,
+						     sizeof(CODE_SYSCALL_RET));
+	if (!found->sigreturn.value)
+		found->sigreturn.value = find_code(code, size, entry->start, CODE_SIGRETURN_RAX,
+						   sizeof(CODE_SIGRETURN_RAX));
+	if (!found->sigreturn.value)
+		found->sigreturn.value = find_code(code, size, entry->start, CODE_SIGRETURN_EAX,
+						   sizeof(CODE_SIGRETURN_EAX));
+	return 0;
+}
+
+static bool is_libc(const struct maps_entry *entry)
+{
+	return strstr(entry->name, "/libc.so") || strstr(entry->name, "/libc-") ||
+	       strstr(entry->name, "/ld-musl");
+}
+
+int remote_find_gadgets(pid_t pid, const struct maps *maps, struct remote_gadgets *ret_gadgets,
+			struct jsnap_error *err)
+{
+	const uint64_t max_size = 64u << 20; /* of one mapping; a libc has 2 MiB of code */
+	struct remote_gadgets found = {{0}, {0}};
+	CLEANUP_CLOSE int mem_fd = -1;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	mem_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (mem_fd < 0)
+		return error_errno(err, "open %s", path);
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < maps->count; i++) {
+			const struct maps_entry *entry = &maps->entries[i];
+
+			if (found.syscall_ret.value && found.sigreturn.value)
+				break;
+			if (!(entry->prot & PROT_EXEC) || entry->inode == 0 || entry->shared ||
+			    entry->end - entry->start > max_size || is_libc(entry) != (pass == 0))
+				continue;
+			if (scan_entry(mem_fd, entry, &found) < 0)
+				return error_set(err, ENOMEM, "out of memory");
+		}
+	}
+	if (!found.syscall_ret.value)
+		return error_set(err, ENOTSUP,
+				 "process %d has no `syscall; ret` instructions to borrow", pid);
+	*ret_gadgets = found;
+	return 0;
+}
+
+static bool has_room(const struct maps *maps, uint64_t low, uint64_t high)
+{
+	const struct maps_entry *entry = maps_find(maps, low);
+
+	return entry && high <= entry->end && (entry->prot & PROT_WRITE) &&
+	       (entry->prot & PROT_READ);
+}
+
+int remote_begin(struct remote *remote, struct tracee *tracee, struct tracee_thread *thread,
+		 const struct remote_gadgets *gadgets, const struct maps *maps,
+		 struct jsnap_error *err)
+{
+	char frame[SIGFRAME_MAX], xsave[TRACEE_XSAVE_MAX];
+	struct user_regs_struct home = thread->regs;
+	const uint64_t all = ~0ull;
+	uint64_t top, at, low, back[1] = {gadgets->sigreturn.value};
+	size_t xsave_size, frame_size;
+	enum m_restart restart;
+	uint64_t deadline;
+	int r = tracee_xsave(thread, xsave, sizeof(xsave), &xsave_size, err);
+
+	if (r < 0)
+		return r;
+	restart_rewind(tracee, &home, false, &restart, &deadline);
+	top = thread->regs.rsp - RED_ZONE;
+	at = (top - SIGFRAME_MAX) & ~63ull;
+	low = at - sizeof(back) - REMOTE_DATA_SIZE;
+	if (!has_room(maps, low, top))
+		return error_set(err, ENOTSUP,
+				 "thread %d has no room for a signal frame on its stack (%#lx)",
+				 thread->tid, (unsigned long)thread->regs.rsp);
+	r = sigframe_build(&(struct sigframe_input){.regs = &home,
+						    .xsave = xsave,
+						    .xsave_size = xsave_size,
+						    .sigmask = thread->sigmask,
+						    .altstack_flags = ALTSTACK_UNCHANGED},
+			   at, frame, sizeof(frame), &frame_size, err);
+	if (r == 0)
+		r = tracee_write(tracee, remote_at(at), frame, frame_size, err);
+	if (r == 0)
+		r = tracee_write(tracee, remote_at(at - sizeof(back)), back, sizeof(back), err);
+	if (r < 0)
+		return r;
+	*remote = (struct remote){.tracee = tracee,
+				  .thread = thread,
+				  .gadgets = *gadgets,
+				  .regs = thread->regs,
+				  .data = remote_at(low)};
+	remote->regs.rip = gadgets->syscall_ret.value;
+	remote->regs.rsp = at - sizeof(back);
+	remote->regs.eflags &= ~0x400ull; /* the direction flag, as the psABI wants it */
+	/* From here on the thread comes home by itself; only then may its signals be held back. */
+	remote->regs.orig_rax = (uint64_t)-1;
+	remote->regs.rax = 39; /* getpid, should the tracer die before the first call */
+	thread->redirected = true;
+	r = tracee_set_regs(thread->tid, &remote->regs, err);
+	if (r < 0)
+		return r;
+	if (ptrace(PTRACE_SETSIGMASK, thread->tid, (void *)sizeof(all), &all) < 0)
+		return error_errno(err, "block the signals of thread %d", thread->tid);
+	return 0;
+}
+
+/* Runs to the next system call stop. */
+static int step(struct remote *remote, struct jsnap_error *err)
+{
+	pid_t tid = remote->thread->tid;
+
+	for (;;) {
+		int status, r;
+
+		if (ptrace(PTRACE_SYSCALL, tid, NULL, NULL) < 0)
+			return error_errno(err, "resume thread %d for a call", tid);
+		r = tracee_wait(tid, &status, err);
+		if (r < 0)
+			return r;
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
+			return 0;
+		if (status >> 16 == 0)
+			return error_set(err, EIO, "thread %d got signal %d in an injected call",
+					 tid, WSTOPSIG(status));
+	}
+}
+
+int remote_call(struct remote *remote, long *ret_result, struct jsnap_error *err, long nr,
+		const uint64_t args[6])
+{
+	struct user_regs_struct regs = remote->regs;
+	int r;
+
+	regs.rax = (uint64_t)nr;
+	regs.rdi = args[0];
+	regs.rsi = args[1];
+	regs.rdx = args[2];
+	regs.r10 = args[3];
+	regs.r8 = args[4];
+	regs.r9 = args[5];
+	r = tracee_set_regs(remote->thread->tid, &regs, err);
+	if (r == 0)
+		r = step(remote, err);
+	if (r == 0)
+		r = step(remote, err);
+	if (r == 0)
+		r = tracee_get_regs(remote->thread->tid, &regs, err);
+	if (r < 0)
+		return r;
+	*ret_result = (long)regs.rax;
+	return 0;
+}

@@ -1,0 +1,48 @@
+/*
+ * System calls made by a stopped thread on the tracer's behalf, for what only the process itself
+ * can ask (signal dispositions, alternate stacks, clear_child_tid).
+ *
+ * No code is written into the process: the call is made at a `syscall; ret` of the C library, on
+ * the thread's own stack below the red zone, with a return address that is the library's own
+ * rt_sigreturn trampoline and a signal frame with the thread's registers above it. So if the tracer
+ * dies at any moment, the thread finishes the call, returns into rt_sigreturn and goes on where it
+ * was. tracee_release does the same in the ordinary way.
+ */
+#ifndef JSNAP_TRACE_REMOTE_H
+#define JSNAP_TRACE_REMOTE_H
+
+#include "proc/maps.h"
+#include "trace/tracee.h"
+
+struct remote_gadgets {
+	remote_addr syscall_ret; /* 0f 05 c3 */
+	remote_addr sigreturn;	 /* mov $15,%eax or %rax; syscall. 0: none found */
+};
+
+/* Looks for the gadgets in the executable file mappings, the C library first. May be called before
+ * the process is stopped. -ENOTSUP when there is no `syscall; ret`. */
+int remote_find_gadgets(pid_t pid, const struct maps *maps, struct remote_gadgets *ret_gadgets,
+			struct jsnap_error *err);
+
+struct remote {
+	struct tracee *tracee;
+	struct tracee_thread *thread;
+	struct remote_gadgets gadgets;
+	struct user_regs_struct regs; /* of the next call, but for number and arguments */
+	remote_addr data;	      /* REMOTE_DATA_SIZE bytes of the stack for arguments */
+};
+
+#define REMOTE_DATA_SIZE 1024u
+
+/* Redirects the thread. `maps` tells whether its stack has room. */
+int remote_begin(struct remote *remote, struct tracee *tracee, struct tracee_thread *thread,
+		 const struct remote_gadgets *gadgets, const struct maps *maps,
+		 struct jsnap_error *err);
+
+/* One call. *ret_result is what the kernel returned (-errno included); the return value is negative
+ * only when the thread could not be made to do it. */
+int remote_call(struct remote *remote, long *ret_result, struct jsnap_error *err, long nr,
+		const uint64_t args[6]);
+#define REMOTE_ARGS(...) ((const uint64_t[6]){__VA_ARGS__})
+
+#endif

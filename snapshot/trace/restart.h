@@ -1,0 +1,26 @@
+/*
+ * System calls that a stop interrupted. The kernel leaves an ERESTART code in rax
+ * (include/linux/errno.h) and acts on it when the thread goes on (arch/x86/kernel/signal.c,
+ * arch_do_signal_or_restart); a restored thread has no such kernel state, so its registers must
+ * say by themselves what happens next.
+ */
+#ifndef JSNAP_TRACE_RESTART_H
+#define JSNAP_TRACE_RESTART_H
+
+#include "image/manifest.h"
+#include "trace/tracee.h"
+
+/*
+ * Rewrites `regs` of a stopped thread so that resuming them in another process makes the call again
+ * with its original arguments. `signal_pending`: an unblocked signal will be delivered first, so
+ * that calls which must report EINTR then do.
+ * *ret_restart and *ret_deadline tell
+ * where an absolute deadline lies that the time asleep must be added to.
+ */
+void restart_rewind(const struct tracee *tracee, struct user_regs_struct *regs, bool signal_pending,
+		    enum m_restart *ret_restart, uint64_t *ret_deadline);
+
+/* The same for a thread that is released in place: only what the kernel would not do by itself. */
+void restart_in_place(struct user_regs_struct *regs);
+
+#endif

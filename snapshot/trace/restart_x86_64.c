@@ -1,0 +1,153 @@
+/* See restart.h. */
+#include "trace/restart.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+/* include/linux/errno.h of the kernel; never seen by programs except through ptrace. */
+enum {
+	K_ERESTARTSYS = 512,
+	K_ERESTARTNOINTR = 513,
+	K_ERESTARTNOHAND = 514,
+	K_ERESTART_RESTARTBLOCK = 516,
+};
+
+#define SYSCALL_INSN_SIZE 2
+
+static void call_again(struct user_regs_struct *regs, uint64_t nr)
+{
+	regs->rax = nr;
+	regs->orig_rax = (uint64_t)-1;
+	regs->rip -= SYSCALL_INSN_SIZE;
+}
+
+/* Calls that return EINTR after any stop and have changed nothing by then (signal(7)). */
+static bool eintr_is_ours(uint64_t nr)
+{
+	switch (nr) {
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2:
+	case SYS_rt_sigtimedwait:
+	case SYS_semop:
+	case SYS_semtimedop:
+	case SYS_io_getevents:
+	case SYS_io_pgetevents:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool monotonic_futex(const struct user_regs_struct *regs)
+{
+	int op = (int)regs->rsi;
+
+	return (op & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET && !(op & FUTEX_CLOCK_REALTIME);
+}
+
+/*
+ * A call that was already restarted once is known to the kernel only as restart_syscall: its
+ * arguments are still in the registers, its number in the instruction that loaded it
+ * (mov $nr,%eax directly before syscall in every libc; musl and glibc inline it).
+ */
+static uint64_t call_number(const struct tracee *tracee, const struct user_regs_struct *regs)
+{
+	unsigned char code[48];
+	uint64_t from = regs->rip - SYSCALL_INSN_SIZE - sizeof(code);
+
+	if (regs->orig_rax != SYS_restart_syscall)
+		return regs->orig_rax;
+	if (!tracee || tracee_read(tracee, remote_at(from), code, sizeof(code), NULL) < 0)
+		return SYS_restart_syscall;
+	for (size_t i = sizeof(code) - 5;; i--) {
+		uint32_t nr = code[i + 1] | (uint32_t)code[i + 2] << 8;
+
+		if (code[i] == 0xb8 && !code[i + 3] && !code[i + 4] &&
+		    (nr == SYS_futex || nr == SYS_nanosleep || nr == SYS_clock_nanosleep ||
+		     nr == SYS_poll))
+			return nr;
+		if (i == 0)
+			return SYS_restart_syscall;
+	}
+}
+
+static void note_deadline(const struct user_regs_struct *regs, uint64_t nr,
+			  enum m_restart *ret_restart, uint64_t *ret_deadline)
+{
+	if (nr == SYS_futex && monotonic_futex(regs) && regs->r10) {
+		*ret_restart = M_RESTART_ABSOLUTE_MONOTONIC;
+		*ret_deadline = regs->r10;
+	} else if (nr == SYS_clock_nanosleep && regs->rsi == TIMER_ABSTIME &&
+		   (regs->rdi == CLOCK_MONOTONIC || regs->rdi == CLOCK_BOOTTIME)) {
+		*ret_restart = regs->rdi == CLOCK_MONOTONIC ? M_RESTART_ABSOLUTE_MONOTONIC
+							    : M_RESTART_ABSOLUTE_BOOTTIME;
+		*ret_deadline = regs->rdx;
+	}
+}
+
+/* An interrupted relative sleep has written what remained where the caller asked for it
+ * (kernel/time/hrtimer.c, nanosleep_copyout): sleep that long. */
+static void sleep_remaining(struct user_regs_struct *regs, uint64_t nr)
+{
+	if (nr == SYS_nanosleep && regs->rsi)
+		regs->rdi = regs->rsi;
+	else if (nr == SYS_clock_nanosleep && regs->rsi != TIMER_ABSTIME && regs->r10)
+		regs->rdx = regs->r10;
+}
+
+void restart_rewind(const struct tracee *tracee, struct user_regs_struct *regs, bool signal_pending,
+		    enum m_restart *ret_restart, uint64_t *ret_deadline)
+{
+	long result = (long)regs->rax;
+	uint64_t nr;
+
+	*ret_restart = M_RESTART_NONE;
+	*ret_deadline = 0;
+	if ((long)regs->orig_rax < 0)
+		return;
+	nr = call_number(tracee, regs);
+	switch (-result) {
+	case EINTR:
+		if (!eintr_is_ours(nr) || signal_pending)
+			break;
+		call_again(regs, nr);
+		break;
+	case K_ERESTARTNOHAND:
+	case K_ERESTART_RESTARTBLOCK:
+		if (signal_pending || nr == SYS_restart_syscall) {
+			regs->rax = (uint64_t)-EINTR;
+			break;
+		}
+		note_deadline(regs, nr, ret_restart, ret_deadline);
+		if (-result == K_ERESTART_RESTARTBLOCK)
+			sleep_remaining(regs, nr);
+		call_again(regs, nr);
+		break;
+	case K_ERESTARTSYS:
+	case K_ERESTARTNOINTR:
+		note_deadline(regs, nr, ret_restart, ret_deadline);
+		call_again(regs, nr);
+		break;
+	default:
+		break;
+	}
+	regs->orig_rax = (uint64_t)-1;
+}
+
+void restart_in_place(struct user_regs_struct *regs)
+{
+	long result = (long)regs->rax;
+
+	if ((long)regs->orig_rax < 0)
+		return;
+	if (result == -EINTR && eintr_is_ours(regs->orig_rax))
+		call_again(regs, regs->orig_rax);
+	/* An absolute wait can be made again as it was, and stays readable to the next checkpoint.
+	 */
+	else if (result == -K_ERESTART_RESTARTBLOCK && regs->orig_rax == SYS_futex &&
+		 monotonic_futex(regs))
+		call_again(regs, regs->orig_rax);
+}

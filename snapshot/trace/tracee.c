@@ -1,0 +1,324 @@
+/* See tracee.h. */
+#include "trace/tracee.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "proc/status.h"
+#include "trace/restart.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#ifndef PTRACE_EVENT_STOP
+#define PTRACE_EVENT_STOP 128
+#endif
+
+/* A new thread can appear while the list is read; the process would have to win this race as often.
+ */
+#define FREEZE_MAX_PASSES 1000
+
+int tracee_wait(pid_t tid, int *ret_status, struct jsnap_error *err)
+{
+	int status;
+	pid_t got;
+
+	do {
+		got = waitpid(tid, &status, __WALL);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return error_errno(err, "wait for thread %d", tid);
+	if (!WIFSTOPPED(status))
+		return error_set(err, ESRCH, "thread %d ended while it was being stopped", tid);
+	*ret_status = status;
+	return 0;
+}
+
+int tracee_set_regs(pid_t tid, const struct user_regs_struct *regs, struct jsnap_error *err)
+{
+	struct iovec iov = {.iov_base = (void *)regs, .iov_len = sizeof(*regs)};
+
+	if (ptrace(PTRACE_SETREGSET, tid, (void *)NT_PRSTATUS, &iov) < 0)
+		return error_errno(err, "set the registers of thread %d", tid);
+	return 0;
+}
+
+int tracee_get_regs(pid_t tid, struct user_regs_struct *ret_regs, struct jsnap_error *err)
+{
+	struct user_regs_struct regs;
+	struct iovec iov = {.iov_base = &regs, .iov_len = sizeof(regs)};
+
+	if (ptrace(PTRACE_GETREGSET, tid, (void *)NT_PRSTATUS, &iov) < 0)
+		return error_errno(err, "read the registers of thread %d", tid);
+	if (iov.iov_len != sizeof(regs))
+		return error_set(err, ENOTSUP, "thread %d is not a 64-bit thread", tid);
+	*ret_regs = regs;
+	return 0;
+}
+
+int tracee_xsave(const struct tracee_thread *thread, void *buf, size_t capacity, size_t *ret_size,
+		 struct jsnap_error *err)
+{
+	struct iovec iov = {.iov_base = buf, .iov_len = capacity};
+
+	if (ptrace(PTRACE_GETREGSET, thread->tid, (void *)NT_X86_XSTATE, &iov) < 0)
+		return error_errno(err, "read the extended registers of thread %d", thread->tid);
+	*ret_size = iov.iov_len;
+	return 0;
+}
+
+static bool tracee_knows(const struct tracee *tracee, pid_t tid)
+{
+	for (size_t i = 0; i < tracee->n_threads; i++)
+		if (tracee->threads[i].tid == tid)
+			return true;
+	return false;
+}
+
+static int seize_failed(pid_t pid, pid_t tid, struct jsnap_error *err)
+{
+	int saved = errno;
+	struct proc_status status;
+
+	if (saved == EPERM && proc_status_read(pid, tid, &status, NULL) == 0) {
+		if (status.tracer)
+			return error_set(err, EPERM,
+					 "process %d is already traced by process %d; detach that "
+					 "debugger or profiler first",
+					 pid, status.tracer);
+		if (status.state == 'Z')
+			return error_set(err, ESRCH, "process %d has ended (zombie)", pid);
+	}
+	errno = saved;
+	return error_errno(err, "trace thread %d of process %d", tid, pid);
+}
+
+/* Seizes the threads that are not attached yet and asks them to stop. */
+static int seize_new(struct tracee *tracee, size_t *ret_new, struct jsnap_error *err)
+{
+	CLEANUP_FREE pid_t *tids = NULL;
+	struct tracee_thread *grown;
+	size_t count, added = 0;
+	int r = proc_tasks_read(tracee->pid, &tids, &count, err);
+
+	if (r < 0)
+		return r;
+	grown = realloc(tracee->threads, (tracee->n_threads + count) * sizeof(*grown));
+	if (!grown)
+		return error_set(err, ENOMEM, "out of memory for %zu threads", count);
+	tracee->threads = grown;
+	for (size_t i = 0; i < count; i++) {
+		struct tracee_thread *thread;
+
+		if (tracee_knows(tracee, tids[i]))
+			continue;
+		if (ptrace(PTRACE_SEIZE, tids[i], NULL, (void *)PTRACE_O_TRACESYSGOOD) < 0) {
+			if (errno == ESRCH && tids[i] != tracee->pid)
+				continue; /* it ended meanwhile */
+			return seize_failed(tracee->pid, tids[i], err);
+		}
+		thread = &tracee->threads[tracee->n_threads++];
+		*thread = (struct tracee_thread){.tid = tids[i], .attached = true};
+		ptrace(PTRACE_INTERRUPT, tids[i], NULL, NULL);
+		added++;
+	}
+	*ret_new = added;
+	return 0;
+}
+
+/* Lets signals that came first be delivered until the thread reports the stop that was asked for.
+ */
+static int wait_interrupted(struct tracee_thread *thread, struct jsnap_error *err)
+{
+	for (;;) {
+		int status, r = tracee_wait(thread->tid, &status, err);
+
+		if (r < 0)
+			return r;
+		if (status >> 16 == PTRACE_EVENT_STOP) {
+			thread->stopped = true;
+			thread->group_stopped = WSTOPSIG(status) != SIGTRAP;
+			return 0;
+		}
+		if (ptrace(PTRACE_CONT, thread->tid, NULL, (void *)(long)WSTOPSIG(status)) < 0 &&
+		    errno != ESRCH)
+			return error_errno(err, "continue thread %d", thread->tid);
+	}
+}
+
+static void drop_thread(struct tracee *tracee, size_t i)
+{
+	memmove(&tracee->threads[i], &tracee->threads[i + 1],
+		(tracee->n_threads - i - 1) * sizeof(tracee->threads[0]));
+	tracee->n_threads--;
+}
+
+static int stop_all(struct tracee *tracee, struct jsnap_error *err)
+{
+	for (size_t i = 0; i < tracee->n_threads;) {
+		struct tracee_thread *thread = &tracee->threads[i];
+		int r;
+
+		if (thread->stopped) {
+			i++;
+			continue;
+		}
+		r = wait_interrupted(thread, err);
+		if (r == -ESRCH || r == -ECHILD) {
+			if (thread->tid == tracee->pid)
+				return error_set(err, ESRCH, "process %d ended", tracee->pid);
+			drop_thread(tracee, i);
+			continue;
+		}
+		if (r < 0)
+			return r;
+		i++;
+	}
+	return 0;
+}
+
+static int by_tid(const void *a, const void *b)
+{
+	const struct tracee_thread *x = a, *y = b;
+
+	return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+static int read_threads(struct tracee *tracee, struct jsnap_error *err)
+{
+	for (size_t i = 0; i < tracee->n_threads; i++) {
+		struct tracee_thread *thread = &tracee->threads[i];
+		int r = tracee_get_regs(thread->tid, &thread->regs, err);
+
+		if (r < 0)
+			return r;
+		if (ptrace(PTRACE_GETSIGMASK, thread->tid, (void *)sizeof(thread->sigmask),
+			   &thread->sigmask) < 0)
+			return error_errno(err, "read the signal mask of thread %d", thread->tid);
+	}
+	return 0;
+}
+
+int tracee_freeze(pid_t pid, struct tracee *ret_tracee, struct jsnap_error *err)
+{
+	CLEANUP_TRACEE struct tracee tracee = {.pid = pid, .mem_fd = -1};
+	char path[64];
+	size_t added = 1;
+	int r;
+
+	for (int pass = 0; added; pass++) {
+		if (pass == FREEZE_MAX_PASSES)
+			return error_set(err, EBUSY,
+					 "process %d starts threads faster than they can be "
+					 "stopped; try again when it is quieter",
+					 pid);
+		r = seize_new(&tracee, &added, err);
+		if (r == 0)
+			r = stop_all(&tracee, err);
+		if (r < 0)
+			return r;
+	}
+	qsort(tracee.threads, tracee.n_threads, sizeof(tracee.threads[0]), by_tid);
+	r = read_threads(&tracee, err);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	tracee.mem_fd = open(path, O_RDWR | O_CLOEXEC);
+	if (tracee.mem_fd < 0)
+		return error_errno(err, "open %s", path);
+	*ret_tracee = tracee;
+	tracee = (struct tracee){.mem_fd = -1};
+	return 0;
+}
+
+/*
+ * A thread that ran injected calls stops once more on the kernel's signal path, where the registers
+ * it had, system call number included, make the kernel restart the call it was in.
+ */
+static void put_back(struct tracee_thread *thread)
+{
+	struct user_regs_struct regs = thread->regs;
+
+	if (thread->redirected) {
+		ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
+		if (ptrace(PTRACE_CONT, thread->tid, NULL, NULL) < 0 ||
+		    wait_interrupted(thread, NULL) < 0)
+			return;
+	}
+	restart_in_place(&regs);
+	if (thread->redirected || memcmp(&regs, &thread->regs, sizeof(regs)) != 0)
+		tracee_set_regs(thread->tid, &regs, NULL);
+	if (thread->redirected)
+		ptrace(PTRACE_SETSIGMASK, thread->tid, (void *)sizeof(thread->sigmask),
+		       &thread->sigmask);
+}
+
+void tracee_release(struct tracee *tracee)
+{
+	for (size_t i = 0; i < tracee->n_threads; i++) {
+		struct tracee_thread *thread = &tracee->threads[i];
+
+		if (!thread->attached)
+			continue;
+		if (!thread->stopped) {
+			if (wait_interrupted(thread, NULL) < 0)
+				continue;
+		} else if (tracee->mem_fd >= 0) {
+			put_back(thread);
+		}
+		ptrace(PTRACE_DETACH, thread->tid, NULL, NULL);
+	}
+	free(tracee->threads);
+	if (tracee->mem_fd >= 0)
+		close(tracee->mem_fd);
+	*tracee = (struct tracee){.mem_fd = -1};
+}
+
+void tracee_kill(struct tracee *tracee)
+{
+	struct proc_status status;
+	bool own_child =
+		proc_status_read(tracee->pid, 0, &status, NULL) == 0 && status.ppid == getpid();
+	siginfo_t info;
+
+	kill(tracee->pid, SIGKILL);
+	for (size_t i = 0; i < tracee->n_threads; i++) {
+		pid_t tid = tracee->threads[i].tid;
+
+		if (tid != tracee->pid)
+			waitpid(tid, NULL, __WALL);
+	}
+	/* The leader's end is reported last. A child is left for its own wait; the end of somebody
+	 * else's child has to be taken before its parent can see it. */
+	waitid(P_PID, (id_t)tracee->pid, &info, WEXITED | __WALL | (own_child ? WNOWAIT : 0));
+	free(tracee->threads);
+	if (tracee->mem_fd >= 0)
+		close(tracee->mem_fd);
+	*tracee = (struct tracee){.mem_fd = -1};
+}
+
+int tracee_read(const struct tracee *tracee, remote_addr from, void *to, size_t size,
+		struct jsnap_error *err)
+{
+	int r = pread_full(tracee->mem_fd, to, size, (off_t)from.value);
+
+	if (r < 0)
+		return error_set(err, -r, "read %zu bytes at %#lx of process %d: %s", size,
+				 (unsigned long)from.value, tracee->pid, strerror(-r));
+	return 0;
+}
+
+int tracee_write(const struct tracee *tracee, remote_addr to, const void *from, size_t size,
+		 struct jsnap_error *err)
+{
+	int r = pwrite_full(tracee->mem_fd, from, size, (off_t)to.value);
+
+	if (r < 0)
+		return error_set(err, -r, "write %zu bytes at %#lx of process %d: %s", size,
+				 (unsigned long)to.value, tracee->pid, strerror(-r));
+	return 0;
+}
