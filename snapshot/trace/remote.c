@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "trace/restart.h"
 #include "trace/sigframe.h"
 
 #include <fcntl.h>
@@ -105,7 +106,7 @@ int remote_begin(struct remote *remote, struct tracee *tracee, struct tracee_thr
 	const uint64_t all = ~0ull;
 	uint64_t top, at, low, back[1] = {gadgets->sigreturn.value};
 	size_t xsave_size, frame_size;
-	enum m_restart restart;
+	enum restart_deadline restart;
 	uint64_t deadline;
 	int r = tracee_xsave(thread, xsave, sizeof(xsave), &xsave_size, err);
 

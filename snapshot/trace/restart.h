@@ -7,8 +7,13 @@
 #ifndef JSNAP_TRACE_RESTART_H
 #define JSNAP_TRACE_RESTART_H
 
-#include "image/manifest.h"
 #include "trace/tracee.h"
+
+enum restart_deadline { /* which clock an absolute deadline is of; values are those of m_restart */
+			RESTART_NONE,
+			RESTART_ABSOLUTE_MONOTONIC,
+			RESTART_ABSOLUTE_BOOTTIME,
+};
 
 /*
  * Rewrites `regs` of a stopped thread so that resuming them in another process makes the call again
@@ -18,7 +23,7 @@
  * where an absolute deadline lies that the time asleep must be added to.
  */
 void restart_rewind(const struct tracee *tracee, struct user_regs_struct *regs, bool signal_pending,
-		    enum m_restart *ret_restart, uint64_t *ret_deadline);
+		    enum restart_deadline *ret_restart, uint64_t *ret_deadline);
 
 /* The same for a thread that is released in place: only what the kernel would not do by itself. */
 void restart_in_place(struct user_regs_struct *regs);

@@ -75,15 +75,15 @@ static uint64_t call_number(const struct tracee *tracee, const struct user_regs_
 }
 
 static void note_deadline(const struct user_regs_struct *regs, uint64_t nr,
-			  enum m_restart *ret_restart, uint64_t *ret_deadline)
+			  enum restart_deadline *ret_restart, uint64_t *ret_deadline)
 {
 	if (nr == SYS_futex && monotonic_futex(regs) && regs->r10) {
-		*ret_restart = M_RESTART_ABSOLUTE_MONOTONIC;
+		*ret_restart = RESTART_ABSOLUTE_MONOTONIC;
 		*ret_deadline = regs->r10;
 	} else if (nr == SYS_clock_nanosleep && regs->rsi == TIMER_ABSTIME &&
 		   (regs->rdi == CLOCK_MONOTONIC || regs->rdi == CLOCK_BOOTTIME)) {
-		*ret_restart = regs->rdi == CLOCK_MONOTONIC ? M_RESTART_ABSOLUTE_MONOTONIC
-							    : M_RESTART_ABSOLUTE_BOOTTIME;
+		*ret_restart = regs->rdi == CLOCK_MONOTONIC ? RESTART_ABSOLUTE_MONOTONIC
+							    : RESTART_ABSOLUTE_BOOTTIME;
 		*ret_deadline = regs->rdx;
 	}
 }
@@ -99,12 +99,12 @@ static void sleep_remaining(struct user_regs_struct *regs, uint64_t nr)
 }
 
 void restart_rewind(const struct tracee *tracee, struct user_regs_struct *regs, bool signal_pending,
-		    enum m_restart *ret_restart, uint64_t *ret_deadline)
+		    enum restart_deadline *ret_restart, uint64_t *ret_deadline)
 {
 	long result = (long)regs->rax;
 	uint64_t nr;
 
-	*ret_restart = M_RESTART_NONE;
+	*ret_restart = RESTART_NONE;
 	*ret_deadline = 0;
 	if ((long)regs->orig_rax < 0)
 		return;
