@@ -1,0 +1,268 @@
+/* The manifest: building, saving, loading, and every invariant that a load must refuse to break. */
+#include "image/manifest.h"
+
+#include "base/cleanup.h"
+#include "check.h"
+
+#include <sys/socket.h>
+
+#define PAGE 4096u
+
+/* A manifest with something in every table. */
+static void build(struct manifest *m)
+{
+	static const unsigned char xsave[700] = {1, 2, 3};
+	struct m_sockopt option = {.level = SOL_SOCKET, .name = SO_REUSEADDR, .size = 4};
+	unsigned char bytes[24] = {0};
+	uint32_t length = 5;
+
+	CHECK_EQ(manifest_init(m, NULL), 0);
+	m->process->pid = 100;
+	m->process->page_size = PAGE;
+	m->process->stream_size = 16 * PAGE;
+	m->process->exe_backing = 0;
+	CHECK_EQ(manifest_string(m, "/home", &m->process->cwd), 0);
+	for (uint32_t i = 0; i < 40; i++) {
+		struct m_thread *t = MANIFEST_ADD(m, threads);
+
+		CHECK(t);
+		t->tid = 100 + i;
+		memcpy(t->comm, "main", 5);
+		CHECK_EQ(manifest_blob(m, xsave, sizeof(xsave) - i, &t->xsave), 0);
+		CHECK_EQ(t->xsave.offset % 16, 0);
+	}
+	for (uint32_t i = 0; i < 4; i++) {
+		struct m_vma *v = MANIFEST_ADD(m, vmas);
+
+		*v = (struct m_vma){.start = (1 + 4 * i) * PAGE, .end = (4 + 4 * i) * PAGE};
+		CHECK_EQ(manifest_string(m, "[heap]", &v->name), 0);
+	}
+	m->vmas[0].n_pieces = 2;
+	m->vmas[1].kind = M_VMA_FILE_PRIVATE;
+	m->vmas[2].kind = M_VMA_OBJECT;
+	m->vmas[3].kind = M_VMA_VDSO;
+	*MANIFEST_ADD(m, pieces) = (struct m_piece){PAGE, PAGE, 0};
+	*MANIFEST_ADD(m, pieces) = (struct m_piece){3 * PAGE, PAGE, PAGE};
+	*MANIFEST_ADD(m, pieces) = (struct m_piece){0, 2 * PAGE, 2 * PAGE};
+	*MANIFEST_ADD(m, objects) =
+		(struct m_object){.size = PAGE + 1, .first_piece = 2, .n_pieces = 1};
+	MANIFEST_ADD(m, backings)->content_object = MANIFEST_NONE;
+	CHECK_EQ(manifest_string(m, "/usr/bin/java", &m->backings[0].path), 0);
+	MANIFEST_ADD(m, files)->kind = M_FILE_PATH;
+	MANIFEST_ADD(m, files)->kind = M_FILE_EPOLL;
+	MANIFEST_ADD(m, files)->kind = M_FILE_INOTIFY;
+	MANIFEST_ADD(m, files)->kind = M_FILE_SOCKET;
+	MANIFEST_ADD(m, fds)->fd = 0;
+	MANIFEST_ADD(m, fds)->fd = 7;
+	MANIFEST_ADD(m, sockets)->peer = MANIFEST_NONE;
+	memcpy(bytes, &option, sizeof(option));
+	CHECK_EQ(manifest_blob(m, bytes, 24, &m->sockets[0].options), 0);
+	memcpy(bytes, &length, sizeof(length));
+	CHECK_EQ(manifest_blob(m, bytes, 12, &m->sockets[0].data), 0);
+	MANIFEST_ADD(m, epoll_targets)->file = 1;
+	MANIFEST_ADD(m, inotify_watches)->file = 2;
+	MANIFEST_ADD(m, sigactions)->signo = 15;
+	MANIFEST_ADD(m, siginfos)->tid = 101;
+	MANIFEST_ADD(m, posix_timers)->id = 0;
+	MANIFEST_ADD(m, posix_timers)->id = 3;
+	CHECK_EQ(manifest_set_note(m, "main", "App", NULL), 0);
+	CHECK_EQ(manifest_set_note(m, "key", "old", NULL), 0);
+	CHECK_EQ(manifest_set_note(m, "key", "new", NULL), 0);
+}
+
+static void test_round_trip(void)
+{
+	CLEANUP_MANIFEST struct manifest m = {0}, loaded = {0};
+	CLEANUP_FREE void *again = NULL;
+	struct jsnap_error err = {0};
+	size_t size, again_size;
+	void *data;
+
+	build(&m);
+	CHECK_EQ(manifest_check(&m, &err), 0);
+	CHECK_EQ(manifest_save(&m, &data, &size, &err), 0);
+	CHECK_EQ(manifest_load(data, size, &loaded, &err), 0);
+	CHECK_EQ(loaded.n_threads, 40);
+	CHECK_EQ(loaded.threads[39].tid, 139);
+	CHECK_EQ(((const unsigned char *)manifest_bytes(&loaded, loaded.threads[3].xsave))[1], 2);
+	CHECK_STR(manifest_str(&loaded, loaded.backings[0].path), "/usr/bin/java");
+	CHECK_STR(manifest_note(&loaded, "key"), "new");
+	CHECK_STR(manifest_note(&loaded, "main"), "App");
+	CHECK(!manifest_note(&loaded, "absent"));
+	CHECK_EQ(loaded.n_notes, 2);
+	CHECK_EQ(manifest_save(&loaded, &again, &again_size, &err), 0);
+	CHECK_EQ(again_size, size);
+	CHECK(memcmp(again, loaded.buffer, size) == 0);
+}
+
+/* A loaded manifest may be added to: what lies in its buffer moves out when it first grows. */
+static void test_grow_loaded(void)
+{
+	CLEANUP_MANIFEST struct manifest m = {0}, loaded = {0};
+	struct m_blob blob;
+	size_t size;
+	void *data;
+
+	build(&m);
+	CHECK_EQ(manifest_save(&m, &data, &size, NULL), 0);
+	CHECK_EQ(manifest_load(data, size, &loaded, NULL), 0);
+	CHECK_EQ(manifest_set_note(&loaded, "late", "yes", NULL), 0);
+	CHECK_EQ(manifest_blob(&loaded, "bytes", 5, &blob), 0);
+	MANIFEST_ADD(&loaded, threads)->tid = 1000;
+	CHECK_STR(manifest_note(&loaded, "late"), "yes");
+	CHECK_STR(manifest_note(&loaded, "key"), "new");
+	CHECK_STR(loaded.threads[0].comm, "main");
+	CHECK_EQ(loaded.n_threads, 41);
+	CHECK_EQ(manifest_check(&loaded, NULL), 0);
+}
+
+static void test_maxima(void)
+{
+	CLEANUP_MANIFEST struct manifest m = {0};
+	struct m_blob blob;
+
+	CHECK_EQ(manifest_init(&m, NULL), 0);
+	CHECK(!MANIFEST_ADD(&m, process));
+	for (int i = 0; i < 64; i++)
+		CHECK(MANIFEST_ADD(&m, sigactions));
+	CHECK(!MANIFEST_ADD(&m, sigactions));
+	CHECK_EQ(m.n_sigactions, 64);
+	CHECK_EQ(manifest_blob(&m, "x", (1ull << 30) + 1, &blob), -E2BIG);
+	CHECK_EQ(manifest_blob(&m, NULL, 0, &blob), 0);
+	CHECK_EQ(blob.size, 0);
+}
+
+/* Each breaks one invariant of an otherwise good manifest; `word` must be in the message. */
+static void refuse(void (*spoil)(struct manifest *m), const char *word)
+{
+	CLEANUP_MANIFEST struct manifest m = {0}, loaded = {0};
+	CLEANUP_FREE void *data = NULL;
+	struct jsnap_error err = {0};
+	size_t size;
+
+	build(&m);
+	spoil(&m);
+	CHECK_EQ(manifest_check(&m, &err), -EBADMSG);
+	if (!strstr(err.text, word))
+		fprintf(stderr, "\"%s\" does not say \"%s\"\n", err.text, word);
+	CHECK(strstr(err.text, word));
+	CHECK_EQ(manifest_save(&m, &data, &size, NULL), 0);
+	CHECK_EQ(manifest_load(data, size, &loaded, &err), -EBADMSG);
+}
+
+#define SPOILS(X)                                                           \
+	X(page_size, m->process->page_size = 8192, "page size")             \
+	X(stream, m->process->stream_size += 1, "stream size")              \
+	X(stream_max, m->process->stream_size = 1ull << 45, "stream size")  \
+	X(exe, m->process->exe_backing = 1, "executable")                   \
+	X(cwd, m->process->cwd = m->strings_size, "working folder")         \
+	X(auxv, m->process->auxv.size = 8, "auxiliary")                     \
+	X(tid_order, m->threads[5].tid = 100, "thread 5")                   \
+	X(tid_zero, m->threads[0].tid = 0, "thread 0")                      \
+	X(leader, m->process->pid = 99, "PID 99")                           \
+	X(comm, memset(m->threads[1].comm, 'x', 16), "thread 1")            \
+	X(restart, m->threads[1].restart = 9, "restart")                    \
+	X(xsave, m->threads[1].xsave.size = 1u << 30, "XSAVE")              \
+	X(xsave_at, m->threads[1].xsave.offset += 1, "XSAVE")               \
+	X(vma_overlap, m->vmas[1].start = 3 * PAGE, "VMA 1")                \
+	X(vma_empty, m->vmas[1].end = m->vmas[1].start, "VMA 1")            \
+	X(vma_align, m->vmas[1].end += 1, "VMA 1")                          \
+	X(vma_range, m->vmas[3].end = 1ull << 63, "VMA 3")                  \
+	X(vma_kind, m->vmas[3].kind = 77, "VMA 3")                          \
+	X(vma_backing, m->vmas[1].backing = 1, "VMA 1")                     \
+	X(vma_object, m->vmas[2].backing = 1, "VMA 2")                      \
+	X(vma_name, m->vmas[2].name = UINT32_MAX, "VMA 2")                  \
+	X(vma_pieces, m->vmas[0].first_piece = UINT32_MAX, "VMA 0")         \
+	X(vma_many, m->vmas[0].n_pieces = UINT32_MAX, "VMA 0")              \
+	X(piece_twice, m->vmas[1].n_pieces = 2, "pieces")                   \
+	X(piece_out, m->pieces[1].addr = 4 * PAGE, "VMA 0")                 \
+	X(piece_order, m->pieces[1].addr = PAGE, "VMA 0")                   \
+	X(piece_align, m->pieces[1].offset += 8, "piece 1")                 \
+	X(piece_empty, m->pieces[1].size = 0, "piece 1")                    \
+	X(piece_stream, m->pieces[1].offset = 16 * PAGE, "piece 1")         \
+	X(piece_wrap, m->pieces[1].size = -(uint64_t)PAGE, "piece 1")       \
+	X(object_out, m->pieces[2].addr = PAGE, "object 0")                 \
+	X(object_kind, m->objects[0].kind = 3, "object 0")                  \
+	X(object_size, m->objects[0].size = UINT64_MAX, "object 0")         \
+	X(backing_object, m->backings[0].content_object = 1, "backing 0")   \
+	X(backing_path, m->backings[0].path = m->strings_size, "backing 0") \
+	X(file_kind, m->files[1].kind = 99, "file 1")                       \
+	X(file_target, m->files[0].target = 1, "file 0")                    \
+	X(fd_twice, m->fds[1].fd = 0, "out of order")                       \
+	X(fd_file, m->fds[1].file = 4, "descriptor 7")                      \
+	X(socket_peer, m->sockets[0].peer = 1, "socket 0")                  \
+	X(socket_state, m->sockets[0].state = 50, "socket 0")               \
+	X(socket_local, m->sockets[0].local.size = 500, "address")          \
+	X(socket_option, m->sockets[0].options.size = 20, "options")        \
+	X(socket_data, m->sockets[0].data.size = 6, "unread")               \
+	X(epoll, m->epoll_targets[0].file = 0, "epoll")                     \
+	X(inotify, m->inotify_watches[0].file = 9, "inotify")               \
+	X(signo, m->sigactions[0].signo = 65, "signal 65")                  \
+	X(siginfo, m->siginfos[0].tid = 7, "no thread 7")                   \
+	X(timer, m->posix_timers[1].id = 0, "timer")                        \
+	X(note, m->notes[0].value = m->strings_size, "note 0")              \
+	X(string_end, m->strings[m->strings_size - 1] = 'x', "string pool") \
+	X(string_begin, m->strings[0] = 'x', "string pool")
+
+#define X(name, statement, word)                     \
+	static void spoil_##name(struct manifest *m) \
+	{                                            \
+		statement;                           \
+	}
+SPOILS(X)
+#undef X
+
+/* Any flipped byte and any truncation loads or is refused with a message, and never crashes. */
+static void test_damage(void)
+{
+	CLEANUP_MANIFEST struct manifest m = {0};
+	CLEANUP_FREE void *data = NULL;
+	size_t size;
+
+	build(&m);
+	CHECK_EQ(manifest_save(&m, &data, &size, NULL), 0);
+	for (size_t i = 0; i < 2 * size; i++) {
+		size_t used = i < size ? i : size;
+		CLEANUP_MANIFEST struct manifest loaded = {0};
+		struct jsnap_error err = {0};
+		char *copy = malloc(size);
+
+		CHECK(copy);
+		memcpy(copy, data, size);
+		if (i >= size)
+			copy[i - size] = (char)(copy[i - size] ^ (1 + rand() % 255));
+		if (manifest_load(copy, used, &loaded, &err) == 0) {
+			CHECK(i >= size);
+			continue;
+		}
+		CHECK(err.code && err.text[0]);
+		free(copy);
+	}
+}
+
+static void test_newer(void)
+{
+	CLEANUP_MANIFEST struct manifest m = {0}, loaded = {0};
+	CLEANUP_FREE void *data = NULL;
+	struct jsnap_error err = {0};
+	size_t size;
+
+	build(&m);
+	CHECK_EQ(manifest_save(&m, &data, &size, NULL), 0);
+	((char *)data)[8] = 2;
+	CHECK_EQ(manifest_load(data, size, &loaded, &err), -ENOTSUP);
+	CHECK(strstr(err.text, "version 2"));
+}
+
+int main(void)
+{
+	test_round_trip();
+	test_grow_loaded();
+	test_maxima();
+#define X(name, statement, word) refuse(spoil_##name, word);
+	SPOILS(X)
+#undef X
+	test_damage();
+	test_newer();
+	return 0;
+}
