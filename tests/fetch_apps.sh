@@ -1,0 +1,77 @@
+#!/bin/bash
+# Brings the applications the end-to-end tests run into one cache folder: H2 and Tomcat by their
+# Maven names, unmodified, and our own programs of tests/apps built. Prints the folder.
+#
+# fetch_apps.sh [FOLDER]: default $JSNAP_TEST_CACHE, else $XDG_CACHE_HOME/jsnap-tests, for root
+# /var/cache/jsnap-tests, which the unprivileged user the tests run as can read.
+# Runs at the same time wait for each other; when all is there it does nothing. The folder holds:
+#   h2.jar tomcat/ spring.jar tiny.jar (main class Tiny) args.jar (Args) stress.jar (StressMain)
+set -eu
+
+readonly H2=com.h2database:h2:2.3.232
+readonly TOMCAT=org.apache.tomcat:tomcat:10.1.59:zip
+readonly COPY=org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy
+
+apps=$(cd "$(dirname "$0")/apps" && pwd)
+default=${XDG_CACHE_HOME:-$HOME/.cache}/jsnap-tests
+[ "$(id -u)" != 0 ] || default=/var/cache/jsnap-tests
+cache=${1:-${JSNAP_TEST_CACHE:-$default}}
+mkdir -p "$cache"
+cache=$(cd "$cache" && pwd)
+exec 9>"$cache/.lock"
+flock 9
+
+# A program is built again when its sources or the names above change.
+stamp=$({ echo "$H2 $TOMCAT"; cd "$apps" && find . -type f -not -path './*/target/*' -print0 | sort -z | xargs -0 cat; } |
+	sha256sum | cut -c1-32)
+if [ "$(cat "$cache/.stamp" 2>/dev/null)" = "$stamp" ]; then
+	echo "$cache"
+	exit 0
+fi
+
+for tool in mvn javac jar unzip; do
+	command -v $tool >/dev/null ||
+		{ echo "fetch_apps.sh: $tool is missing; scripts/install_deps.sh installs it" >&2; exit 1; }
+done
+work=$(mktemp -d "$cache/.work.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+maven() {
+	mvn -q -B "$@" >"$work/mvn.log" 2>&1 9>&- ||
+		{ cat "$work/mvn.log" >&2; echo "fetch_apps.sh: mvn $* failed" >&2; exit 1; }
+}
+
+jar_of() { # NAME MAIN SOURCE...: compiles for the oldest JDK supported
+	local name=$1 main=$2
+	shift 2
+	javac --release 17 -d "$work/$name" "$@" 9>&-
+	jar --create --file "$work/$name.jar" --main-class "$main" -C "$work/$name" . 9>&-
+}
+
+cd "$work"
+[ -s "$cache/h2.jar" ] && [ "$(cat "$cache/.h2" 2>/dev/null)" = $H2 ] || {
+	echo "fetching $H2" >&2
+	maven $COPY -Dartifact=$H2 -DoutputDirectory="$work/got"
+	mv "$work"/got/h2-*.jar "$cache/h2.jar"
+	echo $H2 >"$cache/.h2"
+}
+[ -d "$cache/tomcat" ] && [ "$(cat "$cache/.tomcat" 2>/dev/null)" = $TOMCAT ] || {
+	echo "fetching $TOMCAT" >&2
+	maven $COPY -Dartifact=$TOMCAT -DoutputDirectory="$work/got"
+	unzip -q "$work"/got/tomcat-*.zip -d "$work/unzipped"
+	rm -rf "$cache/tomcat"
+	mv "$work"/unzipped/* "$cache/tomcat"
+	echo $TOMCAT >"$cache/.tomcat"
+}
+echo "building tests/apps" >&2
+jar_of tiny Tiny "$apps/tiny/Tiny.java"
+jar_of args Args "$apps/tiny/Args.java"
+jar_of stress StressMain "$apps"/stress/*.java
+cp -r "$apps/spring" "$work/spring"
+rm -rf "$work/spring/target"
+maven -f "$work/spring/pom.xml" -DskipTests package
+mv "$work/spring/target/spring.jar" "$work/tiny.jar" "$work/args.jar" "$work/stress.jar" "$cache/"
+# Read by whoever the tests run as, who need not be the one who fetched.
+chmod -R a+rX "$cache"
+echo "$stamp" >"$cache/.stamp"
+echo "$cache"
