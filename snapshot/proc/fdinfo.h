@@ -18,7 +18,7 @@ struct fdinfo_epoll_target { /* "tfd: 5 events: 19 data: 5  pos:0 ino:1 sdev:2" 
 	uint32_t events;
 	uint64_t data;
 	uint64_t inode;
-	uint64_t dev;
+	uint64_t dev; /* as st_dev of stat(2), here and below */
 };
 
 struct fdinfo_inotify_watch { /* "inotify wd:1 ino:9e7e sdev:800013 mask:800afce ..." */

@@ -48,7 +48,11 @@ struct maps_entry {
 	bool shared;	  /* 's' rather than 'p' */
 	bool deleted;	  /* the name ended in " (deleted)", which is cut from `name` */
 	uint32_t vmflags; /* enum maps_vmflag; 0 unless smaps was parsed */
-	char *name;	  /* owned; "" for anonymous. Octal escapes (\012) are decoded */
+	/* Rss + Swap in bytes: 0 means that no page is there to be scanned. UINT64_MAX when not
+	 * known, that is, unless smaps was parsed. The zero page is not counted. */
+	uint64_t resident;
+	char *name; /* "" for anonymous; \012, the kernel's only escape here, is decoded. Lives
+		       as long as the entries: maps_free releases both at once */
 };
 
 struct maps {
