@@ -1,0 +1,383 @@
+/* See schema.h. */
+#include "conf/schema.h"
+
+#include "conf/form.h"
+
+#include <string.h>
+
+#define RUN	   SCHEMA_VERB_RUN
+#define CHECKPOINT SCHEMA_VERB_CHECKPOINT
+#define RESTORE	   SCHEMA_VERB_RESTORE
+#define START	   (RUN | CHECKPOINT | RESTORE)
+#define STORE	   (SCHEMA_VERB_LIST | SCHEMA_VERB_INSPECT | SCHEMA_VERB_VERIFY | SCHEMA_VERB_PRUNE)
+#define DUMP	   SCHEMA_VERB_DUMP
+#define ALL	   SCHEMA_VERB_ALL
+
+static const char *const failure_values[] = {"cold", "fail", NULL};
+static const char *const tids_values[] = {"auto", "clone3", "userns", "ns-last-pid", "walk", NULL};
+static const char *const lsm_values[] = {"keep", "ignore", NULL};
+static const char *const cpu_values[] = {"native", "x86-64-v2", "x86-64-v3", "x86-64-v4", NULL};
+static const char *const format_values[] = {"text", "json", NULL};
+static const char *const level_values[] = {"error", "warn", "info", "debug", NULL};
+
+const struct schema_section schema_sections[] = {
+	{"store", "Where snapshots are, and which is meant"},
+	{"warmup", "When the application is ready, and what warms it"},
+	{"restore", "How it comes back"},
+	{"run", "What this verb does and leaves"},
+	{"log", "What jsnap says"},
+	{NULL, NULL},
+};
+
+const struct schema_verb schema_verbs[] = {
+	{"run", RUN, true, "[java options] app.jar [args]",
+	 "Restore the program when it has a valid snapshot; else start it cold, warm it, take a "
+	 "snapshot in the background and go on."},
+	{"checkpoint", CHECKPOINT, true, "[java options] app.jar [args]",
+	 "Start the program, warm it, take a snapshot, end it."},
+	{"restore", RESTORE, false, "[KEY | FILE | -] [-- args]",
+	 "Restore one snapshot, or fail; - reads the image from standard input."},
+	{"list", SCHEMA_VERB_LIST, false, "", "List the snapshots of the store."},
+	{"inspect", SCHEMA_VERB_INSPECT, false, "KEY | FILE", "Show one snapshot in full."},
+	{"verify", SCHEMA_VERB_VERIFY, false, "[KEY | FILE]...",
+	 "Check every byte of a snapshot (of all, without operand) and whether it would restore "
+	 "here."},
+	{"prune", SCHEMA_VERB_PRUNE, false, "[KEY]...",
+	 "Remove snapshots by age, size or staleness, or those named."},
+	{"doctor", SCHEMA_VERB_DOCTOR, false, "",
+	 "Tell what this machine or container allows, and what would allow more."},
+	{"dump", DUMP, false, "",
+	 "Plumbing: take a snapshot of any single-process program, without a JVM or agent."},
+	{NULL, 0, false, NULL, NULL},
+};
+
+const struct schema_option schema_options[SCHEMA_COUNT] = {
+	[SCHEMA_STORE] = {.name = "store",
+			  .section = "store",
+			  .key = "dir",
+			  .variable = "JSNAP_STORE",
+			  .kind = SCHEMA_STRING,
+			  .verbs = ALL,
+			  .fallback = "",
+			  .metavar = "DIR",
+			  .help = "Folder of the snapshots. Without it $XDG_CACHE_HOME/jsnap, else "
+				  "~/.cache/jsnap."},
+	[SCHEMA_IMAGE] = {.name = "image",
+			  .section = "store",
+			  .key = "image",
+			  .variable = "JSNAP_IMAGE",
+			  .kind = SCHEMA_STRING,
+			  .verbs = START | DUMP,
+			  .fallback = "",
+			  .metavar = "FILE",
+			  .help = "Use exactly this image file instead of the store."},
+	[SCHEMA_LABEL] =
+		{.name = "label",
+		 .section = "store",
+		 .key = "label",
+		 .variable = "JSNAP_LABEL",
+		 .kind = SCHEMA_LIST,
+		 .verbs = RUN | CHECKPOINT,
+		 .fallback = "",
+		 .metavar = "K=V",
+		 .help = "A part of the snapshot's key: another label is another snapshot. "
+			 "Repeatable.",
+		 .check = form_assignment},
+	[SCHEMA_HOT_COPY] = {.name = "hot-copy",
+			     .section = "store",
+			     .key = "hot-copy",
+			     .variable = "JSNAP_HOT_COPY",
+			     .kind = SCHEMA_BOOL,
+			     .verbs = START,
+			     .fallback = "on",
+			     .metavar = "on|off",
+			     .help = "Keep the uncompressed local copy that makes restores fast."},
+
+	[SCHEMA_READY] =
+		{.name = "ready",
+		 .section = "warmup",
+		 .key = "ready",
+		 .variable = "JSNAP_READY",
+		 .kind = SCHEMA_LIST,
+		 .verbs = RUN | CHECKPOINT,
+		 .fallback = "auto",
+		 .metavar = "CONDITION",
+		 .help = "When the application is up: auto (it listens or its main thread has "
+			 "parked, and it has gone quiet), tcp:PORT, http://..., log:REGEX (a line "
+			 "of its output), file:PATH, exec:CMD (exits 0) or api (it asks). "
+			 "Repeatable: all must hold.",
+		 .check = form_ready},
+	[SCHEMA_WARMUP] = {.name = "warmup",
+			   .section = "warmup",
+			   .key = "warmup",
+			   .variable = "JSNAP_WARMUP",
+			   .kind = SCHEMA_LIST,
+			   .verbs = RUN | CHECKPOINT,
+			   .fallback = "",
+			   .metavar = "URL|exec:CMD",
+			   .help = "What warms it once it is up. Repeatable.",
+			   .check = form_warmup},
+	[SCHEMA_WARMUP_REQUESTS] = {.name = "warmup-requests",
+				    .section = "warmup",
+				    .key = "requests",
+				    .variable = "JSNAP_WARMUP_REQUESTS",
+				    .kind = SCHEMA_INTEGER,
+				    .verbs = RUN | CHECKPOINT,
+				    .fallback = "1000",
+				    .metavar = "N",
+				    .help = "Requests to each warm-up URL, at most.",
+				    .min = 0,
+				    .max = 100000000},
+	[SCHEMA_WARMUP_TIME] = {.name = "warmup-time",
+				.section = "warmup",
+				.key = "time",
+				.variable = "JSNAP_WARMUP_TIME",
+				.kind = SCHEMA_DURATION,
+				.verbs = RUN | CHECKPOINT,
+				.fallback = "30s",
+				.metavar = "T",
+				.help = "Longest time of the whole warm-up; 0: no limit."},
+	[SCHEMA_TIMEOUT] =
+		{.name = "timeout",
+		 .section = "warmup",
+		 .key = "timeout",
+		 .variable = "JSNAP_TIMEOUT",
+		 .kind = SCHEMA_DURATION,
+		 .verbs = START,
+		 .fallback = "5m",
+		 .metavar = "T",
+		 .help = "Give up (no snapshot) when the application is not ready by then; "
+			 "0: never."},
+
+	[SCHEMA_ON_RESTORE_FAILURE] =
+		{.name = "on-restore-failure",
+		 .section = "restore",
+		 .key = "on-failure",
+		 .variable = "JSNAP_ON_RESTORE_FAILURE",
+		 .kind = SCHEMA_ENUM,
+		 .verbs = RUN | RESTORE,
+		 .fallback = "cold",
+		 .restore_fallback = "fail",
+		 .metavar = "cold|fail",
+		 .help = "What to do when a snapshot cannot be restored: start "
+			 "cold, or fail.",
+		 .values = failure_values},
+	[SCHEMA_TIDS] = {.name = "tids",
+			 .section = "restore",
+			 .key = "tids",
+			 .variable = "JSNAP_TIDS",
+			 .kind = SCHEMA_ENUM,
+			 .verbs = START | SCHEMA_VERB_DOCTOR,
+			 .fallback = "auto",
+			 .metavar = "WAY",
+			 .help = "How original thread ids are obtained: auto, clone3, userns, "
+				 "ns-last-pid or walk.",
+			 .values = tids_values},
+	[SCHEMA_LSM] =
+		{.name = "lsm",
+		 .section = "restore",
+		 .key = "lsm",
+		 .variable = "JSNAP_LSM",
+		 .kind = SCHEMA_ENUM,
+		 .verbs = START,
+		 .fallback = "keep",
+		 .metavar = "keep|ignore",
+		 .help = "Whether a snapshot taken under another security module or label is "
+			 "refused.",
+		 .values = lsm_values},
+	[SCHEMA_CPU] = {.name = "cpu",
+			.section = "restore",
+			.key = "cpu",
+			.variable = "JSNAP_CPU",
+			.kind = SCHEMA_ENUM,
+			.verbs = START,
+			.fallback = "native",
+			.metavar = "LEVEL",
+			.help = "Processors the snapshot is for: native (as this one), x86-64-v2, "
+				"x86-64-v3 or x86-64-v4.",
+			.values = cpu_values},
+	[SCHEMA_LISTEN] = {.name = "listen",
+			   .section = "restore",
+			   .key = "listen",
+			   .variable = "JSNAP_LISTEN",
+			   .kind = SCHEMA_LIST,
+			   .verbs = RUN | RESTORE,
+			   .fallback = "",
+			   .metavar = "OLD=NEW",
+			   .help = "Open a listening port elsewhere on restore. Repeatable.",
+			   .check = form_port_pair},
+	[SCHEMA_SET_ENV] = {.name = "set-env",
+			    .section = "restore",
+			    .key = "set-env",
+			    .variable = "JSNAP_SET_ENV",
+			    .kind = SCHEMA_LIST,
+			    .verbs = START,
+			    .fallback = "",
+			    .metavar = "K=V",
+			    .help = "A variable of the application's environment. Repeatable.",
+			    .check = form_assignment},
+	[SCHEMA_ENV_REFRESH] =
+		{.name = "env-refresh",
+		 .section = "restore",
+		 .key = "env-refresh",
+		 .variable = "JSNAP_ENV_REFRESH",
+		 .kind = SCHEMA_BOOL,
+		 .verbs = RUN | RESTORE,
+		 .fallback = "on",
+		 .metavar = "on|off",
+		 .help = "Whether the restored process sees the caller's environment, or "
+			 "the one it had."},
+
+	[SCHEMA_NO_CHECKPOINT] = {.name = "no-checkpoint",
+				  .section = "run",
+				  .key = "no-checkpoint",
+				  .variable = "JSNAP_NO_CHECKPOINT",
+				  .kind = SCHEMA_FLAG,
+				  .verbs = RUN,
+				  .fallback = "off",
+				  .help = "Take no snapshot after a cold start."},
+	[SCHEMA_NO_RESTORE] = {.name = "no-restore",
+			       .section = "run",
+			       .key = "no-restore",
+			       .variable = "JSNAP_NO_RESTORE",
+			       .kind = SCHEMA_FLAG,
+			       .verbs = RUN,
+			       .fallback = "off",
+			       .help = "Start cold, and replace the snapshot."},
+	[SCHEMA_KEEP_RUNNING] = {.name = "keep-running",
+				 .kind = SCHEMA_FLAG,
+				 .verbs = CHECKPOINT,
+				 .fallback = "off",
+				 .help = "Leave the application running after the snapshot."},
+	[SCHEMA_PID] = {.name = "pid",
+			.kind = SCHEMA_INTEGER,
+			.verbs = DUMP,
+			.fallback = "",
+			.metavar = "PID",
+			.help = "The process to take a snapshot of.",
+			.min = 1,
+			.max = 4194304},
+	[SCHEMA_LEAVE_RUNNING] = {.name = "leave-running",
+				  .kind = SCHEMA_FLAG,
+				  .verbs = DUMP,
+				  .fallback = "off",
+				  .help = "Leave the process running after the snapshot."},
+	[SCHEMA_JSON] = {.name = "json",
+			 .kind = SCHEMA_FLAG,
+			 .verbs = STORE | SCHEMA_VERB_DOCTOR,
+			 .fallback = "off",
+			 .help = "Print JSON."},
+	[SCHEMA_OLDER_THAN] = {.name = "older-than",
+			       .kind = SCHEMA_DURATION,
+			       .verbs = SCHEMA_VERB_PRUNE,
+			       .fallback = "",
+			       .metavar = "T",
+			       .help = "Remove snapshots taken longer ago than this."},
+	[SCHEMA_LARGER_THAN] =
+		{
+			.name = "larger-than",
+			.kind = SCHEMA_SIZE,
+			.verbs = SCHEMA_VERB_PRUNE,
+			.fallback = "",
+			.metavar = "SIZE",
+			.help = "Remove the oldest snapshots until the store is no larger than "
+				"this.",
+			.min = 1,
+			.max = UINT64_MAX},
+	[SCHEMA_STALE] =
+		{.name = "stale",
+		 .kind = SCHEMA_FLAG,
+		 .verbs = SCHEMA_VERB_PRUNE,
+		 .fallback = "off",
+		 .help = "Remove snapshots whose JDK or class path has changed or gone, and "
+			 "those that cannot be read."},
+	[SCHEMA_ALL] = {.name = "all",
+			.kind = SCHEMA_FLAG,
+			.verbs = SCHEMA_VERB_PRUNE,
+			.fallback = "off",
+			.help = "Remove every snapshot."},
+	[SCHEMA_DRY_RUN] = {.name = "dry-run",
+			    .kind = SCHEMA_FLAG,
+			    .verbs = SCHEMA_VERB_PRUNE,
+			    .fallback = "off",
+			    .help = "Say what would be removed, and remove nothing."},
+
+	[SCHEMA_LOG_FORMAT] = {.name = "log-format",
+			       .section = "log",
+			       .key = "format",
+			       .variable = "JSNAP_LOG_FORMAT",
+			       .kind = SCHEMA_ENUM,
+			       .verbs = ALL,
+			       .fallback = "text",
+			       .metavar = "text|json",
+			       .help = "Form of jsnap's own lines on standard error.",
+			       .values = format_values},
+	[SCHEMA_LOG_LEVEL] = {.name = "log-level",
+			      .section = "log",
+			      .key = "level",
+			      .variable = "JSNAP_LOG_LEVEL",
+			      .kind = SCHEMA_ENUM,
+			      .verbs = ALL,
+			      .fallback = "info",
+			      .metavar = "LEVEL",
+			      .help = "Least important line to say: error, warn, info or debug.",
+			      .values = level_values},
+	[SCHEMA_QUIET] = {.name = "quiet",
+			  .section = "log",
+			  .key = "quiet",
+			  .variable = "JSNAP_QUIET",
+			  .kind = SCHEMA_FLAG,
+			  .verbs = ALL,
+			  .fallback = "off",
+			  .help = "Say nothing but errors."},
+	[SCHEMA_METRICS] = {.name = "metrics",
+			    .section = "log",
+			    .key = "metrics",
+			    .variable = "JSNAP_METRICS",
+			    .kind = SCHEMA_STRING,
+			    .verbs = START,
+			    .fallback = "",
+			    .metavar = "FILE",
+			    .help = "Write metrics to this file, in Prometheus text format."},
+
+	[SCHEMA_CONFIG] = {.name = "config",
+			   .variable = "JSNAP_CONFIG",
+			   .kind = SCHEMA_STRING,
+			   .verbs = ALL,
+			   .fallback = "",
+			   .metavar = "FILE",
+			   .help = "Read this ini file, before the user's jsnap.ini and "
+				   "/etc/jsnap/jsnap.ini."},
+	[SCHEMA_PRINT_CONFIG] = {.name = "print-config",
+				 .kind = SCHEMA_FLAG,
+				 .verbs = ALL,
+				 .fallback = "off",
+				 .help = "Show each value and where it came from, and end."},
+	[SCHEMA_HELP] = {.name = "help",
+			 .kind = SCHEMA_FLAG,
+			 .verbs = ALL,
+			 .fallback = "off",
+			 .help = "Show this help, and end."},
+	[SCHEMA_VERSION] = {.name = "version",
+			    .kind = SCHEMA_FLAG,
+			    .verbs = SCHEMA_VERB_NONE,
+			    .fallback = "off",
+			    .help = "Show jsnap's version, and end."},
+};
+
+const struct schema_option *schema_find_option(const char *name, size_t length)
+{
+	for (size_t i = 0; i < SCHEMA_COUNT; i++)
+		if (strlen(schema_options[i].name) == length &&
+		    memcmp(schema_options[i].name, name, length) == 0)
+			return &schema_options[i];
+	return NULL;
+}
+
+const struct schema_verb *schema_find_verb(const char *name)
+{
+	for (const struct schema_verb *v = schema_verbs; v->name; v++)
+		if (strcmp(v->name, name) == 0)
+			return v;
+	return NULL;
+}
