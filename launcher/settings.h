@@ -72,7 +72,8 @@ struct settings {
 	bool stale, all, dry_run;	     /* prune */
 
 	/* The rest of the command line, NULL-terminated: for run and checkpoint the java part,
-	 * unchanged (java_command_parse), for restore KEY, FILE or -, for the others operands. */
+	 * unchanged (java_command_parse), for restore KEY, FILE or - (goes
+	 * before `image`; at least one of them is there), for the others operands. */
 	char **argv;
 	int argc;
 	/* restore: the words behind the second `--`, NULL when there was none. */
