@@ -47,18 +47,28 @@ struct image_write_options {
  * Writes image `path` (mode 0600, through a temporary file beside it, fsync'ed, renamed). The page
  * stream is m->process->stream_size bytes at `stream_offset` of `stream_fd`. `header` gives arch,
  * kernel, machine, lsm and lsm_label (see image_header_here); the rest is filled in and returned.
- * On failure no file is left and what was under `path` is untouched.
+ * On failure no file is left and what was under `path` is untouched. Moves the file offset of
+ * stream_fd (it looks for holes). -ENODATA when that file ends before the stream does.
  */
 int image_write(const char *path, const struct manifest *m, int stream_fd, uint64_t stream_offset,
 		struct image_header *header, const struct image_write_options *options,
 		struct jsnap_error *err);
 
+/* The id that image_write would give this manifest. */
+int image_manifest_id(const struct manifest *m, struct image_id *ret_id, struct jsnap_error *err);
+
 /* Fills arch, kernel, machine, lsm from this system and lsm_label from /proc/PID/attr/current. */
 int image_header_here(pid_t pid, struct image_header *ret_header, struct jsnap_error *err);
 
+/* The header alone, verified, by pread(2) at the start of a file: cheap, for listing snapshots and
+ * for learning the id that hot_open expects. */
+int image_read_header(int fd, struct image_header *ret_header, struct jsnap_error *err);
+
 struct image; /* an image being read */
 
-/* Reads and verifies header and manifest. `fd` stays the caller's and may be a pipe. */
+/* Reads and verifies header and manifest, from fd's current offset on and not a byte more. `fd`
+ * stays the caller's, must stay open and unmoved, and may be a pipe. -EBADMSG: damaged or not an
+ * image; -ENOTSUP: of another format version. */
 int image_open(int fd, struct image **ret_image, struct jsnap_error *err);
 void image_close(struct image *image);
 static inline void cleanup_image(struct image **image)
@@ -72,9 +82,10 @@ const struct manifest *image_manifest(const struct image *image); /* owned by th
 
 /*
  * Decompresses the page stream to `out_fd` at `out_offset` (sparse: runs of zero pages are not
- * written, so the range must read zero before). `threads` as in image_write_options; from a pipe
- * the reading is sequential. Everything up to the end of the file is verified, the seek table
- * included.
+ * written, so the range must read zero before; a shorter file is extended). `threads` as in
+ * image_write_options; from a pipe the reading is sequential. Everything up to the end of the file
+ * is verified, the seek table included; what was written before a failure is found stays written.
+ * From a file it can be called again, from a pipe once (-ESPIPE), like image_verify.
  */
 int image_extract(struct image *image, int out_fd, uint64_t out_offset, unsigned threads,
 		  struct jsnap_error *err);
@@ -90,6 +101,9 @@ int image_verify(struct image *image, unsigned threads, struct jsnap_error *err)
  *   hot_create(path, &hot, err);          // temporary file, nothing visible yet
  *   ... write the stream at hot.fd, hot.stream_offset ...
  *   hot_commit(&hot, &manifest, id, err); // header + manifest, renamed into place
+ *
+ * Who knows that the manifest will not fit below HOT_STREAM_OFFSET (image_header has its size) may
+ * set hot.stream_offset to a greater multiple of 2 MiB before writing.
  */
 struct hot {
 	int fd;
@@ -103,14 +117,20 @@ struct hot {
 
 /* path NULL: an anonymous memfd that hot_commit does not rename. */
 int hot_create(const char *path, struct hot *ret_hot, struct jsnap_error *err);
-/* hot->path must not be NULL. Later restores map this file, so it is made read-only to everybody.
- */
+/* hot->path must not be NULL. Later restores map this file, so it is made read-only to everybody,
+ * and it is synced. -EINVAL when `id` is not that of `m` (image_manifest_id, or the header that
+ * image_write or image_open returned); -E2BIG when the manifest does not fit below the stream;
+ * -ENODATA when the file ends before the stream does. On failure hot_close still removes it. */
 int hot_commit(struct hot *hot, const struct manifest *m, struct image_id id,
 	       struct jsnap_error *err);
-/* Opens and verifies header and manifest; -ESTALE when `expect` is given and differs. The stream's
- * size is checked against the file's; its bytes are covered as docs/image-format.md says. */
+/* Opens and verifies header and manifest; -ESTALE when `expect` is given and differs, or when the
+ * file was written after hot_commit; -EPERM when it is not the effective user's alone to write. The
+ * stream's size is checked against the file's; its bytes are covered as docs/image-format.md says.
+ */
 int hot_open(const char *path, const struct image_id *expect, struct hot *ret_hot,
 	     struct jsnap_error *err);
+/* Hashes the whole stream of a copy that hot_open returned; -EBADMSG names the MiB at fault. */
+int hot_verify(const struct hot *hot, struct jsnap_error *err);
 void hot_close(struct hot *hot); /* removes the temporary file of an uncommitted copy */
 #define CLEANUP_HOT __attribute__((cleanup(hot_close)))
 

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "image/manifest_tables.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,6 +17,7 @@
 #define CHECK_PAGE	4096u
 #define CHECK_ADDR_MAX	(1ull << 56) /* user addresses end there with five-level page tables */
 #define CHECK_TID_MAX	4194304u     /* PID_MAX_LIMIT, include/linux/threads.h */
+#define CHECK_VDSO_MAX	(1u << 20)
 #define CHECK_XSAVE_MAX 65536u
 
 #define BAD(...) error_set(err, EBADMSG, "manifest: " __VA_ARGS__)
@@ -77,6 +79,8 @@ static int check_process(const struct manifest *m, struct jsnap_error *err)
 		return BAD("process: working folder outside the string pool");
 	if (!blob_ok(m, p->auxv, 4096) || p->auxv.size % 16)
 		return BAD("process: bad auxiliary vector");
+	if (!blob_ok(m, p->vdso, CHECK_VDSO_MAX))
+		return BAD("process: bad vDSO");
 	return 0;
 }
 
@@ -378,6 +382,21 @@ static int check_signals(const struct manifest *m, struct jsnap_error *err)
 	return 0;
 }
 
+static int check_locks(const struct manifest *m, struct jsnap_error *err)
+{
+	for (uint32_t i = 0; i < m->n_locks; i++) {
+		const struct m_lock *l = &m->locks[i];
+
+		if (!index_ok(l->fd, m->n_fds))
+			return BAD("lock %u: descriptor record %u of %u", i, l->fd, m->n_fds);
+		if (l->kind > M_LOCK_OFD || (l->type != F_RDLCK && l->type != F_WRLCK))
+			return BAD("lock %u: unknown kind %u or type %u", i, l->kind, l->type);
+		if (l->start > INT64_MAX || l->length > INT64_MAX - l->start)
+			return BAD("lock %u: its range ends beyond any file", i);
+	}
+	return 0;
+}
+
 static int check_notes(const struct manifest *m, struct jsnap_error *err)
 {
 	for (uint32_t i = 0; i < m->n_notes; i++)
@@ -391,7 +410,7 @@ int manifest_check(const struct manifest *m, struct jsnap_error *err)
 	static int (*const checks[])(const struct manifest *, struct jsnap_error *) = {
 		check_pools,	check_process, check_threads, check_pieces,
 		check_backings, check_files,   check_fds,     check_sockets,
-		check_watchers, check_signals, check_notes,
+		check_watchers, check_signals, check_locks,   check_notes,
 	};
 	uint64_t owned = 0;
 	int r;

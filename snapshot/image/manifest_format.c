@@ -41,7 +41,7 @@ struct section { /* where a section's bytes are in a struct manifest */
 
 _Static_assert(sizeof(struct format_head) == 32, "format");
 _Static_assert(sizeof(struct format_section) == 24, "format");
-_Static_assert(sizeof(struct m_process) == 472, "format");
+_Static_assert(sizeof(struct m_process) == 480, "format");
 _Static_assert(sizeof(struct m_thread) == 368, "format");
 _Static_assert(sizeof(struct m_vma) == 64, "format");
 _Static_assert(sizeof(struct m_piece) == 24, "format");
@@ -53,6 +53,7 @@ _Static_assert(sizeof(struct m_socket) == 64, "format");
 _Static_assert(sizeof(struct m_sockopt) == 16, "format");
 _Static_assert(sizeof(struct m_epoll_target) == 24, "format");
 _Static_assert(sizeof(struct m_inotify_watch) == 16, "format");
+_Static_assert(sizeof(struct m_lock) == 32, "format");
 _Static_assert(sizeof(struct m_sigaction) == 40, "format");
 _Static_assert(sizeof(struct m_siginfo) == 136, "format");
 _Static_assert(sizeof(struct m_posix_timer) == 48, "format");

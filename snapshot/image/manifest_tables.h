@@ -9,12 +9,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MANIFEST_N_TABLES    15
 #define MANIFEST_STRINGS_MAX (128u << 20) /* bytes */
 #define MANIFEST_BLOBS_MAX   (1024u << 20)
 #define MANIFEST_SIZE_MAX    (1536ull << 20) /* serialized; above the sum of all maxima */
 #define MANIFEST_STREAM_MAX  (16ull << 40)
 #define MANIFEST_ALIGN	     16u /* of sections and blobs */
+
+enum {
+#define X(id, member, type, max) +1
+	MANIFEST_N_TABLES = 0 MANIFEST_TABLES(X)
+#undef X
+};
 
 struct manifest_table_info {
 	uint32_t id;

@@ -1,0 +1,372 @@
+/*
+ * The hot copy (docs/image-format.md, "The hot copy"): an image uncompressed, to be mapped.
+ *
+ * Invariant: a file under its final name is complete, synced and read-only, and its modification
+ * time is the whole second that its header records. Any later write moves that time.
+ */
+#include "image/image.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "image/image_format.h"
+#include "image/manifest_tables.h"
+#include "image/tempfile.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <xxhash.h>
+
+#define HOT_VERSION 1u
+#define HOT_HEADER  4096u
+#define HOT_CHUNK   (1u << 20) /* bytes of the stream that one hash of the table covers */
+#define HOT_ALIGN   (2ull << 20)
+
+struct hot_header {
+	char magic[8];
+	uint32_t version, chunk;
+	struct image_id id;
+	uint64_t manifest_size, stream_offset, stream_size;
+	int64_t mtime; /* seconds */
+	uint64_t manifest_hash, table_hash;
+	char zero[HOT_HEADER - 88];
+	uint64_t hash;
+};
+
+_Static_assert(sizeof(struct hot_header) == HOT_HEADER, "format");
+
+static uint64_t table_size(uint64_t stream_size)
+{
+	return (stream_size + HOT_CHUNK - 1) / HOT_CHUNK * sizeof(uint64_t);
+}
+
+int hot_create(const char *path, struct hot *ret_hot, struct jsnap_error *err)
+{
+	struct hot hot = {.fd = -1, .stream_offset = HOT_STREAM_OFFSET};
+	int r;
+
+	if (!path) {
+		hot.fd = memfd_create("jsnap-stream", MFD_CLOEXEC);
+		if (hot.fd < 0)
+			return error_errno(err, "memfd_create");
+		*ret_hot = hot;
+		return 0;
+	}
+	hot.path = strdup(path);
+	if (!hot.path)
+		return error_set(err, ENOMEM, "no memory for a file name");
+	r = tempfile_create(path, &hot.fd, &hot.temporary, err);
+	if (r < 0) {
+		free(hot.path);
+		return error_context(err, "hot copy");
+	}
+	*ret_hot = hot;
+	return 0;
+}
+
+void hot_close(struct hot *hot)
+{
+	if (hot->temporary)
+		unlink(hot->temporary);
+	free(hot->temporary);
+	free(hot->path);
+	cleanup_close(&hot->fd);
+	manifest_free(&hot->manifest);
+	*hot = (struct hot){.fd = -1};
+}
+
+/* Hashes `size` bytes of the stream; holes are not read: `zeros` is the hash of a whole chunk of
+ * them. *data_end and *data_start remember the stretch of data found last. */
+struct hasher {
+	int fd;
+	uint64_t data_start, data_end, zeros;
+	unsigned char *buffer; /* HOT_CHUNK bytes */
+};
+
+static bool hasher_in_hole(struct hasher *h, uint64_t start, uint64_t end)
+{
+	if (start >= h->data_end) {
+		off_t at = lseek(h->fd, (off_t)start, SEEK_DATA);
+
+		h->data_start = at >= 0 ? (uint64_t)at : errno == ENXIO ? UINT64_MAX : start;
+		at = at >= 0 ? lseek(h->fd, at, SEEK_HOLE) : -1;
+		h->data_end = at >= 0 ? (uint64_t)at : UINT64_MAX;
+	}
+	return end <= h->data_start;
+}
+
+static int hasher_chunk(struct hasher *h, uint64_t offset, size_t size, uint64_t *ret_hash,
+			struct jsnap_error *err)
+{
+	int r;
+
+	if (size == HOT_CHUNK && hasher_in_hole(h, offset, offset + size)) {
+		*ret_hash = h->zeros;
+		return 0;
+	}
+	r = pread_full(h->fd, h->buffer, size, (off_t)offset);
+	if (r < 0)
+		return error_set(err, -r, "read the page stream at %llu: %s",
+				 (unsigned long long)offset, strerror(-r));
+	*ret_hash = XXH3_64bits(h->buffer, size);
+	return 0;
+}
+
+static int hash_stream(int fd, uint64_t offset, uint64_t size, uint64_t **ret_table,
+		       struct jsnap_error *err)
+{
+	CLEANUP_FREE unsigned char *buffer = calloc(1, HOT_CHUNK);
+	CLEANUP_FREE uint64_t *table = malloc(table_size(size) + 1);
+	struct hasher h = {.fd = fd, .buffer = buffer};
+
+	if (!buffer || !table)
+		return error_set(err, ENOMEM, "no memory for the hot copy's table");
+	h.zeros = XXH3_64bits(buffer, HOT_CHUNK);
+	for (uint64_t at = 0; at < size; at += HOT_CHUNK) {
+		size_t n = size - at < HOT_CHUNK ? size - at : HOT_CHUNK;
+		int r = hasher_chunk(&h, offset + at, n, &table[at / HOT_CHUNK], err);
+
+		if (r < 0)
+			return r;
+	}
+	*ret_table = STEAL_PTR(table);
+	return 0;
+}
+
+static int commit_write(struct hot *hot, struct hot_header *header, const void *manifest,
+			struct jsnap_error *err)
+{
+	uint64_t end = hot->stream_offset + header->stream_size;
+	CLEANUP_FREE uint64_t *table = NULL;
+	struct stat st;
+	int r;
+
+	if (fstat(hot->fd, &st) < 0)
+		return error_errno(err, "fstat");
+	if ((uint64_t)st.st_size < end)
+		return error_set(err, ENODATA, "the page stream is cut off at %llu, %llu are due",
+				 (unsigned long long)st.st_size, (unsigned long long)end);
+	if (ftruncate(hot->fd, (off_t)end) < 0)
+		return error_errno(err, "cut it to %llu bytes", (unsigned long long)end);
+	r = hash_stream(hot->fd, hot->stream_offset, header->stream_size, &table, err);
+	if (r < 0)
+		return r;
+	header->table_hash = XXH3_64bits(table, table_size(header->stream_size));
+	header->hash = XXH3_64bits(header, sizeof(*header) - sizeof(header->hash));
+	r = pwrite_full(hot->fd, table, table_size(header->stream_size), (off_t)end);
+	if (r == 0)
+		r = pwrite_full(hot->fd, manifest, header->manifest_size, HOT_HEADER);
+	if (r == 0)
+		r = pwrite_full(hot->fd, header, sizeof(*header), 0);
+	if (r < 0)
+		return error_set(err, -r, "write: %s", strerror(-r));
+	return 0;
+}
+
+static int commit_publish(struct hot *hot, int64_t mtime, struct jsnap_error *err)
+{
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = mtime}};
+
+	if (futimens(hot->fd, times) < 0 || fchmod(hot->fd, 0400) < 0)
+		return error_errno(err, "set time and mode");
+	return tempfile_publish(hot->fd, hot->temporary, hot->path, err);
+}
+
+static int commit_prepare(struct hot *hot, const struct manifest *m, struct image_id id,
+			  void **ret_manifest, struct hot_header *ret_header,
+			  struct jsnap_error *err)
+{
+	CLEANUP_FREE void *data = NULL;
+	XXH128_hash_t own;
+	size_t size;
+	int r;
+
+	if (!hot->path || !hot->temporary)
+		return error_set(err, EINVAL, "it has no name or is committed already");
+	r = manifest_check(m, err);
+	if (r == 0)
+		r = manifest_save(m, &data, &size, err);
+	if (r < 0)
+		return r;
+	own = XXH3_128bits(data, size);
+	if (own.low64 != id.lo || own.high64 != id.hi)
+		return error_set(err, EINVAL, "the manifest is not the one the image has");
+	if (hot->stream_offset % HOT_ALIGN || size > hot->stream_offset - HOT_HEADER)
+		return error_set(err, E2BIG,
+				 "the manifest's %zu bytes do not fit below the stream at %llu",
+				 size, (unsigned long long)hot->stream_offset);
+	memset(ret_header, 0, sizeof(*ret_header));
+	memcpy(ret_header->magic, "JSNAPHOT", 8);
+	ret_header->version = HOT_VERSION;
+	ret_header->chunk = HOT_CHUNK;
+	ret_header->id = id;
+	ret_header->manifest_size = size;
+	ret_header->stream_offset = hot->stream_offset;
+	ret_header->stream_size = m->process->stream_size;
+	ret_header->mtime = time(NULL);
+	ret_header->manifest_hash = XXH3_64bits(data, size);
+	*ret_manifest = STEAL_PTR(data);
+	return 0;
+}
+
+int hot_commit(struct hot *hot, const struct manifest *m, struct image_id id,
+	       struct jsnap_error *err)
+{
+	CLEANUP_FREE void *manifest = NULL;
+	struct hot_header header;
+	int r = commit_prepare(hot, m, id, &manifest, &header, err);
+
+	if (r == 0)
+		r = commit_write(hot, &header, manifest, err);
+	if (r == 0)
+		r = commit_publish(hot, header.mtime, err);
+	if (r < 0)
+		return error_context(err, "hot copy %s", hot->path ? hot->path : "(unnamed)");
+	free(hot->temporary);
+	hot->temporary = NULL;
+	hot->id = id;
+	return 0;
+}
+
+static int check_file(const struct stat *st, struct jsnap_error *err)
+{
+	if (!S_ISREG(st->st_mode))
+		return error_set(err, EINVAL, "not a regular file");
+	if (st->st_uid != geteuid())
+		return error_set(err, EPERM, "it belongs to user %u, not to user %u", st->st_uid,
+				 geteuid());
+	if (st->st_mode & (S_IWGRP | S_IWOTH))
+		return error_set(err, EPERM, "others may write it (mode %04o)",
+				 st->st_mode & 07777);
+	return 0;
+}
+
+static int check_header(const struct hot_header *h, const struct stat *st, struct jsnap_error *err)
+{
+	if (memcmp(h->magic, "JSNAPHOT", 8) != 0)
+		return error_set(err, EBADMSG, "not a hot copy");
+	if (XXH3_64bits(h, sizeof(*h) - sizeof(h->hash)) != h->hash)
+		return error_set(err, EBADMSG, "its header is damaged");
+	if (h->version != HOT_VERSION || h->chunk != HOT_CHUNK)
+		return error_set(err, ENOTSUP, "it has format version %u, this jsnap reads %u",
+				 h->version, HOT_VERSION);
+	if (h->stream_size > MANIFEST_STREAM_MAX || h->stream_size % IMAGE_PAGE ||
+	    h->stream_offset < HOT_STREAM_OFFSET || h->stream_offset > MANIFEST_STREAM_MAX ||
+	    h->stream_offset % HOT_ALIGN || h->manifest_size > h->stream_offset - HOT_HEADER ||
+	    h->manifest_size > MANIFEST_SIZE_MAX)
+		return error_set(err, EBADMSG, "a size in its header is out of range");
+	if ((uint64_t)st->st_size != h->stream_offset + h->stream_size + table_size(h->stream_size))
+		return error_set(err, EBADMSG, "it has %lld bytes and must have %llu",
+				 (long long)st->st_size,
+				 (unsigned long long)(h->stream_offset + h->stream_size +
+						      table_size(h->stream_size)));
+	if (st->st_mtim.tv_sec != h->mtime || st->st_mtim.tv_nsec != 0)
+		return error_set(err, ESTALE, "it was modified after it was made");
+	return 0;
+}
+
+static int open_manifest(int fd, const struct hot_header *h, struct manifest *ret_m,
+			 struct jsnap_error *err)
+{
+	CLEANUP_FREE void *data = malloc(h->manifest_size ? h->manifest_size : 1);
+	int r;
+
+	if (!data)
+		return error_set(err, ENOMEM, "no memory for the manifest");
+	r = pread_full(fd, data, h->manifest_size, HOT_HEADER);
+	if (r < 0)
+		return error_set(err, -r, "read its manifest: %s", strerror(-r));
+	if (XXH3_64bits(data, h->manifest_size) != h->manifest_hash)
+		return error_set(err, EBADMSG, "its manifest is damaged");
+	r = manifest_load(data, h->manifest_size, ret_m, err);
+	if (r < 0)
+		return r;
+	data = NULL;
+	if (ret_m->process->stream_size != h->stream_size) {
+		manifest_free(ret_m);
+		return error_set(err, EBADMSG, "header and manifest name different stream sizes");
+	}
+	return 0;
+}
+
+static int open_checked(int fd, const struct image_id *expect, struct hot *hot,
+			struct jsnap_error *err)
+{
+	struct hot_header header;
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, "fstat");
+	r = check_file(&st, err);
+	if (r < 0)
+		return r;
+	r = pread_full(fd, &header, sizeof(header), 0);
+	if (r < 0)
+		return error_set(err, r == -ENODATA ? EBADMSG : -r, "read its header: %s",
+				 r == -ENODATA ? "it is too short" : strerror(-r));
+	r = check_header(&header, &st, err);
+	if (r < 0)
+		return r;
+	if (expect && (expect->lo != header.id.lo || expect->hi != header.id.hi))
+		return error_set(err, ESTALE, "it was made from another image");
+	hot->stream_offset = header.stream_offset;
+	hot->id = header.id;
+	return open_manifest(fd, &header, &hot->manifest, err);
+}
+
+int hot_open(const char *path, const struct image_id *expect, struct hot *ret_hot,
+	     struct jsnap_error *err)
+{
+	/* O_NONBLOCK: opening a FIFO must not wait for a writer before it is refused. */
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct hot hot = {.fd = -1};
+	int r;
+
+	if (fd < 0)
+		return error_errno(err, "hot copy %s", path);
+	hot.path = strdup(path);
+	r = hot.path ? open_checked(fd, expect, &hot, err)
+		     : error_set(err, ENOMEM, "no memory for a file name");
+	if (r < 0) {
+		free(hot.path);
+		return error_context(err, "hot copy %s", path);
+	}
+	hot.fd = steal_fd(&fd);
+	*ret_hot = hot;
+	return 0;
+}
+
+static int verify_table(const struct hot *hot, const uint64_t *computed, struct jsnap_error *err)
+{
+	uint64_t stream_size = hot->manifest.process->stream_size, size = table_size(stream_size);
+	CLEANUP_FREE uint64_t *table = malloc(size + 1);
+	struct hot_header header;
+	int r = table ? pread_full(hot->fd, &header, sizeof(header), 0) : -ENOMEM;
+
+	if (r == 0)
+		r = pread_full(hot->fd, table, size, (off_t)(hot->stream_offset + stream_size));
+	if (r < 0)
+		return error_set(err, -r, "read its table: %s", strerror(-r));
+	if (XXH3_64bits(&header, sizeof(header) - sizeof(header.hash)) != header.hash ||
+	    XXH3_64bits(table, size) != header.table_hash)
+		return error_set(err, EBADMSG, "its table of checksums is damaged");
+	for (uint64_t i = 0; i < size / sizeof(*table); i++)
+		if (table[i] != computed[i])
+			return error_set(err, EBADMSG, "the page stream is damaged in its MiB %llu",
+					 (unsigned long long)i);
+	return 0;
+}
+
+int hot_verify(const struct hot *hot, struct jsnap_error *err)
+{
+	CLEANUP_FREE uint64_t *computed = NULL;
+	int r = hash_stream(hot->fd, hot->stream_offset, hot->manifest.process->stream_size,
+			    &computed, err);
+
+	if (r == 0)
+		r = verify_table(hot, computed, err);
+	return r < 0 ? error_context(err, "hot copy %s", hot->path) : 0;
+}

@@ -1,0 +1,132 @@
+/* See image_format.h. */
+#include "image/image_format.h"
+
+#include "base/cleanup.h"
+#include "image/manifest_tables.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+void image_header_encode(const struct image_header *header, uint32_t frame_size,
+			 struct image_disk_header *ret_disk)
+{
+	struct image_disk_header d = {.skippable_magic = IMAGE_MAGIC_HEADER,
+				      .skippable_size = sizeof(d) - 8,
+				      .magic = "JSNAPIMG",
+				      .version = IMAGE_FORMAT_VERSION,
+				      .frame_size = frame_size,
+				      .manifest_size = header->manifest_size,
+				      .stream_size = header->stream_size,
+				      .id = header->id,
+				      .created_realtime_ns = header->created_realtime_ns};
+
+	memcpy(d.arch, header->arch, strnlen(header->arch, sizeof(d.arch) - 1));
+	memcpy(d.kernel, header->kernel, strnlen(header->kernel, sizeof(d.kernel) - 1));
+	memcpy(d.machine, header->machine, strnlen(header->machine, sizeof(d.machine) - 1));
+	memcpy(d.lsm, header->lsm, strnlen(header->lsm, sizeof(d.lsm) - 1));
+	memcpy(d.lsm_label, header->lsm_label, strnlen(header->lsm_label, sizeof(d.lsm_label) - 1));
+	d.hash = XXH3_64bits(&d, sizeof(d) - sizeof(d.hash));
+	*ret_disk = d;
+}
+
+static bool sizes_ok(const struct image_disk_header *d)
+{
+	uint32_t f = d->frame_size;
+
+	if (f < IMAGE_FRAME_SIZE_MIN || f > IMAGE_FRAME_SIZE_MAX || (f & (f - 1)))
+		return false;
+	if (!d->manifest_size || d->manifest_size > MANIFEST_SIZE_MAX)
+		return false;
+	if (d->stream_size > MANIFEST_STREAM_MAX || d->stream_size % IMAGE_PAGE)
+		return false;
+	return image_n_frames(d->manifest_size, f) + image_n_frames(d->stream_size, f) <=
+	       IMAGE_FRAMES_MAX - 2;
+}
+
+static bool texts_ok(const struct image_disk_header *d)
+{
+	return !d->arch[sizeof(d->arch) - 1] && !d->kernel[sizeof(d->kernel) - 1] &&
+	       !d->machine[sizeof(d->machine) - 1] && !d->lsm[sizeof(d->lsm) - 1] &&
+	       !d->lsm_label[sizeof(d->lsm_label) - 1];
+}
+
+int image_header_decode(const void *data, size_t size, struct image_header *ret_header,
+			uint32_t *ret_frame_size, struct jsnap_error *err)
+{
+	struct image_disk_header d = {0};
+	uint64_t hash;
+
+	if (size < offsetof(struct image_disk_header, manifest_size) + sizeof(hash))
+		return error_set(err, EBADMSG, "image header: %zu bytes are too few", size);
+	memcpy(&d, data, size < sizeof(d) ? size : sizeof(d));
+	if (memcmp(d.magic, "JSNAPIMG", 8) != 0)
+		return error_set(err, EBADMSG, "not a jsnap image: JSNAPIMG is missing");
+	memcpy(&hash, (const char *)data + size - sizeof(hash), sizeof(hash));
+	if (XXH3_64bits(data, size - sizeof(hash)) != hash)
+		return error_set(err, EBADMSG, "image header: damaged, its checksum differs");
+	if (d.version != IMAGE_FORMAT_VERSION)
+		return error_set(err, ENOTSUP,
+				 "image header: format version %u, this jsnap reads version %u",
+				 d.version, IMAGE_FORMAT_VERSION);
+	if (size != sizeof(d) || !sizes_ok(&d) || !texts_ok(&d))
+		return error_set(err, EBADMSG, "image header: a size or text is out of range");
+	*ret_header = (struct image_header){.version = d.version,
+					    .manifest_size = d.manifest_size,
+					    .stream_size = d.stream_size,
+					    .id = d.id,
+					    .created_realtime_ns = d.created_realtime_ns};
+	memcpy(ret_header->arch, d.arch, sizeof(d.arch));
+	memcpy(ret_header->kernel, d.kernel, sizeof(d.kernel));
+	memcpy(ret_header->machine, d.machine, sizeof(d.machine));
+	memcpy(ret_header->lsm, d.lsm, sizeof(d.lsm));
+	memcpy(ret_header->lsm_label, d.lsm_label, sizeof(d.lsm_label));
+	*ret_frame_size = d.frame_size;
+	return 0;
+}
+
+int seek_table_add(struct seek_table *table, uint64_t packed_size, uint64_t raw_size,
+		   uint32_t checksum, struct jsnap_error *err)
+{
+	if (table->count == table->cap) {
+		size_t cap = table->cap ? table->cap * 2 : 64;
+		struct seek_entry *grown = realloc(table->entries, cap * sizeof(*grown));
+
+		if (!grown)
+			return error_set(err, ENOMEM, "no memory for a seek table of %zu entries",
+					 cap);
+		table->entries = grown;
+		table->cap = cap;
+	}
+	table->entries[table->count++] = (struct seek_entry){
+		.packed_size = (uint32_t)packed_size,
+		.raw_size = (uint32_t)raw_size,
+		.checksum = checksum,
+	};
+	return 0;
+}
+
+void seek_table_free(struct seek_table *table)
+{
+	free(table->entries);
+	*table = (struct seek_table){0};
+}
+
+void seek_table_ends(const struct seek_table *table, struct seek_head *ret_head,
+		     struct seek_foot *ret_foot)
+{
+	*ret_foot = (struct seek_foot){.count = (uint32_t)table->count,
+				       .descriptor = IMAGE_SEEK_DESCRIPTOR,
+				       .seekable_magic = IMAGE_MAGIC_SEEKABLE};
+	*ret_head = (struct seek_head){
+		.skippable_magic = IMAGE_MAGIC_SEEK_TABLE,
+		.skippable_size =
+			(uint32_t)(table->count * sizeof(struct seek_entry) + sizeof(*ret_foot)),
+	};
+}
+
+bool image_is_zero(const void *data, size_t size)
+{
+	const unsigned char *p = data;
+
+	return !size || (p[0] == 0 && memcmp(p, p + 1, size - 1) == 0);
+}

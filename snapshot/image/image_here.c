@@ -1,0 +1,52 @@
+/* The part of an image's header that describes this system and one process of it. */
+#include "image/image.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+
+#include <string.h>
+#include <sys/utsname.h>
+
+/* A text of the kernel that may be absent; the labels of some modules end with NUL or newline. */
+static int read_text(const char *path, char *ret, size_t size, struct jsnap_error *err)
+{
+	CLEANUP_FREE char *text = NULL;
+	size_t length;
+
+	ret[0] = '\0';
+	if (read_file(path, 65536, &text, &length) < 0)
+		return 0; /* no security module, or none that names labels */
+	length = strcspn(text, "\n");
+	if (length >= size)
+		return error_set(err, E2BIG, "%s: %zu bytes, an image holds %zu", path, length,
+				 size - 1);
+	memcpy(ret, text, length);
+	ret[length] = '\0';
+	return 0;
+}
+
+int image_header_here(pid_t pid, struct image_header *ret_header, struct jsnap_error *err)
+{
+	struct image_header h = {.version = IMAGE_FORMAT_VERSION};
+	struct utsname name;
+	char path[64];
+	int r;
+
+	if (uname(&name) < 0)
+		return error_errno(err, "uname");
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	if (access(path, F_OK) < 0)
+		return error_set(err, ESRCH, "there is no process %d", (int)pid);
+	snprintf(h.arch, sizeof(h.arch), "%.15s", name.machine);
+	snprintf(h.kernel, sizeof(h.kernel), "%.63s", name.release);
+	snprintf(h.machine, sizeof(h.machine), "%.63s", name.nodename);
+	r = read_text("/sys/kernel/security/lsm", h.lsm, sizeof(h.lsm), err);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "/proc/%d/attr/current", (int)pid);
+	r = read_text(path, h.lsm_label, sizeof(h.lsm_label), err);
+	if (r < 0)
+		return r;
+	*ret_header = h;
+	return 0;
+}
