@@ -24,6 +24,10 @@ struct checkpoint_options {
 	uint64_t stream_offset;
 	const struct checkpoint_external *externals;
 	size_t n_externals;
+	/* The program never MADV_DONTNEEDs memory of its own mapping but counts on zeros there
+	 * (HotSpot does not): its large mappings may be restored as private file mappings. See
+	 * anon_rule.c. */
+	bool file_backed;
 	bool tcp_close; /* established TCP connections come back closed by the peer; else refused */
 };
 

@@ -1,0 +1,19 @@
+/*
+ * The restorer's own memory in a restored process: one private mapping that starts with this magic
+ * and its own address. It cannot unmap the code it runs on, so it stays (a few pages, no content
+ * that matters); a checkpoint recognizes it and leaves it out.
+ */
+#ifndef JSNAP_BASE_REGION_H
+#define JSNAP_BASE_REGION_H
+
+#include <stdint.h>
+
+#define REGION_MAGIC 0x31676e727473726aull /* "jrstrng1" */
+
+struct region_mark {
+	uint64_t magic, self;
+	uint64_t stream_inode; /* of the file that restored memory is mapped from: a later checkpoint
+				* stores those pages in full, or it would depend on that file */
+};
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * The state that the phases of one checkpoint share. Phases run in the order of the table in
+ * checkpoint.c, all while the target is stopped; each fills its tables of the manifest.
+ */
+#ifndef JSNAP_CHECKPOINT_CAPTURE_H
+#define JSNAP_CHECKPOINT_CAPTURE_H
+
+#include "checkpoint/checkpoint.h"
+#include "proc/maps.h"
+#include "proc/status.h"
+#include "trace/remote.h"
+#include "trace/tracee.h"
+
+/* Memory without a name in the file system, found through mappings or descriptors. */
+struct capture_object {
+	uint64_t dev, inode;
+	int source_fd;	/* open on the object; -1: only through the target's mappings */
+	uint32_t index; /* in manifest.objects */
+};
+
+struct capture {
+	const struct checkpoint_options *options;
+	struct manifest *m;
+	struct tracee tracee;
+	struct proc_status status;
+	struct maps maps; /* with flags */
+	struct remote_gadgets gadgets;
+	struct remote leader; /* calls of the thread group leader */
+	pid_t ns_pid;	      /* the target's own idea of its PID */
+	int pagemap_fd;
+	int *fds;
+	size_t n_fds;
+	struct capture_object *objects;
+	size_t n_objects;
+	uint64_t stored_bytes;
+	uint64_t stream_inode; /* of the stream an earlier restore mapped; 0: none */
+};
+
+/* A call made by the leader whose failure is the checkpoint's. */
+int capture_call(struct capture *c, long *ret_result, struct jsnap_error *err, const char *what,
+		 long nr, const uint64_t args[6]);
+/* The same for a call that fills `size` bytes (REMOTE_DATA_SIZE at most): the argument equal to
+ * CAPTURE_OUT is replaced by the address of a buffer, which is read back into `out`. */
+#define CAPTURE_OUT 0xfeedfacecafebeefull
+int capture_call_out(struct capture *c, void *out, size_t size, struct jsnap_error *err,
+		     const char *what, long nr, const uint64_t args[6]);
+
+/* The target's own number of one of its threads. */
+int capture_ns_tid(struct capture *c, pid_t tid, pid_t *ret_tid, struct jsnap_error *err);
+
+/* Phases. */
+int capture_refuse(struct capture *c, struct jsnap_error *err);
+int capture_process(struct capture *c, struct jsnap_error *err);
+int capture_signals(struct capture *c, struct jsnap_error *err);
+int capture_timers(struct capture *c, struct jsnap_error *err);
+int capture_threads(struct capture *c, struct jsnap_error *err);
+int capture_files(struct capture *c, struct jsnap_error *err);
+int capture_vmas(struct capture *c, struct jsnap_error *err);
+int capture_objects(struct capture *c, struct jsnap_error *err);
+int capture_pages(struct capture *c, struct jsnap_error *err);
+
+/* Finds or adds the backing record of a named file. `fd` may be -1; st describes the file. */
+struct stat;
+int capture_backing(struct capture *c, const char *path, const struct stat *st, uint32_t use,
+		    uint32_t *ret_index, struct jsnap_error *err);
+
+/* Finds or adds an object. source_fd is duplicated when the object is new. */
+int capture_object(struct capture *c, uint64_t dev, uint64_t inode, enum m_object_kind kind,
+		   const char *name, int source_fd, uint32_t *ret_index, struct jsnap_error *err);
+
+/* One socket, queried through the target itself. */
+int capture_socket(struct capture *c, int fd, uint32_t inode, uint32_t *ret_index,
+		   struct jsnap_error *err);
+int capture_socket_peers(struct capture *c, struct jsnap_error *err);
+
+/* Whether a mapping shows pages of the stream that an earlier restore mapped. */
+bool capture_from_stream(const struct capture *c, const struct maps_entry *entry);
+
+/* Sets must_be_anon of every anonymous mapping: the one rule, see anon_rule.c. */
+void capture_apply_anon_rule(struct capture *c);
+
+#endif

@@ -1,0 +1,141 @@
+/* The orchestrator: freeze, a table of phases, release. See checkpoint.h and capture.h. */
+#include "checkpoint/checkpoint.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "checkpoint/capture.h"
+#include "proc/pagemap.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+
+static const struct {
+	const char *name;
+	int (*run)(struct capture *c, struct jsnap_error *err);
+} PHASES[] = {
+	{"refusals", capture_refuse}, {"process", capture_process}, {"signals", capture_signals},
+	{"timers", capture_timers},   {"threads", capture_threads}, {"files", capture_files},
+	{"mappings", capture_vmas},   {"objects", capture_objects}, {"pages", capture_pages},
+};
+
+int capture_call(struct capture *c, long *ret_result, struct jsnap_error *err, const char *what,
+		 long nr, const uint64_t args[6])
+{
+	long result;
+	int r = remote_call(&c->leader, &result, err, nr, args);
+
+	if (r < 0)
+		return r;
+	if (result < 0 && result > -4096)
+		return error_set(err, (int)-result, "%s of process %d: %s", what, c->options->pid,
+				 strerror((int)-result));
+	*ret_result = result;
+	return 0;
+}
+
+int capture_call_out(struct capture *c, void *out, size_t size, struct jsnap_error *err,
+		     const char *what, long nr, const uint64_t args[6])
+{
+	uint64_t real[6];
+	long result;
+	int r;
+
+	for (int i = 0; i < 6; i++)
+		real[i] = args[i] == CAPTURE_OUT ? c->leader.data.value : args[i];
+	r = capture_call(c, &result, err, what, nr, real);
+	if (r < 0)
+		return r;
+	return tracee_read(&c->tracee, c->leader.data, out, size, err);
+}
+
+int capture_ns_tid(struct capture *c, pid_t tid, pid_t *ret_tid, struct jsnap_error *err)
+{
+	struct proc_status status;
+	int r;
+
+	if (c->status.ns_depth <= 1) {
+		*ret_tid = tid;
+		return 0;
+	}
+	r = proc_status_read(c->options->pid, tid, &status, err);
+	if (r == 0)
+		*ret_tid = status.ns_pid;
+	return r;
+}
+
+static void capture_close(struct capture *c)
+{
+	tracee_release(&c->tracee);
+	for (size_t i = 0; i < c->n_objects; i++)
+		if (c->objects[i].source_fd >= 0)
+			close(c->objects[i].source_fd);
+	free(c->objects);
+	free(c->fds);
+	maps_free(&c->maps);
+	if (c->pagemap_fd >= 0)
+		close(c->pagemap_fd);
+}
+
+static int find_gadgets(struct capture *c, struct jsnap_error *err)
+{
+	CLEANUP_MAPS struct maps before = {0};
+	int r = maps_read(c->options->pid, false, &before, err);
+
+	if (r < 0)
+		return r;
+	return remote_find_gadgets(c->options->pid, &before, &c->gadgets, err);
+}
+
+static int prepare(struct capture *c, struct jsnap_error *err)
+{
+	int r = maps_read(c->options->pid, true, &c->maps, err);
+
+	if (r == 0)
+		r = proc_status_read(c->options->pid, 0, &c->status, err);
+	if (r < 0)
+		return r;
+	c->ns_pid = c->status.ns_pid;
+	c->pagemap_fd = pagemap_open(c->options->pid, err);
+	if (c->pagemap_fd < 0)
+		return c->pagemap_fd;
+	for (size_t i = 0; i < c->tracee.n_threads; i++)
+		if (c->tracee.threads[i].tid == c->options->pid)
+			return remote_begin(&c->leader, &c->tracee, &c->tracee.threads[i],
+					    &c->gadgets, &c->maps, err);
+	return error_set(err, ENOTSUP, "the main thread of process %d has ended and left others",
+			 c->options->pid);
+}
+
+int checkpoint_capture(const struct checkpoint_options *options, struct manifest *m,
+		       struct checkpoint_stats *ret_stats, struct jsnap_error *err)
+{
+	struct capture c = {.options = options, .m = m, .pagemap_fd = -1, .tracee = {.mem_fd = -1}};
+	struct checkpoint_stats stats = {0};
+	uint64_t stopped;
+	int r = find_gadgets(&c, err);
+
+	stopped = monotonic_ns();
+	if (r == 0)
+		r = tracee_freeze(options->pid, &c.tracee, err);
+	if (r == 0)
+		r = prepare(&c, err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(PHASES); i++)
+		r = PHASES[i].run(&c, err);
+	if (r == 0)
+		r = manifest_check(m, err);
+	stats.threads = (uint32_t)c.tracee.n_threads;
+	if (r == 0 && !options->leave_running)
+		tracee_kill(&c.tracee);
+	else
+		tracee_release(&c.tracee);
+	stats.pause_ns = monotonic_ns() - stopped;
+	stats.stored_bytes = c.stored_bytes;
+	stats.vmas = m->n_vmas;
+	stats.fds = m->n_fds;
+	capture_close(&c);
+	if (r < 0)
+		return error_context(err, "checkpoint of process %d", options->pid);
+	if (ret_stats)
+		*ret_stats = stats;
+	return 0;
+}

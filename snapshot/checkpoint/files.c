@@ -1,0 +1,414 @@
+/*
+ * Open file descriptions and the descriptors that share them. What an fd is comes from its link in
+ * /proc/PID/fd, its stat and its fdinfo; which fds share a description from kcmp(2).
+ */
+#include "checkpoint/capture.h"
+
+#include "base/cleanup.h"
+#include "proc/fdinfo.h"
+
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#define LINK_MAX_SIZE 4200
+#define PIPE_MAX      (1u << 20) /* bytes of unread data in one pipe, /proc/sys/fs/pipe-max-size */
+
+struct open_file { /* one descriptor while it is looked at */
+	int fd;
+	char link[LINK_MAX_SIZE];
+	struct stat st;
+	struct fdinfo info;
+};
+
+static int refuse_fd(const struct open_file *f, struct jsnap_error *err, const char *why)
+{
+	return error_set(err, ENOTSUP, "fd %d (%s) %s", f->fd, f->link, why);
+}
+
+int capture_backing(struct capture *c, const char *path, const struct stat *st, uint32_t use,
+		    uint32_t *ret_index, struct jsnap_error *err)
+{
+	struct m_backing *backing;
+	int r;
+
+	for (uint32_t i = 0; i < c->m->n_backings; i++) {
+		backing = &c->m->backings[i];
+		if (backing->inode == st->st_ino && backing->dev == st->st_dev &&
+		    strcmp(manifest_str(c->m, backing->path), path) == 0) {
+			backing->uses |= use;
+			*ret_index = i;
+			return 0;
+		}
+	}
+	backing = MANIFEST_ADD(c->m, backings);
+	if (!backing)
+		return error_set(err, ENOMEM, "too many files");
+	r = manifest_string(c->m, path, &backing->path);
+	if (r < 0)
+		return error_set(err, -r, "out of memory");
+	backing->mode = st->st_mode;
+	backing->dev = st->st_dev;
+	backing->inode = st->st_ino;
+	backing->rdev = st->st_rdev;
+	backing->size = (uint64_t)st->st_size;
+	backing->mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + (int64_t)st->st_mtim.tv_nsec;
+	backing->uses = use;
+	backing->content_object = MANIFEST_NONE;
+	*ret_index = c->m->n_backings - 1;
+	return 0;
+}
+
+static int open_target_fd(struct capture *c, const struct open_file *f, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", c->options->pid, f->fd);
+	return open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+}
+
+static int look(struct capture *c, int fd, struct open_file *f, struct jsnap_error *err)
+{
+	char path[64];
+	ssize_t n;
+
+	f->fd = fd;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", c->options->pid, fd);
+	n = readlink(path, f->link, sizeof(f->link) - 1);
+	if (n < 0 || stat(path, &f->st) < 0)
+		return error_errno(err, "look at %s", path);
+	f->link[n] = '\0';
+	return fdinfo_read(c->options->pid, fd, &f->info, err);
+}
+
+/* Whether two descriptors share one description. Where kcmp is filtered, sockets and pipes still
+ * tell by their inode; other files are then taken for separate ones. */
+static bool same_description(struct capture *c, const struct open_file *f, uint32_t index)
+{
+	const struct m_fd *other = &c->m->fds[index];
+	const struct m_file *file = &c->m->files[other->file];
+	long r;
+
+	if (file->flags != (f->info.flags & ~(uint32_t)O_CLOEXEC) || file->pos != f->info.pos)
+		return false;
+	r = syscall(SYS_kcmp, c->options->pid, c->options->pid, KCMP_FILE, (unsigned long)f->fd,
+		    (unsigned long)other->fd);
+	if (r < 0)
+		return file->kind == M_FILE_SOCKET && S_ISSOCK(f->st.st_mode) &&
+		       file->value[0] == f->st.st_ino;
+	return r == 0;
+}
+
+static int capture_deleted(struct capture *c, const struct open_file *f, struct m_file *file,
+			   struct jsnap_error *err)
+{
+	enum m_object_kind kind = M_OBJECT_DELETED_FILE;
+	CLEANUP_CLOSE int fd = open_target_fd(c, f, O_RDONLY);
+
+	if (fd < 0)
+		return error_errno(err, "open deleted fd %d (%s)", f->fd, f->link);
+	if (strncmp(f->link, "/memfd:", 7) == 0)
+		kind = M_OBJECT_MEMFD;
+	else if (strncmp(f->link, "/dev/zero", 9) == 0)
+		kind = M_OBJECT_SHARED_ANON;
+	file->kind = M_FILE_OBJECT;
+	return capture_object(c, f->st.st_dev, f->st.st_ino, kind, f->link, fd, &file->target, err);
+}
+
+static bool device_carried(dev_t rdev)
+{
+	if (major(rdev) == 1) /* null, zero, full, random, urandom: drivers/char/mem.c */
+		return minor(rdev) == 3 || minor(rdev) == 5 || minor(rdev) == 7 ||
+		       minor(rdev) == 8 || minor(rdev) == 9;
+	return major(rdev) == 5 || (major(rdev) >= 136 && major(rdev) <= 143); /* tty, pts */
+}
+
+static int capture_path(struct capture *c, const struct open_file *f, struct m_file *file,
+			struct jsnap_error *err)
+{
+	struct stat now;
+
+	if (f->link[0] != '/')
+		return refuse_fd(f, err, "is not a file that can be opened again");
+	if (S_ISCHR(f->st.st_mode) && !device_carried(f->st.st_rdev))
+		return refuse_fd(f, err, "is a device, which is not carried");
+	if (S_ISBLK(f->st.st_mode))
+		return refuse_fd(f, err, "is a block device, which is not carried");
+	if (stat(f->link, &now) < 0 || now.st_ino != f->st.st_ino || now.st_dev != f->st.st_dev) {
+		if (S_ISREG(f->st.st_mode))
+			return capture_deleted(c, f, file, err);
+		return refuse_fd(f, err, "no longer has this name, and is no regular file");
+	}
+	file->kind = M_FILE_PATH;
+	return capture_backing(c, f->link, &f->st, M_BACKING_OPEN, &file->target, err);
+}
+
+/* Copies what is unread without taking it out of the pipe. */
+static int peek_pipe(struct capture *c, int pipe_fd, struct m_file *file, struct jsnap_error *err)
+{
+	CLEANUP_CLOSE int in = -1, out = -1;
+	CLEANUP_FREE unsigned char *data = NULL;
+	int ends[2], unread;
+	ssize_t n, got;
+
+	if (ioctl(pipe_fd, FIONREAD, &unread) < 0)
+		return error_errno(err, "ask how much a pipe holds");
+	if (unread == 0)
+		return 0;
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return error_errno(err, "make a pipe");
+	in = ends[0];
+	out = ends[1];
+	data = malloc(PIPE_MAX);
+	if (!data)
+		return error_set(err, ENOMEM, "out of memory");
+	fcntl(out, F_SETPIPE_SZ, fcntl(pipe_fd, F_GETPIPE_SZ));
+	n = tee(pipe_fd, out, PIPE_MAX, SPLICE_F_NONBLOCK);
+	got = n < 0 ? -1 : read(in, data, PIPE_MAX);
+	if (got < 0)
+		return error_errno(err, "copy what a pipe holds");
+	if (got != unread)
+		return error_set(err, ENOTSUP, "a pipe holds %d bytes, of which %zd can be copied",
+				 unread, got);
+	return manifest_blob(c->m, data, (size_t)got, &file->data);
+}
+
+static int capture_pipe(struct capture *c, const struct open_file *f, struct m_file *file,
+			struct jsnap_error *err)
+{
+	CLEANUP_CLOSE int fd = open_target_fd(c, f, O_RDONLY);
+	int size;
+
+	if (fd < 0)
+		return error_errno(err, "open the pipe at fd %d", f->fd);
+	size = fcntl(fd, F_GETPIPE_SZ);
+	file->kind = M_FILE_PIPE;
+	file->value[0] = f->st.st_ino;
+	file->value[1] = size > 0 ? (uint64_t)size : 65536;
+	if ((file->flags & O_ACCMODE) == O_WRONLY)
+		return 0;
+	return peek_pipe(c, fd, file, err);
+}
+
+static int capture_anon_inode(struct capture *c, const struct open_file *f, struct m_file *file,
+			      struct jsnap_error *err)
+{
+	const struct fdinfo *info = &f->info;
+
+	if (info->has_eventfd) {
+		file->kind = M_FILE_EVENTFD;
+		file->value[0] = info->eventfd_count;
+		file->value[1] = info->eventfd_semaphore;
+	} else if (info->has_timerfd) {
+		file->kind = M_FILE_TIMERFD;
+		file->value[0] = (uint64_t)info->timerfd_clockid;
+		file->value[1] = (uint64_t)info->timerfd_settime_flags;
+		file->value[2] = info->timerfd_value_ns;
+		file->value[3] = info->timerfd_interval_ns;
+		file->value[4] = info->timerfd_ticks;
+	} else if (info->has_signalfd) {
+		file->kind = M_FILE_SIGNALFD;
+		file->value[0] = info->signalfd_mask;
+	} else if (strcmp(f->link, "anon_inode:[eventpoll]") == 0) {
+		file->kind = M_FILE_EPOLL;
+	} else if (strcmp(f->link, "anon_inode:inotify") == 0) {
+		file->kind = M_FILE_INOTIFY;
+		if (info->n_inotify)
+			return refuse_fd(f, err, "has inotify watches, which are not carried yet");
+	} else if (info->pidfd_pid && info->pidfd_pid == c->options->pid) {
+		file->kind = M_FILE_PIDFD_SELF;
+	} else {
+		return refuse_fd(f, err, "is a kernel object that is not carried");
+	}
+	return 0;
+}
+
+static int capture_kind(struct capture *c, const struct open_file *f, struct m_file *file,
+			struct jsnap_error *err)
+{
+	if (strncmp(f->link, "anon_inode:", 11) == 0 || strncmp(f->link, "pidfd:", 6) == 0)
+		return capture_anon_inode(c, f, file, err);
+	if (S_ISSOCK(f->st.st_mode)) {
+		file->kind = M_FILE_SOCKET;
+		file->value[0] = f->st.st_ino;
+		return capture_socket(c, f->fd, (uint32_t)f->st.st_ino, &file->target, err);
+	}
+	if (S_ISFIFO(f->st.st_mode) && strncmp(f->link, "pipe:", 5) == 0)
+		return capture_pipe(c, f, file, err);
+	if (S_ISREG(f->st.st_mode) && (strncmp(f->link, "/memfd:", 7) == 0 || f->st.st_nlink == 0))
+		return capture_deleted(c, f, file, err);
+	return capture_path(c, f, file, err);
+}
+
+/* Slot of a descriptor that the restorer provides, or NULL. */
+static const char *external_slot(struct capture *c, int fd)
+{
+	static const char *const STANDARD[] = {"stdin", "stdout", "stderr"};
+
+	for (size_t i = 0; i < c->options->n_externals; i++)
+		if (c->options->externals[i].fd == fd)
+			return c->options->externals[i].slot;
+	return fd <= 2 ? STANDARD[fd] : NULL;
+}
+
+static int capture_file(struct capture *c, const struct open_file *f, uint32_t *ret_index,
+			struct jsnap_error *err)
+{
+	const char *slot = external_slot(c, f->fd);
+	struct m_file *file = MANIFEST_ADD(c->m, files);
+	int r;
+
+	if (!file)
+		return error_set(err, ENOMEM, "too many open files");
+	file->flags = f->info.flags & ~(uint32_t)O_CLOEXEC;
+	file->pos = f->info.pos;
+	file->target = MANIFEST_NONE;
+	*ret_index = c->m->n_files - 1;
+	if (!slot)
+		return capture_kind(c, f, file, err);
+	file->kind = M_FILE_INHERIT;
+	r = manifest_string(c->m, slot, &file->name);
+	return r < 0 ? error_set(err, -r, "out of memory") : 0;
+}
+
+static int capture_locks(struct capture *c, const struct open_file *f, uint32_t fd_index,
+			 struct jsnap_error *err)
+{
+	for (size_t i = 0; i < f->info.n_locks; i++) {
+		const struct fdinfo_lock *from = &f->info.locks[i];
+		struct m_lock *lock;
+
+		if (from->kind == FDINFO_LOCK_LEASE)
+			return refuse_fd(f, err, "holds a lease, which is not carried");
+		lock = MANIFEST_ADD(c->m, locks);
+		if (!lock)
+			return error_set(err, ENOMEM, "too many locks");
+		*lock = (struct m_lock){.fd = fd_index,
+					.kind = (uint32_t)from->kind,
+					.type = from->write ? F_WRLCK : F_RDLCK,
+					.start = from->start};
+		if (from->end != UINT64_MAX)
+			lock->length = from->end - from->start + 1;
+	}
+	return 0;
+}
+
+static int capture_epoll(struct capture *c, const struct open_file *f, uint32_t file,
+			 struct jsnap_error *err)
+{
+	for (size_t i = 0; i < f->info.n_epoll; i++) {
+		const struct fdinfo_epoll_target *from = &f->info.epoll[i];
+		struct m_epoll_target *target = MANIFEST_ADD(c->m, epoll_targets);
+
+		if (!target)
+			return error_set(err, ENOMEM, "too many epoll targets");
+		*target = (struct m_epoll_target){.file = file,
+						  .fd = (uint32_t)from->fd,
+						  .events = from->events,
+						  .data = from->data};
+	}
+	return 0;
+}
+
+static int capture_fd(struct capture *c, int number, struct jsnap_error *err)
+{
+	struct open_file f = {0};
+	uint32_t file = MANIFEST_NONE;
+	struct m_fd *fd;
+	int r = look(c, number, &f, err);
+
+	for (uint32_t i = 0; r == 0 && i < c->m->n_fds && file == MANIFEST_NONE; i++)
+		if (same_description(c, &f, i))
+			file = c->m->fds[i].file;
+	if (r == 0 && file == MANIFEST_NONE) {
+		r = capture_file(c, &f, &file, err);
+		if (r == 0 && c->m->files[file].kind == M_FILE_EPOLL)
+			r = capture_epoll(c, &f, file, err);
+	}
+	if (r == 0) {
+		fd = MANIFEST_ADD(c->m, fds);
+		if (fd)
+			*fd = (struct m_fd){.fd = (uint32_t)number,
+					    .file = file,
+					    .flags = f.info.flags & O_CLOEXEC ? FD_CLOEXEC : 0};
+		else
+			r = error_set(err, ENOMEM, "too many descriptors");
+	}
+	if (r == 0 && c->m->files[file].kind == M_FILE_PATH)
+		r = capture_locks(c, &f, c->m->n_fds - 1, err);
+	fdinfo_free(&f.info);
+	return r;
+}
+
+static const struct m_fd *find_fd(const struct manifest *m, uint32_t number)
+{
+	for (uint32_t i = 0; i < m->n_fds; i++)
+		if (m->fds[i].fd == number)
+			return &m->fds[i];
+	return NULL;
+}
+
+static int check_epoll_targets(struct capture *c, struct jsnap_error *err)
+{
+	for (uint32_t i = 0; i < c->m->n_epoll_targets; i++) {
+		uint32_t number = c->m->epoll_targets[i].fd;
+
+		if (!find_fd(c->m, number))
+			return error_set(err, ENOTSUP,
+					 "an epoll set watches what was fd %u, whose number is "
+					 "closed while a duplicate lives on; that is not carried",
+					 number);
+	}
+	return 0;
+}
+
+/* A pipe end whose other end is held outside cannot be connected again. */
+static int check_pipe(struct capture *c, const struct m_fd *fd, struct jsnap_error *err)
+{
+	const struct m_file *file = &c->m->files[fd->file];
+	bool reads = (file->flags & O_ACCMODE) != O_WRONLY;
+	struct open_file f = {.fd = (int)fd->fd};
+	struct pollfd p = {.events = reads ? POLLIN : POLLOUT};
+	CLEANUP_CLOSE int dup_fd = -1, pid_fd = -1;
+
+	for (uint32_t i = 0; i < c->m->n_files; i++) {
+		const struct m_file *other = &c->m->files[i];
+
+		if (other != file && other->kind == M_FILE_PIPE &&
+		    other->value[0] == file->value[0] &&
+		    ((other->flags & O_ACCMODE) != O_WRONLY) != reads)
+			return 0;
+	}
+	pid_fd = (int)syscall(SYS_pidfd_open, c->options->pid, 0);
+	dup_fd = (int)syscall(SYS_pidfd_getfd, pid_fd, fd->fd, 0);
+	p.fd = dup_fd;
+	if (dup_fd < 0 || poll(&p, 1, 0) < 0)
+		return error_errno(err, "ask whether the pipe at fd %u has another end", fd->fd);
+	if (p.revents & (POLLHUP | POLLERR))
+		return 0;
+	snprintf(f.link, sizeof(f.link), "pipe:[%llu]", (unsigned long long)file->value[0]);
+	return refuse_fd(
+		&f, err,
+		"is a pipe to another process; only the standard streams may lead outside");
+}
+
+int capture_files(struct capture *c, struct jsnap_error *err)
+{
+	int r = proc_fds_read(c->options->pid, &c->fds, &c->n_fds, err);
+
+	for (size_t i = 0; r == 0 && i < c->n_fds; i++)
+		r = capture_fd(c, c->fds[i], err);
+	for (uint32_t i = 0; r == 0 && i < c->m->n_fds; i++)
+		if (c->m->files[c->m->fds[i].file].kind == M_FILE_PIPE)
+			r = check_pipe(c, &c->m->fds[i], err);
+	if (r == 0)
+		r = check_epoll_targets(c, err);
+	if (r == 0)
+		r = capture_socket_peers(c, err);
+	return r;
+}

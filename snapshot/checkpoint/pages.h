@@ -1,0 +1,34 @@
+/*
+ * Puts pages into the page stream and describes them by pieces. All-zero pages are left out; a gap
+ * of up to PAGES_BRIDGE pages inside one piece stays a hole of the stream, which reads as zeros, so
+ * that few mappings restore many runs.
+ */
+#ifndef JSNAP_CHECKPOINT_PAGES_H
+#define JSNAP_CHECKPOINT_PAGES_H
+
+#include "checkpoint/capture.h"
+#include "proc/pagemap.h"
+
+#define PAGES_BRIDGE 512u
+
+enum pages_layout {
+	PAGES_EXACT,  /* every piece holds stored pages only: gaps belong to what lies below */
+	PAGES_PACKED, /* gaps are bridged; pieces follow each other in the stream */
+	PAGES_MAPPED, /* gaps are bridged; offsets are congruent with addresses, for mapping */
+};
+
+/* Where the bytes of an object or mapping come from. */
+struct pages_source {
+	int fd;			     /* read with pread at offset; or -1: */
+	const struct tracee *tracee; /* read at address */
+};
+
+/*
+ * Stores what is in `runs` (addresses, or offsets of an object). Appends to manifest.pieces and
+ * returns the first one's index and their number.
+ */
+int pages_store(struct capture *c, const struct pages_source *source, enum pages_layout layout,
+		const struct pagemap_runs *runs, uint32_t *ret_first, uint32_t *ret_count,
+		struct jsnap_error *err);
+
+#endif

@@ -1,0 +1,81 @@
+/* Signal dispositions, and signals that are pending with their siginfo. */
+#include "checkpoint/capture.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+
+#define PEEK_BATCH 32
+
+struct kernel_sigaction { /* include/linux/signal_types.h on x86-64 */
+	uint64_t handler, flags, restorer, mask;
+};
+
+static int capture_disposition(struct capture *c, int signo, struct jsnap_error *err)
+{
+	struct kernel_sigaction action;
+	struct m_sigaction *record;
+	int r = capture_call_out(c, &action, sizeof(action), err, "ask a signal's disposition",
+				 SYS_rt_sigaction,
+				 REMOTE_ARGS((uint64_t)signo, 0, CAPTURE_OUT, sizeof(action.mask)));
+
+	if (r < 0)
+		return r;
+	record = MANIFEST_ADD(c->m, sigactions);
+	if (!record)
+		return error_set(err, ENOMEM, "out of memory");
+	record->signo = (uint32_t)signo;
+	record->handler = action.handler;
+	record->flags = action.flags;
+	record->restorer = action.restorer;
+	record->mask = action.mask;
+	return 0;
+}
+
+static int capture_queue(struct capture *c, pid_t tid, pid_t ns_tid, uint32_t flags,
+			 struct jsnap_error *err)
+{
+	siginfo_t batch[PEEK_BATCH];
+
+	for (uint64_t offset = 0;;) {
+		struct __ptrace_peeksiginfo_args args = {
+			.off = offset, .flags = flags, .nr = PEEK_BATCH};
+		long n = ptrace(PTRACE_PEEKSIGINFO, tid, &args, batch);
+
+		if (n < 0)
+			return error_errno(err, "read the pending signals of thread %d", tid);
+		for (long i = 0; i < n; i++) {
+			struct m_siginfo *record = MANIFEST_ADD(c->m, siginfos);
+
+			if (!record)
+				return error_set(err, ENOMEM, "too many pending signals");
+			record->tid = flags ? 0 : (uint32_t)ns_tid;
+			memcpy(record->info, &batch[i], sizeof(record->info));
+		}
+		if (n < PEEK_BATCH)
+			return 0;
+		offset += (uint64_t)n;
+	}
+}
+
+int capture_signals(struct capture *c, struct jsnap_error *err)
+{
+	uint64_t set = c->status.sig_ignored | c->status.sig_caught;
+	int r = 0;
+
+	for (int signo = 1; r == 0 && signo <= 64; signo++)
+		if (set & (1ull << (signo - 1)))
+			r = capture_disposition(c, signo, err);
+	if (r == 0)
+		r = capture_queue(c, c->options->pid, 0, PTRACE_PEEKSIGINFO_SHARED, err);
+	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++) {
+		pid_t ns_tid;
+
+		r = capture_ns_tid(c, c->tracee.threads[i].tid, &ns_tid, err);
+		if (r == 0)
+			r = capture_queue(c, c->tracee.threads[i].tid, ns_tid, 0, err);
+	}
+	return r;
+}

@@ -1,0 +1,211 @@
+/* One record for each thread. */
+#include "checkpoint/capture.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "trace/restart.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <linux/sched/types.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+
+#ifndef SCHED_FLAG_RESET_ON_FORK
+#define SCHED_FLAG_RESET_ON_FORK 1
+#endif
+
+#define AFFINITY_MAX 1024u /* bytes: 8,192 processors, NR_CPUS_RANGE_END of x86 */
+
+static int capture_name(struct capture *c, pid_t tid, struct m_thread *thread,
+			struct jsnap_error *err)
+{
+	char path[64], text[32];
+	CLEANUP_CLOSE int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", c->options->pid, tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+	if (n < 0)
+		return error_errno(err, "read %s", path);
+	if (n > 0 && text[n - 1] == '\n')
+		n--;
+	if (n > (ssize_t)sizeof(thread->comm) - 1)
+		n = sizeof(thread->comm) - 1;
+	memcpy(thread->comm, text, (size_t)n);
+	return 0;
+}
+
+static int capture_scheduling(struct capture *c, pid_t tid, struct m_thread *thread,
+			      struct jsnap_error *err)
+{
+	struct sched_attr attr = {.size = sizeof(attr)};
+	unsigned char affinity[AFFINITY_MAX];
+	long size;
+
+	if (syscall(SYS_sched_getattr, tid, &attr, sizeof(attr), 0) < 0)
+		return error_errno(err, "read the scheduling of thread %d", tid);
+	if (attr.sched_policy > SCHED_IDLE || attr.sched_policy == 4)
+		return error_set(err, ENOTSUP,
+				 "thread %d (%s) has scheduling policy %u, which is not carried",
+				 tid, thread->comm, attr.sched_policy);
+	size = syscall(SYS_sched_getaffinity, tid, sizeof(affinity), affinity);
+	if (size < 0)
+		return error_errno(err, "read the processors of thread %d", tid);
+	thread->sched_policy = attr.sched_policy;
+	thread->sched_nice = attr.sched_nice;
+	thread->sched_priority = attr.sched_priority;
+	thread->sched_flags = attr.sched_flags & SCHED_FLAG_RESET_ON_FORK;
+	return manifest_blob(c->m, affinity, (size_t)size, &thread->affinity);
+}
+
+static int capture_rseq(pid_t tid, struct m_thread *thread, struct jsnap_error *err)
+{
+	struct __ptrace_rseq_configuration rseq = {0};
+
+	if (ptrace(PTRACE_GET_RSEQ_CONFIGURATION, tid, (void *)sizeof(rseq), &rseq) < 0) {
+		if (errno == EIO || errno == EINVAL)
+			return 0; /* a kernel without it: nothing to restore */
+		return error_errno(err, "read the rseq registration of thread %d", tid);
+	}
+	thread->rseq_addr = rseq.rseq_abi_pointer;
+	thread->rseq_size = rseq.rseq_abi_size;
+	thread->rseq_signature = rseq.signature;
+	thread->rseq_flags = rseq.flags;
+	return 0;
+}
+
+/* What only the thread itself is told. */
+static int capture_own(struct capture *c, struct tracee_thread *from, struct m_thread *thread,
+		       struct jsnap_error *err)
+{
+	struct remote remote;
+	struct remote *by = &c->leader;
+	uint64_t tid_address;
+	stack_t altstack;
+	int signal;
+	long result;
+	int r = 0;
+
+	if (from->tid != c->options->pid) {
+		by = &remote;
+		r = remote_begin(&remote, &c->tracee, from, &c->gadgets, &c->maps, err);
+	}
+	if (r == 0)
+		r = remote_call(by, &result, err, SYS_prctl,
+				REMOTE_ARGS(PR_GET_TID_ADDRESS, by->data.value));
+	if (r == 0)
+		r = tracee_read(&c->tracee, by->data, &tid_address, sizeof(tid_address), err);
+	if (r == 0 && result < 0)
+		return error_set(
+			err, ENOTSUP,
+			"the kernel does not tell clear_child_tid (PR_GET_TID_ADDRESS needs "
+			"CONFIG_CHECKPOINT_RESTORE)");
+	if (r == 0)
+		r = remote_call(by, &result, err, SYS_sigaltstack, REMOTE_ARGS(0, by->data.value));
+	if (r == 0)
+		r = tracee_read(&c->tracee, by->data, &altstack, sizeof(altstack), err);
+	if (r == 0)
+		r = remote_call(by, &result, err, SYS_prctl,
+				REMOTE_ARGS(PR_GET_PDEATHSIG, by->data.value));
+	if (r == 0)
+		r = tracee_read(&c->tracee, by->data, &signal, sizeof(signal), err);
+	if (r == 0)
+		r = remote_call(by, &result, err, SYS_prctl, REMOTE_ARGS(PR_GET_TIMERSLACK));
+	if (r < 0)
+		return r;
+	thread->clear_child_tid = tid_address;
+	thread->altstack_sp = (uint64_t)altstack.ss_sp;
+	thread->altstack_size = altstack.ss_size;
+	thread->altstack_flags = (uint32_t)altstack.ss_flags & ~(uint32_t)SS_ONSTACK;
+	thread->pdeath_signal = (uint32_t)signal;
+	thread->timer_slack_ns = result > 0 ? (uint64_t)result : 0;
+	return 0;
+}
+
+static bool signal_pending(const struct capture *c, const struct m_thread *thread)
+{
+	for (uint32_t i = 0; i < c->m->n_siginfos; i++) {
+		const struct m_siginfo *info = &c->m->siginfos[i];
+		int signo;
+
+		memcpy(&signo, info->info, sizeof(signo));
+		if ((info->tid == 0 || info->tid == thread->tid) && signo >= 1 && signo <= 64 &&
+		    !(thread->sigmask & (1ull << (signo - 1))))
+			return true;
+	}
+	return false;
+}
+
+static int capture_registers(struct capture *c, struct tracee_thread *from, struct m_thread *thread,
+			     struct jsnap_error *err)
+{
+	struct user_regs_struct regs = from->regs;
+	unsigned char xsave[TRACEE_XSAVE_MAX];
+	enum restart_deadline restart;
+	size_t size;
+	int r;
+
+	_Static_assert(sizeof(regs) == sizeof(thread->regs), "user_regs_struct is 27 words");
+	thread->sigmask = from->sigmask;
+	restart_rewind(&c->tracee, &regs, signal_pending(c, thread), &restart,
+		       &thread->deadline_addr);
+	thread->restart = restart;
+	memcpy(thread->regs, &regs, sizeof(regs));
+	r = tracee_xsave(from, xsave, sizeof(xsave), &size, err);
+	if (r < 0)
+		return r;
+	return manifest_blob(c->m, xsave, size, &thread->xsave);
+}
+
+static int capture_thread(struct capture *c, struct tracee_thread *from, struct jsnap_error *err)
+{
+	struct m_thread *thread = MANIFEST_ADD(c->m, threads);
+	void *head = NULL;
+	size_t length = 0;
+	pid_t ns_tid;
+	int r;
+
+	if (!thread)
+		return error_set(err, ENOMEM, "too many threads");
+	r = capture_ns_tid(c, from->tid, &ns_tid, err);
+	if (r < 0)
+		return r;
+	thread->tid = (uint32_t)ns_tid;
+	if (syscall(SYS_get_robust_list, from->tid, &head, &length) < 0)
+		return error_errno(err, "read the robust list of thread %d", from->tid);
+	thread->robust_list = (uint64_t)head;
+	thread->robust_list_size = length;
+	r = capture_name(c, from->tid, thread, err);
+	if (r == 0)
+		r = capture_scheduling(c, from->tid, thread, err);
+	if (r == 0)
+		r = capture_rseq(from->tid, thread, err);
+	if (r == 0)
+		r = capture_own(c, from, thread, err);
+	if (r == 0)
+		r = capture_registers(c, from, thread, err);
+	return r;
+}
+
+static int by_tid(const void *a, const void *b)
+{
+	const struct m_thread *x = a, *y = b;
+
+	return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+int capture_threads(struct capture *c, struct jsnap_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++)
+		r = capture_thread(c, &c->tracee.threads[i], err);
+	if (r == 0)
+		qsort(c->m->threads, c->m->n_threads, sizeof(c->m->threads[0]), by_tid);
+	return r;
+}
