@@ -20,7 +20,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 #define JAVA_COMMAND_MAX_WORDS	    65536u	/* after expansion of @argfiles */
 #define JAVA_COMMAND_MAX_ARGFILE    (16u << 20) /* bytes of one @argfile */
@@ -74,29 +73,35 @@ struct java_command {
 	char *name; /* short name for people and file names: "app", "Main"; never empty */
 
 	/* NULL, or why this command never gets a snapshot, for people: "java -version starts no
-	 * program". */
-	const char *no_snapshot;
+	 * program", "java refuses this command line: cannot read @opts". Owned. */
+	char *no_snapshot;
 };
 
 /*
  * Understands the java part of a command line. `env` is the environment that java will have
  * (JAVA_HOME, PATH, CLASSPATH, JDK_JAVA_OPTIONS are read from it).
  *  -ENOENT with *ret_status 127: no java; -EACCES with 126: java is not executable.
- *  -EINVAL: an @argfile that cannot be read or is malformed, as java refuses it too.
- * Otherwise *ret_status is untouched. *ret_command is owned by the caller: java_command_free.
+ * A command line that java will refuse (an @argfile that cannot be read, -cp without a path) is
+ * parsed with mode NONE and no_snapshot. Otherwise *ret_status is untouched. *ret_command is owned
+ * by the caller: java_command_free.
  */
 int java_command_parse(char *const *argv, int argc, char *const *env,
 		       struct java_command *ret_command, int *ret_status, struct jsnap_error *err);
 void java_command_free(struct java_command *command);
 #define CLEANUP_JAVA_COMMAND __attribute__((cleanup(java_command_free)))
 
-/* 0 when there is a program to start: the jar exists and is a zip, the source file exists; -ENOENT
- * or -ENOEXEC with the words for it. Classes and modules are java's to find. */
+/* 0 when there is a program to start: the jar exists and is a zip, the source file exists; -ENOENT,
+ * -ENOEXEC or, for mode NONE, -EINVAL with the words for it. Classes and modules are java's to
+ * find.
+ */
 int java_command_check_program(const struct java_command *command, struct jsnap_error *err);
 
 /* Finds java and reads its identity; as the first step of java_command_parse, alone. */
 int java_jdk_find(char *const *env, struct java_jdk *ret_jdk, int *ret_status,
 		  struct jsnap_error *err);
 void java_jdk_free(struct java_jdk *jdk);
+
+/* Size, time and inode of a file; a missing one has 0 everywhere. *ret_file->path is a copy. */
+int java_file_look(const char *path, struct java_file *ret_file, struct jsnap_error *err);
 
 #endif
