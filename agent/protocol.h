@@ -5,6 +5,11 @@
  *
  * A message is a header and `size` bytes: NUL-terminated "key=value" strings. After a restore the
  * descriptor has the same number and another peer: the agent's blocked read goes on with it.
+ *
+ * What the agent makes of a bad message: an unknown type or a payload that is not "key=value"
+ * strings is answered by AGENT_ERROR; a wrong magic or a size beyond the maximum by AGENT_ERROR
+ * with sequence 0, and the channel is closed, for the stream is out of step. When the launcher
+ * closes it, the agent ends silently and the application goes on.
  */
 #ifndef JSNAP_AGENT_PROTOCOL_H
 #define JSNAP_AGENT_PROTOCOL_H
@@ -23,21 +28,29 @@ struct agent_header {
 };
 
 enum agent_message {
-	/* agent -> launcher, once, when the VM is initialized: protocol=1 vm=... version=... gc=...
-	 */
+	/* agent -> launcher, once, when the VM is initialized: protocol=1 vm=... vm_version=...
+	 * version=(java.version) home=(java.home)
+	 * gc=serial|parallel|g1|z|shenandoah|epsilon|unknown pid=... heap=START-END (hexadecimal,
+	 * the Java heap's reserved addresses) */
 	AGENT_HELLO = 1,
 	/* launcher -> agent, no payload. Answer AGENT_STATE: main=running|parked|ended (parked:
 	 * waiting, timed waiting or blocked in the main thread, or ended while others live),
-	 * uptime_ms=..., classes=... (loaded so far), compiles=... (methods compiled so far) */
+	 * uptime_ms=..., classes=... (loaded so far), compiles=... (methods compiled so
+	 * far; absent under -XX:-UsePerfData), native=0|1 (the main thread is in native code, where
+	 * a blocking system call such as accept counts as main=running) */
 	AGENT_STATUS = 2,
 	AGENT_STATE = 3,
 	/* launcher -> agent: quiesce. gc=1 scrub=1 trim=1. Answer AGENT_PREPARED: heap_before=bytes
-	 * heap_after=bytes scrubbed=bytes gc_ms=... or AGENT_ERROR */
+	 * heap_after=bytes scrubbed=bytes (free heap that is zeros now; 0 and scrub_error=ERRNO
+	 * with a collector the agent does not know) gc_ms=... trimmed=0|1, or AGENT_ERROR. scrub
+	 * implies gc: what is free is known just after a full collection only. */
 	AGENT_PREPARE = 4,
 	AGENT_PREPARED = 5,
 	/* launcher -> agent, first message after a restore: env=NAME=VALUE for each variable
 	 * (env-refresh=0 when it must stay as it was), unknown keys are ignored.
-	 * Answer AGENT_REFRESHED or AGENT_ERROR */
+	 * prop=NAME=VALUE sets a system property. Answer AGENT_REFRESHED: env=(variables set)
+	 * java_env=0|1 (System.getenv shows them) java_env_reason=... props=(properties set), or
+	 * AGENT_ERROR */
 	AGENT_RESTORED = 6,
 	AGENT_REFRESHED = 7,
 	/* launcher -> agent: the checkpoint was given up or is over and the JVM goes on. No answer.

@@ -1,0 +1,253 @@
+/*
+ * The agent in the JVM: takes over the control channel and answers it from a thread of its own.
+ *
+ * The thread blocks in read(): an application that is left alone pays nothing. No capability is
+ * held while nothing is asked and no event stays enabled after the VM is initialized, so that
+ * class data sharing and all optimizations are what they are without the agent. Nothing here ends
+ * or disturbs the application: without a usable channel, or when the launcher is gone, the agent
+ * falls silent.
+ */
+#include "agent/agent.h"
+
+#include "agent/flags.h"
+#include "agent/prepare.h"
+#include "agent/vmstructs.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define AGENT_EXPORT __attribute__((visibility("default")))
+
+static struct agent agent = {.fd = -1};
+
+static void add_system_property(JNIEnv *jni, struct agent_payload *payload, const char *key,
+				const char *name)
+{
+	jclass type = (*jni)->FindClass(jni, "java/lang/System");
+	jmethodID get = NULL;
+	jstring value = NULL;
+	const char *text;
+
+	if (type)
+		get = (*jni)->GetStaticMethodID(jni, type, "getProperty",
+						"(Ljava/lang/String;)Ljava/lang/String;");
+	if (get)
+		value = (*jni)->CallStaticObjectMethod(jni, type, get,
+						       (*jni)->NewStringUTF(jni, name));
+	if (agent_exception(jni) || !value)
+		return;
+	text = (*jni)->GetStringUTFChars(jni, value, NULL);
+	if (text) {
+		agent_payload_add(payload, key, text);
+		(*jni)->ReleaseStringUTFChars(jni, value, text);
+	}
+}
+
+static int send_hello(JNIEnv *jni)
+{
+	CLEANUP_PAYLOAD struct agent_payload hello = {0};
+	uintptr_t heap, reserved, words;
+
+	agent_payload_addf(&hello, "protocol", "%d", AGENT_PROTOCOL_VERSION);
+	add_system_property(jni, &hello, "vm", "java.vm.name");
+	add_system_property(jni, &hello, "version", "java.version");
+	add_system_property(jni, &hello, "vm_version", "java.vm.version");
+	add_system_property(jni, &hello, "home", "java.home");
+	agent_payload_add(&hello, "gc", flags_collector_name(flags_collector()));
+	agent_payload_addf(&hello, "pid", "%d", (int)getpid());
+	if (vmstructs_word(0, "Universe", "_collectedHeap", &heap)) {
+		reserved = vmstructs_address(heap, "CollectedHeap", "_reserved");
+		if (vmstructs_word(reserved, "MemRegion", "_start", &heap) &&
+		    vmstructs_word(reserved, "MemRegion", "_word_size", &words))
+			agent_payload_addf(&hello, "heap", "%lx-%lx", heap,
+					   heap + words * sizeof(uintptr_t));
+	}
+	return agent_send(agent.fd, AGENT_HELLO, 0, &hello, NULL);
+}
+
+static int send_error(uint32_t sequence, const struct jsnap_error *failure)
+{
+	CLEANUP_PAYLOAD struct agent_payload payload = {0};
+
+	agent_payload_add(&payload, "message", failure->text);
+	return agent_send(agent.fd, AGENT_ERROR, sequence, &payload, NULL);
+}
+
+/* Answers one question. Non-zero when the channel is broken. */
+static int answer(JNIEnv *jni, const struct agent_header *header,
+		  const struct agent_payload *question)
+{
+	CLEANUP_PAYLOAD struct agent_payload payload = {0};
+	struct jsnap_error err = {0};
+	enum agent_message type;
+	int r;
+
+	switch (header->type) {
+	case AGENT_STATUS:
+		type = AGENT_STATE;
+		r = agent_status(&agent, jni, &payload, &err);
+		break;
+	case AGENT_PREPARE:
+		type = AGENT_PREPARED;
+		r = agent_prepare(&agent, jni, question, &payload, &err);
+		break;
+	case AGENT_RESTORED:
+		type = AGENT_REFRESHED;
+		r = agent_refresh(&agent, jni, question, &payload, &err);
+		break;
+	case AGENT_RESUMED:
+		return 0;
+	default:
+		return send_error(header->sequence,
+				  &(struct jsnap_error){EPROTO, "the agent does not know this "
+								"type of message"});
+	}
+	agent_exception(jni);
+	if (r)
+		return send_error(header->sequence, &err);
+	return agent_send(agent.fd, type, header->sequence, &payload, NULL);
+}
+
+/* One message in, at most one out. Non-zero when the channel is of no more use. */
+static int serve_one(JNIEnv *jni)
+{
+	CLEANUP_PAYLOAD struct agent_payload question = {0};
+	struct agent_header header;
+	struct jsnap_error err = {0};
+	int r = agent_receive(agent.fd, -1, &header, &question, &err);
+
+	if (r == -EPROTO)
+		return send_error(header.sequence, &err);
+	if (r == -EBADMSG)
+		send_error(0, &err);
+	if (r)
+		return r;
+	if ((*jni)->PushLocalFrame(jni, 64) < 0) {
+		agent_exception(jni);
+		return send_error(header.sequence,
+				  &(struct jsnap_error){ENOMEM, "no memory for the answer"});
+	}
+	r = answer(jni, &header, &question);
+	(*jni)->PopLocalFrame(jni, NULL);
+	return r;
+}
+
+static void JNICALL serve(jvmtiEnv *jvmti, JNIEnv *jni, void *unused)
+{
+	int r;
+
+	(void)jvmti;
+	(void)unused;
+	r = send_hello(jni);
+	while (!r)
+		r = serve_one(jni);
+	close(agent.fd);
+	agent.fd = -1;
+}
+
+/* The thread belongs to the system's thread group: applications list and join their own. */
+static jthread new_thread_object(jvmtiEnv *jvmti, JNIEnv *jni)
+{
+	jclass type = (*jni)->FindClass(jni, "java/lang/Thread");
+	jmethodID constructor;
+	jthreadGroup *groups = NULL;
+	jthread thread = NULL;
+	jint count = 0;
+	jstring name;
+
+	if (!type)
+		return NULL;
+	constructor = (*jni)->GetMethodID(jni, type, "<init>",
+					  "(Ljava/lang/ThreadGroup;Ljava/lang/String;)V");
+	name = (*jni)->NewStringUTF(jni, "jsnap-agent");
+	if (!constructor || !name ||
+	    (*jvmti)->GetTopThreadGroups(jvmti, &count, &groups) != JVMTI_ERROR_NONE)
+		return NULL;
+	if (count > 0)
+		thread = (*jni)->NewObject(jni, type, constructor, groups[0], name);
+	(*jvmti)->Deallocate(jvmti, (unsigned char *)groups);
+	return thread;
+}
+
+static void JNICALL vm_initialized(jvmtiEnv *jvmti, JNIEnv *jni, jthread main_thread)
+{
+	jthread thread;
+
+	(*jvmti)->SetEventNotificationMode(jvmti, JVMTI_DISABLE, JVMTI_EVENT_VM_INIT, NULL);
+	vmstructs_open((const void *)(*jvmti)->ForceGarbageCollection);
+	agent.main_thread = (*jni)->NewGlobalRef(jni, main_thread);
+	thread = new_thread_object(jvmti, jni);
+	if (!agent_exception(jni) && thread && agent.main_thread) {
+		agent.agent_thread = (*jni)->NewGlobalRef(jni, thread);
+		/* RunAgentThread makes it a daemon: it does not keep the JVM from ending. */
+		if ((*jvmti)->RunAgentThread(jvmti, thread, serve, NULL,
+					     JVMTI_THREAD_NORM_PRIORITY) == JVMTI_ERROR_NONE)
+			return;
+	}
+	close(agent.fd);
+	agent.fd = -1;
+}
+
+/*
+ * The descriptor of "fd=N", or -1. An application may start children with its own JVM arguments,
+ * in which N is nothing or something else: only a connected stream socket of the Unix kind is ours.
+ */
+static int channel_of(const char *options)
+{
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(int), peer_size = sizeof(peer);
+	char *end;
+	long fd;
+	int type;
+
+	if (!options || strncmp(options, "fd=", 3) != 0)
+		return -1;
+	errno = 0;
+	fd = strtol(options + 3, &end, 10);
+	if (errno || end == options + 3 || (*end && *end != ',') || fd < 0 || fd > INT32_MAX)
+		return -1;
+	if (getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &size) || type != SOCK_STREAM ||
+	    getpeername((int)fd, (struct sockaddr *)&peer, &peer_size) || peer.ss_family != AF_UNIX)
+		return -1;
+	if (fcntl((int)fd, F_SETFD, FD_CLOEXEC))
+		return -1;
+	return (int)fd;
+}
+
+AGENT_EXPORT jint JNICALL Agent_OnLoad(JavaVM *vm, char *options, void *reserved);
+AGENT_EXPORT void JNICALL Agent_OnUnload(JavaVM *vm);
+
+AGENT_EXPORT jint JNICALL Agent_OnLoad(JavaVM *vm, char *options, void *reserved)
+{
+	const jvmtiEventCallbacks callbacks = {
+		.VMInit = vm_initialized,
+		.GarbageCollectionFinish = prepare_collection_finished,
+	};
+	jvmtiEnv *jvmti;
+
+	(void)reserved;
+	if (agent.fd >= 0)
+		return JNI_OK;
+	agent.loaded_ns = monotonic_ns();
+	agent.fd = channel_of(options);
+	if (agent.fd < 0)
+		return JNI_OK;
+	if ((*vm)->GetEnv(vm, (void **)&jvmti, JVMTI_VERSION_11) != JNI_OK)
+		return JNI_OK;
+	agent.jvmti = jvmti;
+	if ((*jvmti)->SetEventCallbacks(jvmti, &callbacks, sizeof(callbacks)) != JVMTI_ERROR_NONE)
+		return JNI_OK;
+	(*jvmti)->SetEventNotificationMode(jvmti, JVMTI_ENABLE, JVMTI_EVENT_VM_INIT, NULL);
+	return JNI_OK;
+}
+
+/* The VM is gone or going while the agent's thread may still stand in read(): nothing is freed. */
+AGENT_EXPORT void JNICALL Agent_OnUnload(JavaVM *vm)
+{
+	(void)vm;
+}

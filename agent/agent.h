@@ -1,0 +1,38 @@
+/*
+ * What the agent's parts share: the VM's interfaces and the facts gathered when it was initialized.
+ * One exists per JVM, set up before the agent's thread starts and read-only from then on.
+ */
+#ifndef JSNAP_AGENT_AGENT_H
+#define JSNAP_AGENT_AGENT_H
+
+#include "agent/message.h"
+
+#include <jni.h>
+#include <jvmti.h>
+
+struct agent {
+	jvmtiEnv *jvmti;
+	int fd;		      /* the control channel; -1 once it is closed */
+	uint64_t loaded_ns;   /* CLOCK_MONOTONIC when the agent was loaded */
+	jthread main_thread;  /* global reference */
+	jthread agent_thread; /* global reference */
+};
+
+/* Clears a pending Java exception; true when there was one. */
+static inline bool agent_exception(JNIEnv *jni)
+{
+	if (!(*jni)->ExceptionCheck(jni))
+		return false;
+	(*jni)->ExceptionClear(jni);
+	return true;
+}
+
+/* What each question does: fills the answer and returns 0, or -errno with `err` set. */
+int agent_status(struct agent *agent, JNIEnv *jni, struct agent_payload *answer,
+		 struct jsnap_error *err);
+int agent_prepare(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
+		  struct agent_payload *answer, struct jsnap_error *err);
+int agent_refresh(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
+		  struct agent_payload *answer, struct jsnap_error *err);
+
+#endif

@@ -1,0 +1,201 @@
+/*
+ * Quiesces the heap: collects it, scrubs what became free, gives native memory back.
+ *
+ * The scrub runs in the GarbageCollectionFinish event: every Java thread stands at the safepoint of
+ * the collection that has just retired its allocation buffer, so that nothing lies above a region's
+ * top. The event's capability and the flags that make the collection compact everything are held
+ * only meanwhile.
+ */
+#include "agent/prepare.h"
+
+#include "agent/agent.h"
+#include "agent/flags.h"
+#include "agent/scrub.h"
+#include "agent/vmstructs.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <time.h>
+
+/* The first collection queues cleaners, which run in this time; the second frees what they held. */
+#define CLEANERS_NS 20000000
+/* A thread inside a JNI critical section puts a collection off (GCLocker, JDK 17 and 21). */
+#define COLLECTION_ATTEMPTS 10
+
+static struct {
+	bool scrub;
+	struct scrub_result result;
+} collection;
+
+void JNICALL prepare_collection_finished(jvmtiEnv *jvmti)
+{
+	(void)jvmti;
+	if (collection.scrub)
+		scrub_free_heap(&collection.result);
+}
+
+/*
+ * Full collections leave some dead objects in place where moving the live ones seems not worth it.
+ * Serial and G1 go by the first two of these flags, Parallel by the third; with these values all
+ * is compacted. All are integers of 4 or 8 bytes whose upper half is zero.
+ */
+static struct {
+	const char *name;
+	uint32_t compact_all;
+	uint32_t saved;
+} compaction_flags[] = {
+	{.name = "MarkSweepAlwaysCompactCount", .compact_all = 1},
+	{.name = "MarkSweepDeadRatio", .compact_all = 0},
+	{.name = "HeapMaximumCompactionInterval", .compact_all = 0},
+};
+
+static void compact_all(bool on)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(compaction_flags); i++) {
+		uint32_t *flag = flags_storage(compaction_flags[i].name);
+
+		if (!flag)
+			continue;
+		if (on)
+			compaction_flags[i].saved = *flag;
+		*flag = on ? compaction_flags[i].compact_all : compaction_flags[i].saved;
+	}
+}
+
+static void sleep_ns(long ns)
+{
+	nanosleep(&(struct timespec){.tv_nsec = ns}, NULL);
+}
+
+/* How many collections there have been, of any kind. */
+static uint32_t collections_so_far(void)
+{
+	uintptr_t heap, count;
+
+	if (!vmstructs_word(0, "Universe", "_collectedHeap", &heap))
+		return 0;
+	count = vmstructs_address(heap, "CollectedHeap", "_total_collections");
+	return count ? *(const volatile uint32_t *)count : 0;
+}
+
+static int collect(struct agent *agent, struct jsnap_error *err)
+{
+	for (int attempt = 0; attempt < COLLECTION_ATTEMPTS; attempt++) {
+		uint32_t before = collections_so_far();
+		jvmtiError failure = (*agent->jvmti)->ForceGarbageCollection(agent->jvmti);
+
+		if (failure != JVMTI_ERROR_NONE)
+			return error_set(err, EIO, "ForceGarbageCollection: JVMTI error %d",
+					 (int)failure);
+		if (collections_so_far() != before)
+			return 0;
+		switch (flags_collector()) {
+		case COLLECTOR_SERIAL:
+		case COLLECTOR_PARALLEL:
+		case COLLECTOR_G1:
+			sleep_ns(CLEANERS_NS);
+			break;
+		default:
+			/* The others count differently, and Epsilon never collects. */
+			return 0;
+		}
+	}
+	error_set(err, EAGAIN, "the JVM put off %d collections in a row", COLLECTION_ATTEMPTS);
+	return error_hint(err, "a thread is holding a JNI critical section; try again later");
+}
+
+static int collect_twice(struct agent *agent, struct jsnap_error *err)
+{
+	int r;
+
+	compact_all(true);
+	r = collect(agent, err);
+	if (!r) {
+		sleep_ns(CLEANERS_NS);
+		r = collect(agent, err);
+	}
+	compact_all(false);
+	return r;
+}
+
+static int collect_and_scrub(struct agent *agent, struct jsnap_error *err)
+{
+	const jvmtiCapabilities events = {.can_generate_garbage_collection_events = 1};
+	jvmtiEnv *jvmti = agent->jvmti;
+	jvmtiError failure = (*jvmti)->AddCapabilities(jvmti, &events);
+	int r;
+
+	if (failure != JVMTI_ERROR_NONE)
+		return error_set(err, ENOTSUP,
+				 "the JVM does not offer collection events: JVMTI error %d",
+				 (int)failure);
+	collection.result = (struct scrub_result){0};
+	collection.scrub = true;
+	(*jvmti)->SetEventNotificationMode(jvmti, JVMTI_ENABLE,
+					   JVMTI_EVENT_GARBAGE_COLLECTION_FINISH, NULL);
+	r = collect_twice(agent, err);
+	(*jvmti)->SetEventNotificationMode(jvmti, JVMTI_DISABLE,
+					   JVMTI_EVENT_GARBAGE_COLLECTION_FINISH, NULL);
+	collection.scrub = false;
+	(*jvmti)->RelinquishCapabilities(jvmti, &events);
+	return r;
+}
+
+/* Bytes of heap in use as java.lang.Runtime counts them, or -1. */
+static long long heap_used(JNIEnv *jni)
+{
+	jclass type = (*jni)->FindClass(jni, "java/lang/Runtime");
+	jmethodID get, total, unused;
+	jlong used = -1;
+	jobject runtime;
+
+	if (!type)
+		return -1;
+	get = (*jni)->GetStaticMethodID(jni, type, "getRuntime", "()Ljava/lang/Runtime;");
+	total = (*jni)->GetMethodID(jni, type, "totalMemory", "()J");
+	unused = (*jni)->GetMethodID(jni, type, "freeMemory", "()J");
+	runtime = (*jni)->CallStaticObjectMethod(jni, type, get);
+	if (runtime)
+		used = (*jni)->CallLongMethod(jni, runtime, total) -
+		       (*jni)->CallLongMethod(jni, runtime, unused);
+	return agent_exception(jni) ? -1 : used;
+}
+
+/* glibc alone has it; other C libraries keep their free memory to themselves. */
+static bool trim_native_memory(void)
+{
+	int (*trim)(size_t) = (int (*)(size_t))dlsym(RTLD_DEFAULT, "malloc_trim");
+
+	if (trim)
+		trim(0);
+	return trim;
+}
+
+int agent_prepare(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
+		  struct agent_payload *answer, struct jsnap_error *err)
+{
+	bool scrub = agent_payload_u64(question, "scrub", 0);
+	bool gc = scrub || agent_payload_u64(question, "gc", 0);
+	uint64_t start;
+	int r = 0;
+
+	agent_payload_addf(answer, "heap_before", "%lld", heap_used(jni));
+	start = monotonic_ns();
+	if (scrub)
+		r = collect_and_scrub(agent, err);
+	else if (gc)
+		r = collect_twice(agent, err);
+	if (r)
+		return r;
+	agent_payload_addf(answer, "gc_ms", "%llu",
+			   (unsigned long long)((monotonic_ns() - start) / 1000000));
+	agent_payload_addf(answer, "scrubbed", "%zu", scrub ? collection.result.bytes : 0);
+	if (scrub && collection.result.error)
+		agent_payload_addf(answer, "scrub_error", "%d", -collection.result.error);
+	if (agent_payload_u64(question, "trim", 0))
+		agent_payload_add(answer, "trimmed", trim_native_memory() ? "1" : "0");
+	agent_payload_addf(answer, "heap_after", "%lld", heap_used(jni));
+	return 0;
+}
