@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "check.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #define PAGE 4096u
@@ -61,6 +62,7 @@ static void build(struct manifest *m)
 	CHECK_EQ(manifest_blob(m, bytes, 12, &m->sockets[0].data), 0);
 	MANIFEST_ADD(m, epoll_targets)->file = 1;
 	MANIFEST_ADD(m, inotify_watches)->file = 2;
+	*MANIFEST_ADD(m, locks) = (struct m_lock){.fd = 1, .type = F_WRLCK};
 	MANIFEST_ADD(m, sigactions)->signo = 15;
 	MANIFEST_ADD(m, siginfos)->tid = 101;
 	MANIFEST_ADD(m, posix_timers)->id = 0;
@@ -200,6 +202,10 @@ static void refuse(void (*spoil)(struct manifest *m), const char *word)
 	X(signo, m->sigactions[0].signo = 65, "signal 65")                  \
 	X(siginfo, m->siginfos[0].tid = 7, "no thread 7")                   \
 	X(timer, m->posix_timers[1].id = 0, "timer")                        \
+	X(vdso, m->process->vdso.size = 1u << 30, "vDSO")                       \
+	X(lock_fd, m->locks[0].fd = 2, "lock 0")                            \
+	X(lock_kind, m->locks[0].kind = 3, "lock 0")                        \
+	X(lock_range, m->locks[0].length = UINT64_MAX, "lock 0")            \
 	X(note, m->notes[0].value = m->strings_size, "note 0")              \
 	X(string_end, m->strings[m->strings_size - 1] = 'x', "string pool") \
 	X(string_begin, m->strings[0] = 'x', "string pool")

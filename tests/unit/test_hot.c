@@ -1,0 +1,197 @@
+/* The hot copy: what it gives back, and everything that must make hot_open refuse it. */
+#include "image/image.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "check.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define PAGE   4096u
+#define STREAM (5 * 256 * PAGE + 3 * PAGE)
+
+static char folder[64];
+static char path[128];
+
+static void build(struct manifest *m)
+{
+	CHECK_EQ(manifest_init(m, NULL), 0);
+	m->process->page_size = PAGE;
+	m->process->stream_size = STREAM;
+	m->process->exe_backing = MANIFEST_NONE;
+	CHECK_EQ(manifest_set_note(m, "main", "App", NULL), 0);
+}
+
+static struct image_id make(void)
+{
+	CLEANUP_HOT struct hot hot = {.fd = -1};
+	CLEANUP_MANIFEST struct manifest m = {0};
+	struct jsnap_error err = {0};
+	struct image_id id;
+	struct stat st;
+
+	unlink(path);
+	build(&m);
+	CHECK_EQ(image_manifest_id(&m, &id, &err), 0);
+	CHECK_EQ(hot_create(path, &hot, &err), 0);
+	CHECK_EQ(hot.stream_offset, HOT_STREAM_OFFSET);
+	CHECK(access(path, F_OK) < 0);
+	CHECK_EQ(pwrite_full(hot.fd, "head", 4, (off_t)hot.stream_offset), 0);
+	CHECK_EQ(pwrite_full(hot.fd, "tail", 4, (off_t)(hot.stream_offset + STREAM - 4)), 0);
+	CHECK_EQ(hot_commit(&hot, &m, id, &err), 0);
+	CHECK_EQ(fstat(hot.fd, &st), 0);
+	CHECK_EQ(st.st_mode & 07777, 0400);
+	CHECK(st.st_blocks < 200);
+	return id;
+}
+
+static int try_open(const struct image_id *expect, bool verify, struct jsnap_error *err)
+{
+	CLEANUP_HOT struct hot hot = {.fd = -1};
+	int r;
+
+	*err = (struct jsnap_error){0};
+	r = hot_open(path, expect, &hot, err);
+	if (r == 0 && verify)
+		r = hot_verify(&hot, err);
+	CHECK(r == 0 || (err->text[0] && err->code == -r));
+	return r;
+}
+
+static void test_open(void)
+{
+	CLEANUP_HOT struct hot hot = {.fd = -1};
+	struct jsnap_error err = {0};
+	struct image_id id = make(), other = {1, 2};
+	char bytes[4];
+
+	CHECK_EQ(hot_open(path, &id, &hot, &err), 0);
+	CHECK(memcmp(&hot.id, &id, sizeof(id)) == 0);
+	CHECK_STR(manifest_note(&hot.manifest, "main"), "App");
+	CHECK_EQ(pread_full(hot.fd, bytes, 4, (off_t)(hot.stream_offset + STREAM - 4)), 0);
+	CHECK(memcmp(bytes, "tail", 4) == 0);
+	CHECK_EQ(hot_verify(&hot, &err), 0);
+	CHECK_EQ(try_open(&other, false, &err), -ESTALE);
+	CHECK_EQ(try_open(NULL, true, &err), 0);
+}
+
+/* Writes `size` bytes at `offset` and puts the modification time back, as damage below the file
+ * system would look. */
+static void damage(off_t offset, const void *bytes, size_t size, bool put_back)
+{
+	CLEANUP_CLOSE int fd = -1;
+	struct stat st;
+
+	CHECK_EQ(chmod(path, 0600), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	CHECK(fd >= 0);
+	CHECK_EQ(fstat(fd, &st), 0);
+	CHECK_EQ(pwrite_full(fd, bytes, size, offset), 0);
+	if (put_back) {
+		struct timespec times[2] = {st.st_atim, st.st_mtim};
+
+		CHECK_EQ(futimens(fd, times), 0);
+	}
+}
+
+static void test_refusals(void)
+{
+	struct jsnap_error err;
+	struct stat st;
+
+	make();
+	damage((off_t)HOT_STREAM_OFFSET + 8 * PAGE, "x", 1, false);
+	CHECK_EQ(try_open(NULL, false, &err), -ESTALE);
+	make();
+	damage((off_t)HOT_STREAM_OFFSET + 300 * PAGE, "x", 1, true);
+	CHECK_EQ(try_open(NULL, false, &err), 0);
+	CHECK_EQ(try_open(NULL, true, &err), -EBADMSG);
+	CHECK(strstr(err.text, "MiB 1"));
+	make();
+	damage((off_t)HOT_STREAM_OFFSET + STREAM + 3, "x", 1, true);
+	CHECK_EQ(try_open(NULL, true, &err), -EBADMSG);
+	for (off_t at = 0; at < 5000; at++) { /* header and the manifest's beginning */
+		make();
+		damage(at, "\xa5", 1, true);
+		CHECK(try_open(NULL, false, &err) < 0);
+		at += at < 100 ? 0 : 96;
+	}
+	make();
+	CHECK_EQ(stat(path, &st), 0);
+	damage(st.st_size, "", 1, true);
+	CHECK_EQ(try_open(NULL, false, &err), -EBADMSG);
+	CHECK_EQ(truncate(path, st.st_size - 1), 0);
+	CHECK_EQ(try_open(NULL, false, &err), -EBADMSG);
+	CHECK_EQ(truncate(path, 100), 0);
+	CHECK_EQ(try_open(NULL, false, &err), -EBADMSG);
+}
+
+static void test_file_refusals(void)
+{
+	char link[160];
+	struct jsnap_error err;
+	struct hot hot;
+
+	make();
+	CHECK_EQ(chmod(path, 0420), 0);
+	CHECK_EQ(try_open(NULL, false, &err), -EPERM);
+	CHECK_EQ(chmod(path, 0400), 0);
+	snprintf(link, sizeof(link), "%s.link", path);
+	CHECK_EQ(symlink(path, link), 0);
+	CHECK_EQ(hot_open(link, NULL, &hot, &err), -ELOOP);
+	CHECK_EQ(unlink(link), 0);
+	CHECK_EQ(mkfifo(link, 0600), 0);
+	CHECK_EQ(hot_open(link, NULL, &hot, &err), -EINVAL);
+	CHECK_EQ(unlink(link), 0);
+	CHECK_EQ(hot_open(folder, NULL, &hot, &err), -EINVAL);
+	CHECK_EQ(unlink(path), 0);
+	CHECK_EQ(try_open(NULL, false, &err), -ENOENT);
+	if (geteuid() == 0) {
+		make();
+		CHECK_EQ(chown(path, 1, 1), 0);
+		CHECK_EQ(try_open(NULL, false, &err), -EPERM);
+	}
+}
+
+/* A copy that was not committed leaves nothing, and a commit that fails says why. */
+static void test_commit_failures(void)
+{
+	struct jsnap_error err = {0};
+	CLEANUP_MANIFEST struct manifest m = {0};
+	struct image_id id, other = {1, 2};
+	struct hot hot;
+
+	unlink(path);
+	build(&m);
+	CHECK_EQ(image_manifest_id(&m, &id, &err), 0);
+	CHECK_EQ(hot_create(path, &hot, &err), 0);
+	CHECK_EQ(hot_commit(&hot, &m, id, &err), -ENODATA);
+	CHECK_EQ(ftruncate(hot.fd, (off_t)hot.stream_offset + STREAM), 0);
+	CHECK_EQ(hot_commit(&hot, &m, other, &err), -EINVAL);
+	hot.stream_offset = PAGE;
+	CHECK_EQ(hot_commit(&hot, &m, id, &err), -E2BIG);
+	hot_close(&hot);
+	CHECK_EQ(rmdir(folder), 0);
+	CHECK_EQ(mkdir(folder, 0700), 0);
+	CHECK_EQ(hot_create(NULL, &hot, &err), 0);
+	CHECK(hot.fd >= 0 && !hot.path);
+	CHECK_EQ(hot_commit(&hot, &m, id, &err), -EINVAL);
+	hot_close(&hot);
+}
+
+int main(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(folder, sizeof(folder), "%.40s/jsnap-XXXXXX", tmp ? tmp : "/tmp");
+	CHECK(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/test.hot", folder);
+	test_open();
+	test_refusals();
+	test_file_refusals();
+	test_commit_failures();
+	CHECK_EQ(rmdir(folder), 0);
+	return 0;
+}
