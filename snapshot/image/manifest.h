@@ -210,7 +210,7 @@ struct m_inotify_watch {
 
 enum m_lock_kind { M_LOCK_POSIX, M_LOCK_FLOCK, M_LOCK_OFD };
 
-struct m_lock { /* fcntl(2), flock(2) */
+struct m_lock {	     /* fcntl(2), flock(2) */
 	uint32_t fd; /* index into fds: the description it is taken on */
 	uint32_t kind;
 	uint32_t type; /* F_RDLCK or F_WRLCK */
@@ -256,7 +256,7 @@ struct m_note { /* facts of whoever asked for the checkpoint; the engine does no
 	X(12, sigactions, struct m_sigaction, 64)             \
 	X(13, siginfos, struct m_siginfo, 65536)              \
 	X(14, posix_timers, struct m_posix_timer, 65536)      \
-	X(15, notes, struct m_note, 65536)                                                         \
+	X(15, notes, struct m_note, 65536)                    \
 	X(16, locks, struct m_lock, 65536)
 
 enum manifest_table {
