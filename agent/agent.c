@@ -62,7 +62,7 @@ static int send_hello(JNIEnv *jni)
 	agent_payload_addf(&hello, "pid", "%d", (int)getpid());
 	if (vmstructs_word(0, "Universe", "_collectedHeap", &heap)) {
 		reserved = vmstructs_address(heap, "CollectedHeap", "_reserved");
-		if (vmstructs_word(reserved, "MemRegion", "_start", &heap) &&
+		if (vmstructs_word(reserved, "MemRegion", "_start", &heap) && heap &&
 		    vmstructs_word(reserved, "MemRegion", "_word_size", &words))
 			agent_payload_addf(&hello, "heap", "%lx-%lx", heap,
 					   heap + words * sizeof(uintptr_t));

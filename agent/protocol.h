@@ -31,7 +31,7 @@ enum agent_message {
 	/* agent -> launcher, once, when the VM is initialized: protocol=1 vm=... vm_version=...
 	 * version=(java.version) home=(java.home)
 	 * gc=serial|parallel|g1|z|shenandoah|epsilon|unknown pid=... heap=START-END (hexadecimal,
-	 * the Java heap's reserved addresses) */
+	 * the Java heap's reserved addresses; absent for collectors that do not say) */
 	AGENT_HELLO = 1,
 	/* launcher -> agent, no payload. Answer AGENT_STATE: main=running|parked|ended (parked:
 	 * waiting, timed waiting or blocked in the main thread, or ended while others live),
