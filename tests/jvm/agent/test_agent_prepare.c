@@ -66,7 +66,8 @@ static void test_secret(const char *jdk, const char *collector, bool scrubs)
 
 	subject_start(&subject, jdk, flags, "secret");
 	CHECK_STR(subject_line(&subject), "spread");
-	CHECK(secrets_in_heap(&subject) > 0);
+	if (scrubs)
+		CHECK(secrets_in_heap(&subject) > 0);
 	subject_go_on(&subject);
 	CHECK_STR(subject_line(&subject), "dropped");
 	prepare(&subject, &answer);
