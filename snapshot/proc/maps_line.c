@@ -93,7 +93,7 @@ const char *maps_line_entry(struct text line, struct maps_entry *entry, char *na
 	return NULL;
 }
 
-#define VMFLAG(a, b) ((a) << 8 | (b))
+#define VMFLAG(a, b) ((unsigned char)(a) << 8 | (unsigned char)(b))
 
 static uint32_t maps_vmflag(char a, char b)
 {
