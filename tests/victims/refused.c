@@ -1,0 +1,210 @@
+/*
+ * What jsnap does not carry, one kind by argv[2]: it must say so, naming it, before anything is
+ * harmed, and this process must find its object as it was.
+ */
+#include "victim.h"
+
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/prctl.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static pid_t child = -1;
+static int fds[2] = {-1, -1};
+static char *shared;
+
+static void child_setup(void)
+{
+	child = fork();
+	SETUP(child >= 0);
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pause();
+		_exit(0);
+	}
+}
+
+static void child_check(void)
+{
+	int status = 0;
+
+	EXPECT_EQ(waitpid(child, &status, WNOHANG), 0);
+	EXPECT_EQ(kill(child, SIGTERM), 0);
+	EXPECT_EQ(waitpid(child, &status, 0), child);
+	EXPECT_EQ(WTERMSIG(status), SIGTERM);
+}
+
+static void zombie_setup(void)
+{
+	siginfo_t info;
+
+	child = fork();
+	if (child == 0)
+		_exit(9);
+	SETUP(waitid(P_PID, child, &info, WEXITED | WNOWAIT) == 0);
+}
+
+static void zombie_check(void)
+{
+	int status = 0;
+
+	EXPECT_EQ(waitpid(child, &status, 0), child);
+	EXPECT_EQ(WEXITSTATUS(status), 9);
+}
+
+/* A child traces us, as a debugger would: it is a tracer, and the one refused first may be either.
+ */
+static void tracer_setup(void)
+{
+	pid_t target = getpid();
+	int ready[2];
+	char byte;
+
+	SETUP(pipe(ready) == 0);
+	child = fork();
+	SETUP(child >= 0);
+	if (child == 0) {
+		pid_t grandchild = fork();
+
+		if (grandchild > 0)
+			_exit(0); /* no child of the target's */
+		if (ptrace(PTRACE_SEIZE, target, 0, 0) < 0)
+			byte = 'n';
+		else
+			byte = 'y';
+		if (write(ready[1], &byte, 1) != 1)
+			_exit(1);
+		close(ready[1]);
+		/* Ends with the target, whose descriptors it holds none of. */
+		while (kill(target, 0) == 0) {
+			int status;
+
+			if (waitpid(target, &status, __WALL | WNOHANG) == target &&
+			    WIFSTOPPED(status))
+				ptrace(PTRACE_CONT, target, 0, status >> 16 ? 0 : WSTOPSIG(status));
+			victim_sleep_ms(5);
+		}
+		_exit(0);
+	}
+	SETUP(waitpid(child, NULL, 0) == child);
+	SETUP(read(ready[0], &byte, 1) == 1);
+	close(ready[0]);
+	close(ready[1]);
+	if (byte != 'y')
+		victim_skip("ptrace of a parent is not allowed here");
+}
+
+static void nothing(void)
+{
+}
+
+static void uring_setup(void)
+{
+	unsigned char params[120] = {0};
+
+	fds[0] = syscall(SYS_io_uring_setup, 4, params);
+	if (fds[0] < 0)
+		victim_skip("io_uring_setup: %s", strerror(errno));
+}
+
+static void uring_check(void)
+{
+	EXPECT(fcntl(fds[0], F_GETFD) >= 0);
+}
+
+static void connection_setup(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(address);
+
+	SETUP(bind(listener, (struct sockaddr *)&address, size) == 0 && listen(listener, 1) == 0);
+	SETUP(getsockname(listener, (struct sockaddr *)&address, &size) == 0);
+	fds[0] = socket(AF_INET, SOCK_STREAM, 0);
+	SETUP(connect(fds[0], (struct sockaddr *)&address, size) == 0);
+	fds[1] = accept(listener, NULL, NULL);
+	SETUP(fds[1] >= 0 && close(listener) == 0);
+}
+
+static void connection_check(void)
+{
+	char got[8] = {0};
+
+	EXPECT_EQ(write(fds[0], "there", 5), 5);
+	EXPECT_EQ(read(fds[1], got, 5), 5);
+	EXPECT_STR(got, "there");
+	EXPECT_EQ(write(fds[1], "back", 4), 4);
+	EXPECT_EQ(read(fds[0], got, 8), 4);
+}
+
+static void shm_setup(void)
+{
+	int id = shmget(IPC_PRIVATE, 8192, IPC_CREAT | 0600);
+
+	if (id < 0)
+		victim_skip("shmget: %s", strerror(errno));
+	shared = shmat(id, NULL, 0);
+	SETUP(shmctl(id, IPC_RMID, NULL) == 0 && shared != (void *)-1);
+	victim_fill(shared, 8192);
+}
+
+static void shm_check(void)
+{
+	victim_expect_filled("System V segment", shared, 8192);
+}
+
+static void netlink_setup(void)
+{
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+
+	fds[0] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	SETUP(fds[0] >= 0 && bind(fds[0], (struct sockaddr *)&address, sizeof(address)) == 0);
+}
+
+static void netlink_check(void)
+{
+	struct sockaddr_nl address;
+	socklen_t size = sizeof(address);
+
+	EXPECT_EQ(getsockname(fds[0], (struct sockaddr *)&address, &size), 0);
+	EXPECT(address.nl_pid != 0);
+}
+
+static const struct kind {
+	const char *name;
+	void (*setup)(void), (*check)(void);
+} kinds[] = {
+	{"child", child_setup, child_check},
+	{"zombie", zombie_setup, zombie_check},
+	{"tracer", tracer_setup, nothing},
+	{"io_uring", uring_setup, uring_check},
+	{"connection", connection_setup, connection_check},
+	{"shm", shm_setup, shm_check},
+	{"netlink", netlink_setup, netlink_check},
+};
+
+int main(int argc, char **argv)
+{
+	const struct kind *kind = NULL;
+
+	victim_init(argc, argv);
+	for (size_t i = 0; argc > 2 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(argv[2], kinds[i].name) == 0)
+			kind = &kinds[i];
+	}
+	SETUP(kind);
+	kind->setup();
+	victim_ready();
+	kind->check();
+	return victim_result();
+}

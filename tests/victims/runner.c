@@ -1,0 +1,367 @@
+/*
+ * Takes one victim through jsnap and asks it afterwards whether all is as it was.
+ *
+ * A victim gets a folder (v/ of the work folder) as first argument, sets up its kernel object,
+ * creates `ready` there and then looks every few milliseconds for `go`; a file `ping` it removes,
+ * which tells that it is alive. After `go` it checks itself: exit 0, or a message and exit 1; 77
+ *says that the kernel lacks what it wants to set up.
+ *
+ * runner --jsnap FILE --mode cap|userns [scenario] -- VICTIM [ARGUMENT...]
+ *	--generations N	dump (which kills), restore; N times over, then go (default, N = 1)
+ *	--live N	dump --leave-running, N times over, then go
+ *	--refuse WORDS	dump must fail with 125 and name WORDS (several: split by |), then go
+ *	--kill-dump N	jsnap dies by SIGKILL at N moments of a dump, then go
+ *	--kill-restore N	jsnap dies by SIGKILL at N moments of a restore, nothing stays
+ *	--stop N	SIGSTOP and SIGCONT, no jsnap: what the kernel itself does to the victim
+ */
+#include "sandbox.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PATIENCE 40.0 /* seconds for any one step; generous, for two cores may be shared */
+
+static struct sandbox box;
+static enum privilege privilege;
+static char *const *command_line;
+static int command_words;
+
+static void fail(const char *what)
+{
+	char names[] = "victim.err\0dump.err\0restore.err\0";
+
+	fprintf(stderr, "FAILED: %s\n", what);
+	for (char *name = names; *name; name += strlen(name) + 1)
+		sandbox_show(&box, name);
+	sandbox_leftovers();
+	fprintf(stderr, "kept: %s\nrun again:", box.dir);
+	for (int i = 0; i < command_words; i++)
+		fprintf(stderr, " '%s'", command_line[i]);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+static void touch(const char *name)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		fail(name);
+	close(fd);
+}
+
+/* Waits until the file exists (or is gone), while `pid`, a child, must not end. */
+static void await(const char *name, bool present, pid_t pid, const char *what)
+{
+	double deadline = now_seconds() + PATIENCE;
+	siginfo_t info = {0};
+
+	while ((access(name, F_OK) == 0) != present) {
+		info.si_pid = 0;
+		if (waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid) {
+			if (info.si_code == CLD_EXITED && info.si_status == SKIPPED) {
+				sandbox_show(&box, "victim.err");
+				waitpid(pid, NULL, 0);
+				sandbox_skip("the victim found no way to set itself up");
+			}
+			fprintf(stderr, "it ended: %s %d\n",
+				info.si_code == CLD_EXITED ? "exit" : "signal", info.si_status);
+			fail(what);
+		}
+		if (now_seconds() > deadline)
+			fail(what);
+		sleep_seconds(0.002);
+	}
+}
+
+static void ping(pid_t pid, const char *what)
+{
+	touch("v/ping");
+	await("v/ping", false, pid, what);
+}
+
+static pid_t start_victim(char *const argv[])
+{
+	char folder[128];
+	const char *words[16] = {box.victim, folder};
+	pid_t pid;
+
+	snprintf(folder, sizeof(folder), "%s/v", box.dir);
+	for (int i = 0; argv[i] && i < 12; i++)
+		words[2 + i] = argv[i];
+	pid = sandbox_spawn(&box, "victim", words);
+	await("v/ready", true, pid, "the victim did not get ready");
+	return pid;
+}
+
+static void finish_victim(pid_t pid, const char *what)
+{
+	int status;
+
+	touch("v/go");
+	status = sandbox_wait(pid, PATIENCE);
+	if (status != 0) {
+		if (WIFEXITED(status))
+			fprintf(stderr, "exit status %d\n", WEXITSTATUS(status));
+		else if (WIFSIGNALED(status))
+			fprintf(stderr, "ended by signal %d\n", WTERMSIG(status));
+		fail(what);
+	}
+}
+
+static pid_t spawn_dump(pid_t pid, const char *image, bool live)
+{
+	char number[16];
+	const char *argv[] = {box.jsnap,
+			      "dump",
+			      "--pid",
+			      number,
+			      "--image",
+			      image,
+			      live ? "--leave-running" : NULL,
+			      NULL};
+
+	snprintf(number, sizeof(number), "%d", (int)pid);
+	return sandbox_spawn(&box, "dump", argv);
+}
+
+static void dump(pid_t pid, const char *image, bool live)
+{
+	double start = now_seconds();
+	int status = sandbox_wait(spawn_dump(pid, image, live), PATIENCE);
+
+	if (status != 0)
+		fail("jsnap dump failed");
+	if (access(image, R_OK) < 0)
+		fail("jsnap dump wrote no image");
+	printf("dump %.1f ms\n", (now_seconds() - start) * 1e3);
+}
+
+static pid_t spawn_restore(const char *image)
+{
+	const char *way = privilege == PRIVILEGE_CAP ? "clone3" : "userns";
+	const char *argv[] = {box.jsnap, "restore", "--tids", way, image, NULL};
+
+	return sandbox_spawn(&box, "restore", argv);
+}
+
+/* Restores and returns once the victim has said that it is alive; *ret_pid is the victim's own. */
+static pid_t restore(const char *image, pid_t number, pid_t *ret_pid)
+{
+	double start = now_seconds();
+	pid_t jsnap = spawn_restore(image);
+
+	ping(jsnap, "the restored victim does not answer");
+	printf("restore %.1f ms\n", (now_seconds() - start) * 1e3);
+	*ret_pid = sandbox_find_child(jsnap, number);
+	if (!*ret_pid)
+		fail("the restored process has another PID");
+	if (privilege == PRIVILEGE_CAP && *ret_pid != number)
+		fail("the restored process sees another PID than its caller");
+	return jsnap;
+}
+
+static void reap_killed(pid_t pid, bool is_jsnap)
+{
+	int status = sandbox_wait(pid, PATIENCE);
+
+	if (is_jsnap ? !(WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGKILL)
+		     : !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+		fail(is_jsnap ? "jsnap restore did not report the victim's end by SIGKILL as 137"
+			      : "the dumped victim did not end by SIGKILL");
+}
+
+static void run_generations(pid_t victim, int n)
+{
+	pid_t parent = victim, pid = victim;
+	char image[32];
+
+	for (int i = 1; i <= n; i++) {
+		snprintf(image, sizeof(image), "images/%d.jsnap", i);
+		dump(pid, image, false);
+		reap_killed(parent, parent != victim);
+		parent = restore(image, victim, &pid);
+		unlink(image);
+	}
+	finish_victim(parent, "the restored victim is not what it was");
+}
+
+static void run_live(pid_t victim, int n)
+{
+	for (int i = 1; i <= n; i++) {
+		dump(victim, "images/live.jsnap", true);
+		ping(victim, "the victim does not answer after dump --leave-running");
+	}
+	unlink("images/live.jsnap");
+	finish_victim(victim, "dump --leave-running changed the victim");
+}
+
+static void run_refused(pid_t victim, char *words)
+{
+	int status = sandbox_wait(spawn_dump(victim, "images/refused.jsnap", false), PATIENCE);
+
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 125)
+		fail("jsnap dump did not refuse with exit status 125");
+	for (char *word = strtok(words, "|"); word; word = strtok(NULL, "|")) {
+		if (!sandbox_contains(&box, "dump.err", word)) {
+			fprintf(stderr, "jsnap dump does not say \"%s\"\n", word);
+			fail("the refusal does not name its reason");
+		}
+	}
+	sandbox_show(&box, "dump.err");
+	ping(victim, "the refused victim does not answer");
+	finish_victim(victim, "the refused dump changed the victim");
+}
+
+static void run_kill_dump(pid_t victim, int n)
+{
+	double start = now_seconds(), whole;
+
+	dump(victim, "images/killed.jsnap", true);
+	whole = now_seconds() - start;
+	for (int i = 0; i < n; i++) {
+		pid_t jsnap = spawn_dump(victim, "images/killed.jsnap", true);
+
+		sleep_seconds(whole * (i + 1) / (n + 1));
+		kill(jsnap, SIGKILL);
+		sandbox_wait(jsnap, PATIENCE);
+		ping(victim, "the victim does not answer after jsnap was killed in a dump");
+	}
+	unlink("images/killed.jsnap");
+	finish_victim(victim, "a dump that was killed changed the victim");
+}
+
+static void run_kill_restore(pid_t victim, int n)
+{
+	double start, whole;
+	pid_t jsnap, pid;
+
+	dump(victim, "images/killed.jsnap", false);
+	reap_killed(victim, false);
+	start = now_seconds();
+	jsnap = restore("images/killed.jsnap", victim, &pid);
+	whole = now_seconds() - start;
+	for (int i = 0;; i++) {
+		kill(jsnap, SIGKILL);
+		sandbox_wait(jsnap, PATIENCE);
+		if (sandbox_leftovers())
+			fail("a process outlived the jsnap that was restoring it");
+		if (i == n)
+			break;
+		jsnap = spawn_restore("images/killed.jsnap");
+		sleep_seconds(whole * (i + 1) / (n + 1));
+	}
+	unlink("v/ping");
+	jsnap = restore("images/killed.jsnap", victim, &pid);
+	unlink("images/killed.jsnap");
+	finish_victim(jsnap, "the victim restored after killed attempts is not what it was");
+}
+
+static void run_stop(pid_t victim, int n)
+{
+	for (int i = 0; i < n; i++) {
+		kill(victim, SIGSTOP);
+		sleep_seconds(0.02);
+		kill(victim, SIGCONT);
+		ping(victim, "the victim does not answer after SIGCONT");
+	}
+	finish_victim(victim, "SIGSTOP and SIGCONT changed the victim");
+}
+
+static void check_leftovers(void)
+{
+	char *none[] = {NULL};
+
+	if (sandbox_leftovers() | sandbox_strangers(&box, "images", none) |
+	    sandbox_strangers(&box, "tmp", none) | sandbox_strangers(&box, "home", none))
+		fail("something was left behind");
+}
+
+struct request {
+	const char *jsnap;
+	int scenario, times;
+	char *words;
+};
+
+static void usage(void)
+{
+	fputs("usage: runner --jsnap FILE --mode cap|userns [--generations N | --live N | "
+	      "--refuse WORDS |\n\t--kill-dump N | --kill-restore N | --stop N] -- VICTIM "
+	      "[ARGUMENT...]\n",
+	      stderr);
+	exit(2);
+}
+
+static struct request parse(int argc, char **argv)
+{
+	static const struct option options[] = {{"jsnap", 1, NULL, 'j'},
+						{"mode", 1, NULL, 'm'},
+						{"generations", 1, NULL, 'g'},
+						{"live", 1, NULL, 'l'},
+						{"refuse", 1, NULL, 'r'},
+						{"kill-dump", 1, NULL, 'd'},
+						{"kill-restore", 1, NULL, 'k'},
+						{"stop", 1, NULL, 's'},
+						{0}};
+	struct request request = {.scenario = 'g', .times = 1};
+	bool mode = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+		if (c == '?')
+			usage();
+		if (c == 'j') {
+			request.jsnap = optarg;
+		} else if (c == 'm') {
+			mode = true;
+			privilege = strcmp(optarg, "cap") == 0 ? PRIVILEGE_CAP : PRIVILEGE_USERNS;
+		} else {
+			request.scenario = c;
+			request.words = optarg;
+			request.times = c == 'r' ? 1 : atoi(optarg);
+		}
+	}
+	if (!request.jsnap || !mode || !argv[optind] || request.times < 1)
+		usage();
+	return request;
+}
+
+int main(int argc, char **argv)
+{
+	struct request request = parse(argc, argv);
+	pid_t victim;
+
+	command_line = argv;
+	command_words = argc;
+	sandbox_enter(&box, privilege, request.jsnap, argv[optind]);
+	victim = start_victim(argv + optind + 1);
+	switch (request.scenario) {
+	case 'g':
+		run_generations(victim, request.times);
+		break;
+	case 'l':
+		run_live(victim, request.times);
+		break;
+	case 'r':
+		run_refused(victim, request.words);
+		break;
+	case 'd':
+		run_kill_dump(victim, request.times);
+		break;
+	case 'k':
+		run_kill_restore(victim, request.times);
+		break;
+	case 's':
+		run_stop(victim, request.times);
+		break;
+	}
+	check_leftovers();
+	sandbox_remove(&box);
+	return 0;
+}
