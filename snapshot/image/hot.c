@@ -60,7 +60,8 @@ int hot_create(const char *path, struct hot *ret_hot, struct jsnap_error *err)
 	r = tempfile_create(path, &hot.fd, &hot.temporary, err);
 	if (r < 0) {
 		free(hot.path);
-		return error_context(err, "hot copy");
+		error_context(err, "hot copy");
+		return r;
 	}
 	*ret_hot = hot;
 	return 0;
@@ -222,8 +223,10 @@ int hot_commit(struct hot *hot, const struct manifest *m, struct image_id id,
 		r = commit_write(hot, &header, manifest, err);
 	if (r == 0)
 		r = commit_publish(hot, header.mtime, err);
-	if (r < 0)
-		return error_context(err, "hot copy %s", hot->path ? hot->path : "(unnamed)");
+	if (r < 0) {
+		error_context(err, "hot copy %s", hot->path ? hot->path : "(unnamed)");
+		return r;
+	}
 	free(hot->temporary);
 	hot->temporary = NULL;
 	hot->id = id;
@@ -332,7 +335,9 @@ int hot_open(const char *path, const struct image_id *expect, struct hot *ret_ho
 		     : error_set(err, ENOMEM, "no memory for a file name");
 	if (r < 0) {
 		free(hot.path);
-		return error_context(err, "hot copy %s", path);
+		error_context(err, "hot copy %s", path);
+		error_hint(err, "it can be deleted, and made again from its image");
+		return r;
 	}
 	hot.fd = steal_fd(&fd);
 	*ret_hot = hot;
@@ -368,5 +373,7 @@ int hot_verify(const struct hot *hot, struct jsnap_error *err)
 
 	if (r == 0)
 		r = verify_table(hot, computed, err);
-	return r < 0 ? error_context(err, "hot copy %s", hot->path) : 0;
+	if (r < 0)
+		error_context(err, "hot copy %s", hot->path);
+	return r;
 }

@@ -37,7 +37,8 @@ struct image_header { /* decoded */
 
 struct image_write_options {
 	int level;	  /* zstd level; 0: the default (3) */
-	unsigned threads; /* compressing threads; 0: one for each processor this process may use */
+	unsigned threads; /* compressing threads; 0: one for each processor this process may use,
+			   * not more than 8; 64 at most */
 	void (*progress)(void *ctx, uint64_t done,
 			 uint64_t total); /* bytes of the stream; may be NULL */
 	void *progress_ctx;

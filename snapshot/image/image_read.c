@@ -2,202 +2,36 @@
  * Reading an image from front to back, from a file or a pipe (docs/image-format.md, "What is
  * verified, and when").
  *
- * Invariants: every byte read goes through read_bytes(), which hashes and counts it; every frame
- * read gets an entry in the seek table that the file's own is compared with at the end. The state
- * after the manifest is kept, so that a file (not a pipe) can be extracted or verified repeatedly.
+ * Invariants: every byte read goes through image_reader_read(), which hashes and counts it; every
+ * frame read gets an entry in the seek table that the file's own is compared with at the end. The
+ * state after the manifest is kept, so that a file (not a pipe) can be extracted or verified
+ * repeatedly.
  */
 #include "image/image.h"
 
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "image/image_format.h"
-#include "image/pipeline.h"
-#include "image/zstd_frame.h"
+#include "image/image_pass.h"
 
 #include <string.h>
 #include <sys/stat.h>
 #include <xxhash.h>
-#include <zstd.h>
-
-#define ZERO_FRAME_MAX 256u	    /* bytes of a frame of zeros worth remembering */
-#define WRITE_MAX      (512u << 10) /* one pwrite: the page cache then holds large folios */
 
 struct image {
-	int fd;
-	uint64_t offset; /* bytes read since the image's start */
-	XXH3_state_t *hash;
-	struct seek_table table;
-	uint32_t frame_size;
+	struct image_reader reader;
 	struct image_header header;
 	struct manifest manifest;
 
 	off_t start; /* of the image in the file; -1: it cannot seek */
 	bool stream_read;
-	uint64_t stream_at; /* the state when the page stream begins */
+	uint64_t stream_at; /* the reader's state when the page stream begins */
 	size_t stream_entries;
 	XXH3_state_t *stream_hash;
 };
 
-static int read_bytes(void *ctx, void *buf, size_t size, struct jsnap_error *err)
+static int read_bytes(struct image *image, void *buf, size_t size, struct jsnap_error *err)
 {
-	struct image *image = ctx;
-	int r = read_full(image->fd, buf, size);
-
-	if (r == -ENODATA)
-		return error_set(err, EBADMSG, "the image is cut off: it ends after byte %llu",
-				 (unsigned long long)image->offset);
-	if (r < 0)
-		return error_set(err, -r, "read the image at %llu: %s",
-				 (unsigned long long)image->offset, strerror(-r));
-	XXH3_64bits_update(image->hash, buf, size);
-	image->offset += size;
-	return 0;
-}
-
-/* One pass over manifest or page stream: `size` bytes in chunks. */
-struct pass {
-	struct image *image;
-	uint64_t size;
-	const char *what;
-
-	unsigned char zero[ZERO_FRAME_MAX]; /* a frame known to hold a whole chunk of zeros */
-	size_t zero_size;
-
-	int out_fd; /* stream: where it goes, or -1 */
-	uint64_t out_offset;
-	bool to_memory; /* manifest: into `memory`, which grows with what was decompressed */
-	char *memory;	/* touched by the caller's thread only */
-	size_t memory_size, memory_cap;
-};
-
-static void *pass_worker_new(void *ctx)
-{
-	(void)ctx;
-	return ZSTD_createDCtx();
-}
-
-static void pass_worker_free(void *worker)
-{
-	ZSTD_freeDCtx(worker);
-}
-
-static int pass_produce(void *ctx, struct chunk *c, struct jsnap_error *err)
-{
-	struct pass *p = ctx;
-	struct image *image = p->image;
-	uint64_t at = c->index * image->frame_size, offset = image->offset;
-	uint32_t checksum;
-	int r;
-
-	if (at >= p->size)
-		return 0;
-	c->raw_size = p->size - at < image->frame_size ? p->size - at : image->frame_size;
-	r = zstd_frame_next(read_bytes, image, c->raw_size, c->packed,
-			    ZSTD_compressBound(c->raw_size), &c->packed_size, err);
-	if (r < 0)
-		return error_context(err, "%s, chunk %llu, byte %llu of the image", p->what,
-				     (unsigned long long)c->index, (unsigned long long)offset);
-	memcpy(&checksum, c->packed + c->packed_size - sizeof(checksum), sizeof(checksum));
-	r = seek_table_add(&image->table, c->packed_size, c->raw_size, checksum, err);
-	if (r < 0)
-		return r;
-	c->zero = c->raw_size == image->frame_size && c->packed_size == p->zero_size &&
-		  memcmp(c->packed, p->zero, p->zero_size) == 0;
-	c->done = c->zero;
-	return 1;
-}
-
-/* Writes the stretches of pages that are not zero. */
-static int write_sparse(int fd, const unsigned char *data, size_t size, uint64_t offset)
-{
-	size_t start, end = 0;
-
-	while (end < size) {
-		for (start = end; start < size; start += IMAGE_PAGE)
-			if (!image_is_zero(data + start, IMAGE_PAGE))
-				break;
-		for (end = start; end < size && end - start < WRITE_MAX; end += IMAGE_PAGE)
-			if (image_is_zero(data + end, IMAGE_PAGE))
-				break;
-		if (end > start) {
-			int r = pwrite_full(fd, data + start, end - start, (off_t)(offset + start));
-
-			if (r < 0)
-				return r;
-		}
-	}
-	return 0;
-}
-
-static int pass_work(void *ctx, void *worker, struct chunk *c, struct jsnap_error *err)
-{
-	struct pass *p = ctx;
-	uint64_t at = c->index * p->image->frame_size;
-	size_t n = ZSTD_decompressDCtx(worker, c->raw, c->raw_size, c->packed, c->packed_size);
-	int r;
-
-	if (ZSTD_isError(n) || n != c->raw_size)
-		return error_set(err, EBADMSG, "%s, chunk %llu: damaged: %s", p->what,
-				 (unsigned long long)c->index,
-				 ZSTD_isError(n) ? ZSTD_getErrorName(n) : "too short");
-	if (p->to_memory)
-		return 0;
-	c->zero = image_is_zero(c->raw, c->raw_size);
-	if (c->zero || p->out_fd < 0)
-		return 0;
-	r = write_sparse(p->out_fd, c->raw, c->raw_size, p->out_offset + at);
-	if (r < 0)
-		return error_set(err, -r, "write the page stream at %llu: %s",
-				 (unsigned long long)(p->out_offset + at), strerror(-r));
-	return 0;
-}
-
-static int pass_consume(void *ctx, struct chunk *c, struct jsnap_error *err)
-{
-	struct pass *p = ctx;
-
-	if (!p->to_memory) {
-		if (c->zero && !p->zero_size && c->packed_size <= sizeof(p->zero) &&
-		    c->raw_size == p->image->frame_size) {
-			memcpy(p->zero, c->packed, c->packed_size);
-			p->zero_size = c->packed_size;
-		}
-		return 0;
-	}
-	if (c->raw_size > p->memory_cap - p->memory_size) {
-		size_t cap = p->memory_cap * 2 + c->raw_size;
-		char *grown;
-
-		if (cap > p->size)
-			cap = p->size;
-		grown = realloc(p->memory, cap);
-		if (!grown)
-			return error_set(err, ENOMEM, "no memory for %zu bytes of the manifest",
-					 cap);
-		p->memory = grown;
-		p->memory_cap = cap;
-	}
-	memcpy(p->memory + p->memory_size, c->raw, c->raw_size);
-	p->memory_size += c->raw_size;
-	return 0;
-}
-
-static int pass_run(struct pass *p, unsigned threads, struct jsnap_error *err)
-{
-	uint32_t frame_size = p->image->frame_size;
-	size_t largest = p->size < frame_size ? p->size : frame_size;
-	const struct pipeline pipeline = {
-		.produce = pass_produce,
-		.work = pass_work,
-		.consume = pass_consume,
-		.worker_new = pass_worker_new,
-		.worker_free = pass_worker_free,
-		.raw_cap = largest ? largest : 1,
-		.packed_cap = ZSTD_compressBound(largest),
-	};
-
-	threads = pipeline_threads(threads, image_n_frames(p->size, frame_size));
-	return pipeline_run(&pipeline, p, threads, err);
+	return image_reader_read(&image->reader, buf, size, err);
 }
 
 /* The header's frame: *ret_frame is owned. */
@@ -233,19 +67,20 @@ static int open_header(struct image *image, struct jsnap_error *err)
 	int r = read_header_frame(image, &frame, &size, err);
 
 	if (r == 0)
-		r = image_header_decode(frame, size, &image->header, &image->frame_size, err);
+		r = image_header_decode(frame, size, &image->header, &image->reader.frame_size,
+					err);
 	if (r == 0)
-		r = seek_table_add(&image->table, size, 0, SEEK_CHECKSUM_EMPTY, err);
+		r = seek_table_add(&image->reader.table, size, 0, SEEK_CHECKSUM_EMPTY, err);
 	return r;
 }
 
 static int open_manifest(struct image *image, struct jsnap_error *err)
 {
-	struct pass pass = {.image = image,
-			    .size = image->header.manifest_size,
-			    .what = "manifest",
-			    .out_fd = -1,
-			    .to_memory = true};
+	struct image_pass pass = {.reader = &image->reader,
+				  .size = image->header.manifest_size,
+				  .what = "manifest",
+				  .out_fd = -1,
+				  .to_memory = true};
 	XXH128_hash_t id;
 	int r;
 
@@ -253,7 +88,7 @@ static int open_manifest(struct image *image, struct jsnap_error *err)
 	pass.memory = malloc(pass.memory_cap);
 	if (!pass.memory)
 		return error_set(err, ENOMEM, "no memory for the manifest");
-	r = pass_run(&pass, 0, err);
+	r = image_pass_run(&pass, 0, err);
 	if (r == 0) {
 		id = XXH3_128bits(pass.memory, pass.memory_size);
 		if (id.low64 != image->header.id.lo || id.high64 != image->header.id.hi)
@@ -270,6 +105,13 @@ static int open_manifest(struct image *image, struct jsnap_error *err)
 	return 0;
 }
 
+static int damaged(int r, struct jsnap_error *err)
+{
+	if (r == -EBADMSG)
+		error_hint(err, "an image cannot be repaired: copy it again, or take a new one");
+	return r;
+}
+
 int image_open(int fd, struct image **ret_image, struct jsnap_error *err)
 {
 	struct image *image = calloc(1, sizeof(*image));
@@ -277,25 +119,25 @@ int image_open(int fd, struct image **ret_image, struct jsnap_error *err)
 
 	if (!image)
 		return error_set(err, ENOMEM, "no memory to read an image");
-	image->fd = fd;
+	image->reader.fd = fd;
 	image->start = lseek(fd, 0, SEEK_CUR);
-	image->hash = XXH3_createState();
+	image->reader.hash = XXH3_createState();
 	image->stream_hash = XXH3_createState();
-	if (!image->hash || !image->stream_hash) {
+	if (!image->reader.hash || !image->stream_hash) {
 		r = error_set(err, ENOMEM, "no memory to read an image");
 	} else {
-		XXH3_64bits_reset(image->hash);
+		XXH3_64bits_reset(image->reader.hash);
 		r = open_header(image, err);
 	}
 	if (r == 0)
 		r = open_manifest(image, err);
 	if (r < 0) {
 		image_close(image);
-		return r;
+		return damaged(r, err);
 	}
-	XXH3_copyState(image->stream_hash, image->hash);
-	image->stream_at = image->offset;
-	image->stream_entries = image->table.count;
+	XXH3_copyState(image->stream_hash, image->reader.hash);
+	image->stream_at = image->reader.offset;
+	image->stream_entries = image->reader.table.count;
 	*ret_image = image;
 	return 0;
 }
@@ -304,11 +146,11 @@ void image_close(struct image *image)
 {
 	if (!image)
 		return;
-	if (image->hash)
-		XXH3_freeState(image->hash);
+	if (image->reader.hash)
+		XXH3_freeState(image->reader.hash);
 	if (image->stream_hash)
 		XXH3_freeState(image->stream_hash);
-	seek_table_free(&image->table);
+	seek_table_free(&image->reader.table);
 	manifest_free(&image->manifest);
 	free(image);
 }
@@ -352,11 +194,11 @@ static int rewind_to_stream(struct image *image, struct jsnap_error *err)
 	}
 	if (image->start < 0)
 		return error_set(err, ESPIPE, "the image came through a pipe and was read already");
-	if (lseek(image->fd, image->start + (off_t)image->stream_at, SEEK_SET) < 0)
+	if (lseek(image->reader.fd, image->start + (off_t)image->stream_at, SEEK_SET) < 0)
 		return error_errno(err, "seek to the page stream");
-	XXH3_copyState(image->hash, image->stream_hash);
-	image->offset = image->stream_at;
-	image->table.count = image->stream_entries;
+	XXH3_copyState(image->reader.hash, image->stream_hash);
+	image->reader.offset = image->stream_at;
+	image->reader.table.count = image->stream_entries;
 	return 0;
 }
 
@@ -365,8 +207,8 @@ static int read_trailer(struct image *image, struct jsnap_error *err)
 	struct image_disk_trailer found, due = {.skippable_magic = IMAGE_MAGIC_TRAILER,
 						.skippable_size = sizeof(due) - 8,
 						.magic = "JSNAPEND",
-						.offset = image->offset,
-						.hash = XXH3_64bits_digest(image->hash)};
+						.offset = image->reader.offset,
+						.hash = XXH3_64bits_digest(image->reader.hash)};
 	int r = read_bytes(image, &found, sizeof(found), err);
 
 	if (r < 0)
@@ -375,7 +217,7 @@ static int read_trailer(struct image *image, struct jsnap_error *err)
 		return error_set(err, EBADMSG,
 				 "the image is damaged: the checksum over its %llu bytes differs",
 				 (unsigned long long)due.offset);
-	return seek_table_add(&image->table, sizeof(found), 0, SEEK_CHECKSUM_EMPTY, err);
+	return seek_table_add(&image->reader.table, sizeof(found), 0, SEEK_CHECKSUM_EMPTY, err);
 }
 
 static int read_same(struct image *image, const void *due, size_t size, struct jsnap_error *err)
@@ -408,19 +250,20 @@ static int read_end(struct image *image, struct jsnap_error *err)
 
 	if (r < 0)
 		return r;
-	seek_table_ends(&image->table, &head, &foot);
+	seek_table_ends(&image->reader.table, &head, &foot);
 	r = read_same(image, &head, sizeof(head), err);
 	if (r == 0)
-		r = read_same(image, image->table.entries,
-			      image->table.count * sizeof(*image->table.entries), err);
+		r = read_same(image, image->reader.table.entries,
+			      image->reader.table.count * sizeof(*image->reader.table.entries),
+			      err);
 	if (r == 0)
 		r = read_same(image, &foot, sizeof(foot), err);
 	if (r < 0)
 		return r;
-	r = read_full(image->fd, &extra, 1);
+	r = read_full(image->reader.fd, &extra, 1);
 	if (r == 0)
 		return error_set(err, EBADMSG, "there are bytes after the image's end at %llu",
-				 (unsigned long long)image->offset);
+				 (unsigned long long)image->reader.offset);
 	if (r != -ENODATA)
 		return error_set(err, -r, "read after the image's end: %s", strerror(-r));
 	return 0;
@@ -441,16 +284,18 @@ static int reserve_size(int fd, uint64_t size, struct jsnap_error *err)
 static int read_stream(struct image *image, int out_fd, uint64_t out_offset, unsigned threads,
 		       struct jsnap_error *err)
 {
-	struct pass pass = {.image = image,
-			    .size = image->header.stream_size,
-			    .what = "page stream",
-			    .out_fd = out_fd,
-			    .out_offset = out_offset};
+	struct image_pass pass = {.reader = &image->reader,
+				  .size = image->header.stream_size,
+				  .what = "page stream",
+				  .out_fd = out_fd,
+				  .out_offset = out_offset};
 	int r = rewind_to_stream(image, err);
 
 	if (r == 0)
-		r = pass_run(&pass, threads, err);
-	return r < 0 ? r : read_end(image, err);
+		r = image_pass_run(&pass, threads, err);
+	if (r == 0)
+		r = read_end(image, err);
+	return damaged(r, err);
 }
 
 int image_extract(struct image *image, int out_fd, uint64_t out_offset, unsigned threads,

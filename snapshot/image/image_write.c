@@ -312,8 +312,10 @@ int image_write(const char *path, const struct manifest *m, int stream_fd, uint6
 		r = check_stream_size(stream_fd, stream_offset, m->process->stream_size, err);
 	if (r == 0)
 		r = manifest_save(m, &manifest, &size, err);
-	if (r < 0)
-		return error_context(err, "image %s", path);
+	if (r < 0) {
+		error_context(err, "image %s", path);
+		return r;
+	}
 	id = XXH3_128bits(manifest, size);
 	clock_gettime(CLOCK_REALTIME, &now);
 	full.version = IMAGE_FORMAT_VERSION;
@@ -322,8 +324,10 @@ int image_write(const char *path, const struct manifest *m, int stream_fd, uint6
 	full.id = (struct image_id){.lo = id.low64, .hi = id.high64};
 	full.created_realtime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	r = write_file(path, manifest, &full, stream_fd, stream_offset, options, err);
-	if (r < 0)
-		return error_context(err, "image %s", path);
+	if (r < 0) {
+		error_context(err, "image %s", path);
+		return r;
+	}
 	*header = full;
 	return 0;
 }

@@ -47,6 +47,8 @@ unsigned pipeline_threads(unsigned requested, uint64_t chunks)
 		threads = (unsigned)CPU_COUNT(&set);
 	if (!threads)
 		threads = 1;
+	if (!requested && threads > PIPELINE_THREADS_AUTO)
+		threads = PIPELINE_THREADS_AUTO;
 	if (threads > PIPELINE_THREADS_MAX)
 		threads = PIPELINE_THREADS_MAX;
 	if (threads > chunks)

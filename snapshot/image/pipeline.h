@@ -15,7 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PIPELINE_THREADS_MAX 64u
+#define PIPELINE_THREADS_MAX  64u
+#define PIPELINE_THREADS_AUTO 8u /* each costs some 10 MiB, and containers see all processors */
 
 struct chunk {
 	uint64_t index;	       /* 0, 1, ... */
@@ -37,7 +38,8 @@ struct pipeline {
 	size_t raw_cap, packed_cap;
 };
 
-/* Threads for `requested` (0: one for each processor this process may use) and `chunks` of work. */
+/* Threads for `requested` (0: one for each processor this process may use,
+ * not more than PIPELINE_THREADS_AUTO) and `chunks` of work. */
 unsigned pipeline_threads(unsigned requested, uint64_t chunks);
 
 /* Runs to the end or to the first error, in chunk order. No thread is left either way. */
