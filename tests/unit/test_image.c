@@ -9,7 +9,9 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -335,6 +337,36 @@ static void test_golden_bad(void)
 	}
 }
 
+/* A file size limit stands in for a full disk; `path` keeps what it had. */
+static void test_disk_full(void)
+{
+	static const uint32_t pages[] = {0, 2, 3, 520, 1030};
+	CLEANUP_CLOSE int stream = stream_make(0, 1031 * PAGE, pages, 5);
+	CLEANUP_MANIFEST struct manifest m = {0};
+	CLEANUP_FREE char *before = NULL, *after = NULL;
+	struct image_header header = {0};
+	struct jsnap_error err = {0};
+	struct rlimit limit, small;
+	size_t size, after_size;
+	char command[256];
+
+	build(&m, 1031 * PAGE);
+	make_small(&before, &size);
+	signal(SIGXFSZ, SIG_IGN);
+	CHECK_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	for (rlim_t n = 500; n < size - 1; n += 300) {
+		small = (struct rlimit){n, limit.rlim_max};
+		CHECK_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+		CHECK_EQ(image_write(path, &m, stream, 0, &header, NULL, &err), -EFBIG);
+		CHECK_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+		CHECK(strstr(err.text, path));
+	}
+	CHECK_EQ(read_file(path, 1u << 24, &after, &after_size), 0);
+	CHECK(after_size == size && memcmp(before, after, size) == 0);
+	snprintf(command, sizeof(command), "test \"$(ls -A %s)\" = test.jsnap", folder);
+	CHECK_EQ(system(command), 0);
+}
+
 static void test_failures_leave_nothing(void)
 {
 	CLEANUP_CLOSE int stream = stream_make(0, PAGE, NULL, 0);
@@ -405,6 +437,7 @@ int main(void)
 	test_pipe();
 	test_damage();
 	test_frames_moved();
+	test_disk_full();
 	test_failures_leave_nothing();
 	test_zstd_program();
 	test_golden_bad();
