@@ -29,10 +29,12 @@
 
 #define KEY_HEX_SIZE	     33 /* 32 hexadecimal digits and NUL */
 #define KEY_MAX_FOLDER_FILES 20000u
+#define KEY_MAX_FACTS	     8192u
 
 struct key_fact {
-	char *name;  /* "classpath:/srv/app.jar", "jdk", "cpu" */
-	char *value; /* "size=1234 mtime=...ns inode=..." */
+	char *name;  /* "path:/srv/app.jar", "jdk", "cpu" */
+	char *value; /* "file size=1234 mtime=... inode=...", "folder files=3 size=99 newest=...",
+			"missing", "17.0.15 Debian" */
 };
 
 struct key_facts {
@@ -44,7 +46,8 @@ struct key_facts {
 };
 
 /* Collects; `cwd` is absolute, `env` the environment java would get. -E2BIG: a folder of the class
- * path has too many files (the caller starts cold with that reason). */
+ * path has too many files, or there are too many facts (the caller starts cold with that reason).
+ */
 int key_collect(const struct settings *settings, const struct java_command *command,
 		const char *cwd, char *const *env, struct key_facts *ret_facts,
 		struct jsnap_error *err);
@@ -59,5 +62,12 @@ int key_store(const struct key_facts *facts, struct manifest *m, struct jsnap_er
  * in words: "app.jar changed (size 1234 -> 1300)", "lib.jar is new on the class path".
  */
 int key_compare(const struct manifest *m, const struct key_facts *today, char *reason, size_t size);
+
+/*
+ * The same without the command line that it belongs to, for prune and verify: looks at the files
+ * and folders that the manifest's facts name, and at this processor. An image of `jsnap dump` has
+ * no facts and is always true.
+ */
+int key_recheck(const struct manifest *m, char *reason, size_t size);
 
 #endif
