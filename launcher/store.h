@@ -49,9 +49,10 @@ void store_slot_close(struct store_slot *slot); /* unlocks */
 
 enum store_lock { STORE_LOCK_SHARED, STORE_LOCK_EXCLUSIVE };
 /*
- * Locks or converts the lock. -EWOULDBLOCK when another process holds it in a way that excludes
- * this one and !wait; never sets `err` then. The lock belongs to the open file description: a
- * forked child that keeps lock_fd keeps the lock.
+ * Locks or converts the lock (which may let another in between). Getting it exclusively removes the
+ * temporary files that a dead writer left. -EWOULDBLOCK when another process holds it in a way that
+ * excludes this one and !wait; never sets `err` then. The lock belongs to the open file
+ * description: a forked child that keeps lock_fd keeps the lock.
  */
 int store_lock(struct store_slot *slot, enum store_lock mode, bool wait, struct jsnap_error *err);
 void store_unlock(struct store_slot *slot);
@@ -92,8 +93,8 @@ void store_entries_free(struct store_entries *entries);
 int store_find(const struct settings *settings, const char *word, struct store_slot *ret_slot,
 	       struct jsnap_error *err);
 
-/* Removes temporary files (".NAME.PID.tmp", hot copies' included) whose writer is dead, and returns
- * how many. A file whose writer cannot be told from its name goes when it is older than a day. */
+/* Removes the temporary files (snapshot/image/tempfile.h) of every slot of this folder whose writer
+ * is dead, and counts them. Writers hold the slot's lock, so a free lock tells. */
 int store_sweep(const char *path, unsigned *ret_removed, struct jsnap_error *err);
 
 #endif

@@ -1,0 +1,293 @@
+/* The store: names, refusals, locks between processes, listing, finding, sweeping. */
+#include "check.h"
+
+#include "launcher/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define HAS(text, part) CHECK(strstr((text), (part)) != NULL)
+#define KEY_A		"0123456789abcdef0123456789abcdef"
+#define KEY_B		"0123ffffffffffff0123456789abcdef"
+
+static char root[PATH_MAX];
+static struct jsnap_error err;
+static struct settings settings;
+
+static void make(const char *path, mode_t mode)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(write(fd, "image", 5), 5);
+	CHECK_EQ(fchmod(fd, mode), 0);
+	close(fd);
+}
+
+static bool exists(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+static void test_names(void)
+{
+	char name[STORE_MAX_NAME + 1], longest[200];
+
+	store_name("app-1.2", name);
+	CHECK_STR(name, "app-1.2");
+	store_name("../a b\n\xc3\xa4", name);
+	CHECK_STR(name, "_a_b___");
+	store_name("...", name);
+	CHECK_STR(name, "program");
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	store_name(longest, name);
+	CHECK_EQ(strlen(name), STORE_MAX_NAME);
+}
+
+static void test_path(void)
+{
+	char *path;
+	struct settings given = {.store = "rel"};
+
+	setenv("XDG_CACHE_HOME", "/x/cache", 1);
+	CHECK_EQ(store_path(&(struct settings){0}, &path, &err), 0);
+	CHECK_STR(path, "/x/cache/jsnap");
+	free(path);
+	setenv("XDG_CACHE_HOME", "relative is ignored", 1);
+	setenv("HOME", "/home/x", 1);
+	CHECK_EQ(store_path(&(struct settings){0}, &path, &err), 0);
+	CHECK_STR(path, "/home/x/.cache/jsnap");
+	free(path);
+	CHECK_EQ(store_path(&given, &path, &err), 0);
+	CHECK_EQ(strncmp(path, root, strlen(root)), 0);
+	HAS(path, "/rel");
+	free(path);
+	unsetenv("HOME");
+	CHECK_EQ(store_path(&(struct settings){0}, &path, &err), -ENOENT);
+	HAS(err.text, "--store DIR");
+}
+
+static void slot_of(const char *key, struct store_slot *slot)
+{
+	struct key_facts facts = {.name = (char *)(uintptr_t) "app"};
+
+	strcpy(facts.key, key);
+	CHECK_EQ(store_slot_open(&settings, &facts, slot, &err), 0);
+}
+
+static void test_prepare(void)
+{
+	CLEANUP_STORE_SLOT struct store_slot slot;
+	struct stat st;
+
+	CHECK_EQ(store_prepare("deep/er/store", false, &err), -ENOENT);
+	slot_of(KEY_A, &slot);
+	CHECK_EQ(stat("deep/er/store", &st), 0);
+	CHECK_EQ(st.st_mode & 07777, 0700);
+	HAS(slot.image, "/deep/er/store/app-" KEY_A ".jsnap");
+	HAS(slot.hot, "/app-" KEY_A ".hot");
+	HAS(slot.lock, "/app-" KEY_A ".lock");
+	CHECK_EQ(chmod("deep/er/store", 0770), 0);
+	CHECK_EQ(store_prepare("deep/er/store", true, &err), -EPERM);
+	HAS(err.text, "others may write it (mode 0770)");
+	HAS(err.text, "chmod go-w");
+	CHECK_EQ(chmod("deep/er/store", 0700), 0);
+	make("file", 0600);
+	CHECK_EQ(store_prepare("file", true, &err), -ENOTDIR);
+	if (geteuid() == 0) {
+		CHECK_EQ(chown("deep/er/store", 65534, 65534), 0);
+		CHECK_EQ(store_prepare("deep/er/store", true, &err), -EPERM);
+		HAS(err.text, "(uid 65534), not to you");
+		CHECK_EQ(chown("deep/er/store", 0, 0), 0);
+	}
+}
+
+static void test_open(void)
+{
+	CLEANUP_STORE_SLOT struct store_slot slot, beside;
+	int fd;
+
+	slot_of(KEY_A, &slot);
+	CHECK_EQ(store_open_image(&slot, &err), -ENOENT);
+	make(slot.image, 0600);
+	fd = store_open_image(&slot, &err);
+	CHECK(fd >= 0);
+	CHECK_EQ(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+	close(fd);
+	make(slot.image, 0602);
+	CHECK_EQ(store_open_image(&slot, &err), -EPERM);
+	HAS(err.text, slot.image);
+	CHECK_EQ(unlink(slot.image), 0);
+	CHECK_EQ(mkfifo(slot.image, 0600), 0);
+	CHECK_EQ(store_open_image(&slot, &err), -EINVAL);
+	CHECK_EQ(unlink(slot.image), 0);
+	CHECK_EQ(store_slot_of_image("dir/some.jsnap", &beside, &err), 0);
+	CHECK_STR(beside.hot, "dir/some.jsnap.hot");
+	CHECK_STR(beside.lock, "dir/some.jsnap.lock");
+}
+
+/* Exit status of a child that tries to lock the slot. */
+static int try_in_child(const char *key, enum store_lock mode)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct store_slot slot;
+		int r;
+
+		slot_of(key, &slot);
+		r = store_lock(&slot, mode, false, &err);
+		_exit(r == 0 ? 0 : r == -EWOULDBLOCK ? 1 : 2);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	return WEXITSTATUS(status);
+}
+
+static void test_lock(void)
+{
+	CLEANUP_STORE_SLOT struct store_slot slot;
+
+	slot_of(KEY_A, &slot);
+	CHECK_EQ(store_lock(&slot, STORE_LOCK_SHARED, false, &err), 0);
+	CHECK_EQ(try_in_child(KEY_A, STORE_LOCK_SHARED), 0);
+	CHECK_EQ(try_in_child(KEY_A, STORE_LOCK_EXCLUSIVE), 1);
+	CHECK_EQ(store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, &err), 0);
+	CHECK_EQ(try_in_child(KEY_A, STORE_LOCK_SHARED), 1);
+	CHECK_EQ(try_in_child(KEY_B, STORE_LOCK_EXCLUSIVE), 0);
+	store_unlock(&slot);
+	CHECK_EQ(try_in_child(KEY_A, STORE_LOCK_EXCLUSIVE), 0);
+}
+
+/* Waiting for a lock whose file is removed meanwhile ends with a lock of the new file. */
+static void test_lock_of_removed(void)
+{
+	struct store_slot holder;
+	int status;
+	pid_t pid;
+
+	slot_of(KEY_A, &holder);
+	CHECK_EQ(store_lock(&holder, STORE_LOCK_EXCLUSIVE, false, &err), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct store_slot slot;
+		struct stat here, named;
+
+		store_slot_close(&holder);
+		slot_of(KEY_A, &slot);
+		if (store_lock(&slot, STORE_LOCK_EXCLUSIVE, true, &err) < 0)
+			_exit(2);
+		_exit(fstat(slot.lock_fd, &here) < 0 || stat(slot.lock, &named) < 0 ||
+		      here.st_ino != named.st_ino);
+	}
+	usleep(100000);
+	CHECK_EQ(store_remove(&holder, &err), 0);
+	store_slot_close(&holder);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+}
+
+static void test_sweep(void)
+{
+	CLEANUP_STORE_SLOT struct store_slot a, b;
+	char dead[PATH_MAX], alive[PATH_MAX], other[PATH_MAX];
+	unsigned removed;
+
+	slot_of(KEY_A, &a);
+	slot_of(KEY_B, &b);
+	snprintf(dead, sizeof(dead), "deep/er/store/.app-%s.hot.00112233.tmp", KEY_A);
+	snprintf(alive, sizeof(alive), "deep/er/store/.app-%s.jsnap.00112233.tmp", KEY_B);
+	snprintf(other, sizeof(other), "deep/er/store/.somebody-elses.tmp");
+	make(dead, 0600);
+	make(other, 0600);
+	CHECK_EQ(store_lock(&b, STORE_LOCK_EXCLUSIVE, false, &err), 0);
+	make(alive, 0600);
+	CHECK_EQ(store_sweep(settings.store, &removed, &err), 0);
+	CHECK_EQ(removed, 1);
+	CHECK(!exists(dead) && exists(alive) && exists(other));
+	make(dead, 0600);
+	CHECK_EQ(store_lock(&a, STORE_LOCK_EXCLUSIVE, false, &err), 0);
+	CHECK(!exists(dead));
+	CHECK_EQ(unlink(alive), 0);
+	CHECK_EQ(unlink(other), 0);
+}
+
+static void finds(const char *word, const char *key)
+{
+	CLEANUP_STORE_SLOT struct store_slot slot = {.lock_fd = -1};
+
+	CHECK_EQ(store_find(&settings, word, &slot, &err), 0);
+	HAS(slot.image, key);
+}
+
+static void test_list_and_find(void)
+{
+	CLEANUP_STORE_ENTRIES struct store_entries entries = {0};
+	struct settings nowhere = {.store = "/nonexistent/store"};
+	struct store_slot slot;
+	struct timespec old[2] = {{1000, 0}, {1000, 0}};
+
+	CHECK_EQ(store_list(&nowhere, &entries, &err), 0);
+	CHECK_EQ(entries.count, 0);
+	make("deep/er/store/app-" KEY_A ".jsnap", 0600);
+	make("deep/er/store/app-" KEY_A ".hot", 0600);
+	make("deep/er/store/web-x-" KEY_B ".jsnap", 0600);
+	make("deep/er/store/app-0123.jsnap", 0600);
+	make("deep/er/store/-" KEY_B ".jsnap", 0600);
+	CHECK_EQ(utimensat(AT_FDCWD, "deep/er/store/app-" KEY_A ".jsnap", old, 0), 0);
+	CHECK_EQ(store_list(&settings, &entries, &err), 0);
+	CHECK_EQ(entries.count, 2);
+	CHECK_STR(entries.entries[0].name, "web-x");
+	CHECK_STR(entries.entries[1].key, KEY_A);
+	CHECK(entries.entries[1].hot_size > 0 && entries.entries[0].hot_size == 0);
+	finds("app", KEY_A);
+	finds("web-x", KEY_B);
+	finds("01234", KEY_A);
+	finds("web-x-0123", KEY_B);
+	finds("deep/er/store/app-" KEY_A ".jsnap", KEY_A);
+	CHECK_EQ(store_find(&settings, "0123", &slot, &err), -EINVAL);
+	HAS(err.text, "could be several");
+	CHECK_EQ(store_find(&settings, "zzz", &slot, &err), -ENOENT);
+	HAS(err.text, "web-x-0123ffffffff");
+	CHECK_EQ(store_find(&nowhere, "zzz", &slot, &err), -ENOENT);
+	HAS(err.text, "the store is empty");
+}
+
+static void test_remove(void)
+{
+	CLEANUP_STORE_SLOT struct store_slot slot;
+
+	slot_of(KEY_A, &slot);
+	CHECK_EQ(store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, &err), 0);
+	CHECK_EQ(store_remove(&slot, &err), 0);
+	CHECK(!exists(slot.image) && !exists(slot.hot) && !exists(slot.lock));
+	CHECK_EQ(store_remove(&slot, &err), 0);
+}
+
+int main(void)
+{
+	char clean[PATH_MAX + 16], store[PATH_MAX + 16];
+
+	umask(022);
+	snprintf(root, sizeof(root), "/tmp/jsnap-test-store-XXXXXX");
+	CHECK(mkdtemp(root) != NULL);
+	CHECK_EQ(chdir(root), 0);
+	snprintf(store, sizeof(store), "%s/deep/er/store", root);
+	settings.store = store;
+	test_names();
+	test_path();
+	test_prepare();
+	test_open();
+	test_lock();
+	test_lock_of_removed();
+	test_sweep();
+	test_list_and_find();
+	test_remove();
+	snprintf(clean, sizeof(clean), "rm -rf %s", root);
+	return system(clean) == 0 ? 0 : 1;
+}
