@@ -62,20 +62,21 @@ public class Subject {
 		return bytes;
 	}
 
-	/** Leaves the secret in dead objects: young and old ones, strings and arrays, among live ones. */
+	/**
+	 * The secret in objects that are going to be dropped, strings and arrays, few among many that stay:
+	 * a collector may find it not worth moving those.
+	 */
 	static Object[] spread() {
 		Object[] keep = new Object[2000];
 		List<Object> dead = new ArrayList<>();
 		for (int i = 0; i < keep.length; i++) {
-			keep[i] = new int[100];
+			keep[i] = new int[2500];
 			dead.add(secretBytes());
 			dead.add(new String(secretBytes(), java.nio.charset.StandardCharsets.ISO_8859_1));
-			byte[] large = new byte[i % 100 == 0 ? 3 << 20 : 4000];
+			byte[] large = new byte[i % 500 == 0 ? 3 << 20 : 4000];
 			System.arraycopy(secretBytes(), 0, large, large.length / 2, SECRET_SIZE);
-			if (i % 100 == 0)
+			if (i % 500 == 0)
 				dead.add(large);
-			if (i % 700 == 0)
-				System.gc();
 		}
 		sink = dead;
 		return keep;

@@ -47,12 +47,12 @@ static int secrets_in_heap(const struct subject *subject)
 	return found;
 }
 
-static void prepare(struct subject *subject, struct agent_payload *ret_answer)
+static void prepare(struct subject *subject, const char *scrub, struct agent_payload *ret_answer)
 {
 	CLEANUP_PAYLOAD struct agent_payload question = {0};
 
 	agent_payload_add(&question, "gc", "1");
-	agent_payload_add(&question, "scrub", "1");
+	agent_payload_add(&question, "scrub", scrub);
 	agent_payload_add(&question, "trim", "1");
 	subject_ask(subject, AGENT_PREPARE, &question, AGENT_PREPARED, ret_answer);
 }
@@ -66,11 +66,13 @@ static void test_secret(const char *jdk, const char *collector, bool scrubs)
 
 	subject_start(&subject, jdk, flags, "secret");
 	CHECK_STR(subject_line(&subject), "spread");
+	prepare(&subject, "0", &answer);
+	agent_payload_free(&answer);
 	if (scrubs)
 		CHECK(secrets_in_heap(&subject) > 0);
 	subject_go_on(&subject);
 	CHECK_STR(subject_line(&subject), "dropped");
-	prepare(&subject, &answer);
+	prepare(&subject, "1", &answer);
 	printf("%s %s: %s -> %s bytes, %s scrubbed, %s ms\n", jdk, collector,
 	       agent_payload_get(&answer, "heap_before"), agent_payload_get(&answer, "heap_after"),
 	       agent_payload_get(&answer, "scrubbed"), agent_payload_get(&answer, "gc_ms"));
@@ -103,7 +105,7 @@ static void test_churn(const char *jdk, const char *collector, const char *flag,
 	for (int i = 0; i < rounds; i++) {
 		CLEANUP_PAYLOAD struct agent_payload answer = {0};
 
-		prepare(&subject, &answer);
+		prepare(&subject, "1", &answer);
 		CHECK(agent_payload_u64(&answer, "scrubbed", 0) > 0);
 	}
 	subject_go_on(&subject);
