@@ -202,7 +202,7 @@ static void refuse(void (*spoil)(struct manifest *m), const char *word)
 	X(signo, m->sigactions[0].signo = 65, "signal 65")                  \
 	X(siginfo, m->siginfos[0].tid = 7, "no thread 7")                   \
 	X(timer, m->posix_timers[1].id = 0, "timer")                        \
-	X(vdso, m->process->vdso.size = 1u << 30, "vDSO")                       \
+	X(vdso, m->process->vdso.size = 1u << 30, "vDSO")                   \
 	X(lock_fd, m->locks[0].fd = 2, "lock 0")                            \
 	X(lock_kind, m->locks[0].kind = 3, "lock 0")                        \
 	X(lock_range, m->locks[0].length = UINT64_MAX, "lock 0")            \
