@@ -124,7 +124,7 @@ static void text_socket(const struct manifest *m, const struct m_socket *s, FILE
 		describe_socket_state(s->state));
 	put_safe(local, out);
 	if (*remote)
-		fputs(" to ", out);
+		fputs(s->state == M_SOCKET_LISTEN ? " renamed to " : " to ", out);
 	put_safe(remote, out);
 	if (s->data.size)
 		fprintf(out, " (unread: %u bytes)", s->data.size);
