@@ -248,18 +248,38 @@ static uint32_t fd_of_file(const struct manifest *m, uint32_t file)
 	return 0;
 }
 
-static void remember_mode(const struct manifest *m, struct m_socket *s)
+/*
+ * Where the listener's name is now. A server that must appear complete binds a temporary name and
+ * renames it (HotSpot's attach listener does), so the address it reports may be gone.
+ */
+static int remember_path(struct capture *c, struct m_socket *s, struct jsnap_error *err)
 {
-	const struct sockaddr_un *address = manifest_bytes(m, s->local);
-	char path[sizeof(address->sun_path) + 1] = "";
+	const char *suffix = ".tmp";
+	struct sockaddr_un address = {0};
 	struct stat st;
+	size_t length;
+	int r;
 
-	s->mode = 0;
-	if (s->local.size <= sizeof(sa_family_t) || address->sun_path[0] == '\0')
-		return;
-	memcpy(path, address->sun_path, s->local.size - sizeof(sa_family_t));
-	if (stat(path, &st) == 0)
-		s->mode = st.st_mode & 07777;
+	if (s->local.size <= sizeof(sa_family_t) || s->local.size > sizeof(address))
+		return 0;
+	memcpy(&address, manifest_bytes(c->m, s->local), s->local.size);
+	if (address.sun_path[0] == '\0')
+		return 0;
+	address.sun_path[sizeof(address.sun_path) - 1] = '\0';
+	length = strlen(address.sun_path);
+	if (stat(address.sun_path, &st) < 0) {
+		if (length <= strlen(suffix) ||
+		    strcmp(address.sun_path + length - strlen(suffix), suffix) != 0)
+			return 0;
+		address.sun_path[length - strlen(suffix)] = '\0';
+		if (stat(address.sun_path, &st) < 0)
+			return 0;
+		r = manifest_blob(c->m, &address, sizeof(address), &s->remote);
+		if (r < 0)
+			return error_set(err, -r, "out of memory");
+	}
+	s->mode = st.st_mode & 07777;
+	return 0;
 }
 
 static int connect_unix(struct capture *c, const struct unixdiag *diag, uint32_t file,
@@ -275,8 +295,7 @@ static int connect_unix(struct capture *c, const struct unixdiag *diag, uint32_t
 	s->shutdown = seen->shutdown;
 	if (s->state == M_SOCKET_LISTEN) {
 		s->backlog = seen->wqueue;
-		remember_mode(c->m, s);
-		return 0;
+		return remember_path(c, s, err);
 	}
 	if (s->state != M_SOCKET_PAIR && !seen->has_peer)
 		return 0;

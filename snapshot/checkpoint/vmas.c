@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#define CONTENT_MAX (1 << 20) /* bytes of a shared file whose contents are kept */
+
 static bool starts_with(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;
@@ -87,11 +89,30 @@ static int capture_object_vma(struct capture *c, const struct maps_entry *entry,
 			      err);
 }
 
+/* A small file that is shared memory in all but name (a JVM's performance data) may be removed with
+ * the process that wrote it: its contents let a restore make it again. */
+static int keep_content(struct capture *c, const struct maps_entry *entry, uint32_t backing,
+			struct jsnap_error *err)
+{
+	CLEANUP_CLOSE int fd = open(entry->name, O_RDONLY | O_CLOEXEC);
+	uint32_t object;
+	int r;
+
+	if (fd < 0)
+		return 0;
+	r = capture_object(c, entry->dev, entry->inode, M_OBJECT_DELETED_FILE, entry->name, fd,
+			   &object, err);
+	if (r == 0)
+		c->m->backings[backing].content_object = object;
+	return r;
+}
+
 static int capture_file_vma(struct capture *c, const struct maps_entry *entry, struct m_vma *vma,
 			    struct jsnap_error *err)
 {
 	uint32_t use = M_BACKING_MAPPED;
 	struct stat st;
+	int r;
 
 	if (is_memory_file(entry) || !still_there(entry, &st))
 		return capture_object_vma(c, entry, vma, err);
@@ -100,7 +121,10 @@ static int capture_file_vma(struct capture *c, const struct maps_entry *entry, s
 	if (entry->shared && (entry->vmflags & MAPS_VM_MAYWRITE))
 		use |= M_BACKING_MAPPED_WRITABLE;
 	vma->kind = entry->shared ? M_VMA_FILE_SHARED : M_VMA_FILE_PRIVATE;
-	return capture_backing(c, entry->name, &st, use, &vma->backing, err);
+	r = capture_backing(c, entry->name, &st, use, &vma->backing, err);
+	if (r == 0 && (use & M_BACKING_MAPPED_WRITABLE) && st.st_size <= CONTENT_MAX)
+		r = keep_content(c, entry, vma->backing, err);
+	return r;
 }
 
 static uint32_t map_flags(const struct maps_entry *entry)

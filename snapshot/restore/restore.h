@@ -31,7 +31,7 @@ struct restore_options {
 	enum tids_way tids;
 	const struct restore_inherit *inherits;
 	size_t n_inherits;
-	const char *cwd;		 /* NULL: the caller's */
+	const char *cwd;		 /* NULL: the one in the image */
 	const uint16_t (*listen_map)[2]; /* {old port, new port}, host byte order */
 	size_t n_listen_map;
 	bool keep_parent_death_signal; /* false: the restored process dies (SIGKILL) with the caller

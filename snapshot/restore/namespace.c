@@ -1,0 +1,175 @@
+/*
+ * A process with its original PID and no privilege at all: a user namespace of its own gives the
+ * right to a PID namespace, where every number is free (user_namespaces(7), pid_namespaces(7)). A
+ * time namespace lets its clocks go on from where the snapshot stopped them (time_namespaces(7)).
+ *
+ * A short-lived helper enters the namespaces and makes two children with CLONE_PARENT, so that both
+ * are the caller's: the namespace's init, which reaps, and the process itself.
+ */
+#include "restore/tids.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* <sched.h> defines the same names as the kernel's header, which has the newer ones. */
+int unshare(int flags);
+
+struct helper_report {
+	pid_t init_pid, pid;
+	struct jsnap_error error; /* code 0: both exist */
+};
+
+static int write_text(const char *path, const char *text, struct jsnap_error *err)
+{
+	CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return error_errno(err, "open %s", path);
+	r = write_full(fd, text, strlen(text));
+	return r < 0 ? error_set(err, -r, "write %s: %s", path, strerror(-r)) : 0;
+}
+
+static int map_ids(uid_t uid, gid_t gid, struct jsnap_error *err)
+{
+	char text[64];
+	int r = write_text("/proc/self/setgroups", "deny", err);
+
+	snprintf(text, sizeof(text), "%u %u 1", uid, uid);
+	if (r == 0)
+		r = write_text("/proc/self/uid_map", text, err);
+	snprintf(text, sizeof(text), "%u %u 1", gid, gid);
+	if (r == 0)
+		r = write_text("/proc/self/gid_map", text, err);
+	return r;
+}
+
+/* Offsets have to be written before the first process is in the namespace. */
+static int shift_clocks(const struct tids_request *request, struct jsnap_error *err)
+{
+	const int64_t second = 1000000000;
+	int64_t m = request->monotonic_offset_ns, b = request->boottime_offset_ns;
+	int64_t m_sec = m / second - (m % second < 0), b_sec = b / second - (b % second < 0);
+	char text[128];
+
+	snprintf(text, sizeof(text), "monotonic %lld %lld\nboottime %lld %lld\n", (long long)m_sec,
+		 (long long)(m - m_sec * second), (long long)b_sec,
+		 (long long)(b - b_sec * second));
+	return write_text("/proc/self/timens_offsets", text, err);
+}
+
+static int enter(const struct tids_request *request, struct jsnap_error *err)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	int r;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWTIME) < 0) {
+		error_errno(err, "make user, PID and time namespaces");
+		return error_hint(err, "jsnap doctor tells what would allow it");
+	}
+	r = map_ids(uid, gid, err);
+	if (r == 0)
+		r = shift_clocks(request, err);
+	return r;
+}
+
+/* Reaps until it is killed: orphans of the restored process become its children. */
+static void init_main(void)
+{
+	sigset_t all;
+	int signo;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "jsnap-init");
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	syscall(SYS_close_range, 0, ~0u, 0);
+	for (;;) {
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+		sigwait(&all, &signo);
+	}
+}
+
+/* A /proc that shows the new namespace. Where it may not be mounted (masked, in containers) the old
+ * one stays: /proc/self is right in both. */
+static void mount_proc(void)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+		mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+}
+
+static void helper_main(const struct tids_request *request, int report_fd)
+{
+	struct helper_report report = {0};
+	int r = enter(request, &report.error);
+
+	if (r == 0) {
+		report.init_pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+		if (report.init_pid == 0)
+			init_main();
+		if (report.init_pid < 0)
+			r = error_errno(&report.error, "start the namespace's init");
+	}
+	if (r == 0) {
+		report.pid = tids_clone3((pid_t)request->manifest->process->pid, CLONE_PARENT);
+		if (report.pid == 0) {
+			mount_proc();
+			request->child(request->arg);
+			_exit(125);
+		}
+		if (report.pid < 0) {
+			error_errno(&report.error, "clone3 with PID %u in a new namespace",
+				    request->manifest->process->pid);
+			kill(report.init_pid, SIGKILL);
+		}
+	}
+	_exit(write_full(report_fd, &report, sizeof(report)) < 0);
+}
+
+int namespace_clone_leader(const struct tids_request *request, struct tids_result *ret_result,
+			   struct jsnap_error *err)
+{
+	CLEANUP_CLOSE int in = -1, out = -1;
+	struct helper_report report;
+	int ends[2], r;
+	pid_t helper;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_errno(err, "make a pipe");
+	in = ends[0];
+	out = ends[1];
+	helper = fork();
+	if (helper < 0)
+		return error_errno(err, "fork");
+	if (helper == 0)
+		helper_main(request, out);
+	close(steal_fd(&out));
+	r = read_full(in, &report, sizeof(report));
+	while (waitpid(helper, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (r < 0)
+		return error_set(err, EIO, "the namespace helper ended without a word");
+	if (report.error.code) {
+		if (report.init_pid > 0)
+			waitpid(report.init_pid, NULL, __WALL);
+		if (err)
+			*err = report.error;
+		return -report.error.code;
+	}
+	*ret_result = (struct tids_result){.pid = report.pid, .init_pid = report.init_pid};
+	return 0;
+}

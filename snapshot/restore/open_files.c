@@ -1,0 +1,457 @@
+/* See open_files.h. */
+#include "restore/open_files.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+
+#include <fcntl.h>
+#include <libgen.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+
+int opening_lift(const struct opening *o, int fd)
+{
+	int high;
+
+	if (fd < 0)
+		return -errno;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, o->first_temporary);
+	if (high < 0)
+		high = -errno;
+	close(fd);
+	return high;
+}
+
+static int copy_content(struct opening *o, const struct m_object *object, int fd,
+			struct jsnap_error *err)
+{
+	if (ftruncate(fd, (off_t)object->size) < 0)
+		return error_errno(err, "set a restored file's size");
+	for (uint32_t i = 0; i < object->n_pieces; i++) {
+		const struct m_piece *piece = &o->m->pieces[object->first_piece + i];
+		off_t from = (off_t)(o->plan->options->stream_offset + piece->offset);
+		uint64_t size = piece->size;
+		CLEANUP_FREE void *data = NULL;
+		int r;
+
+		if (piece->addr >= object->size)
+			break;
+		if (piece->addr + size > object->size)
+			size = object->size - piece->addr;
+		data = malloc(size);
+		r = data ? pread_full(o->stream_fd, data, size, from) : -ENOMEM;
+		if (r == 0)
+			r = pwrite_full(fd, data, size, (off_t)piece->addr);
+		if (r < 0)
+			return error_set(err, -r, "write a restored file: %s", strerror(-r));
+	}
+	return 0;
+}
+
+static int make_again(struct opening *o, const struct m_backing *backing, int flags,
+		      struct jsnap_error *err)
+{
+	const char *path = manifest_str(o->m, backing->path);
+	char folder[4096];
+	int fd, r = 0;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	mkdir(dirname(folder), 0755);
+	fd = open(path, (flags & ~O_ACCMODE) | O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		  backing->mode & 0777);
+	if (fd < 0)
+		return error_errno(err, "make %s again", path);
+	if (backing->content_object != MANIFEST_NONE)
+		r = copy_content(o, &o->m->objects[backing->content_object], fd, err);
+	if (r < 0) {
+		close(fd);
+		unlink(path);
+		return r;
+	}
+	return fd;
+}
+
+int open_backing(struct opening *o, uint32_t index, int flags, struct jsnap_error *err)
+{
+	const struct m_backing *backing = &o->m->backings[index];
+	const char *path = manifest_str(o->m, backing->path);
+	int fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0 && errno == ENOENT && S_ISREG(backing->mode) &&
+	    (backing->content_object != MANIFEST_NONE || (flags & O_APPEND)))
+		fd = make_again(o, backing, flags, err);
+	else if (fd < 0)
+		return error_errno(err, "open %s", path);
+	if (fd < 0)
+		return fd;
+	fd = opening_lift(o, fd);
+	return fd < 0 ? error_set(err, -fd, "move a descriptor: %s", strerror(-fd)) : fd;
+}
+
+static int open_path(struct opening *o, const struct m_file *file, struct jsnap_error *err)
+{
+	const int keep = O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_DIRECTORY | O_NOFOLLOW |
+			 O_NOATIME | O_PATH | O_SYNC | O_DSYNC | O_LARGEFILE;
+	const struct m_backing *backing = &o->m->backings[file->target];
+	int fd = open_backing(o, file->target, (int)file->flags & keep, err);
+	off_t pos = (off_t)file->pos;
+
+	if (fd < 0 || !S_ISREG(backing->mode) || (file->flags & O_PATH))
+		return fd;
+	/* A log that was written at its end goes on at its end, wherever that is by now. */
+	if ((file->flags & O_ACCMODE) == O_WRONLY && file->pos >= backing->size)
+		pos = lseek(fd, 0, SEEK_END) > pos ? lseek(fd, 0, SEEK_END) : pos;
+	if (lseek(fd, pos, SEEK_SET) < 0) {
+		error_errno(err, "seek in %s", manifest_str(o->m, backing->path));
+		close(fd);
+		return -err->code;
+	}
+	return fd;
+}
+
+/* Another description of an object: its own offset and flags. */
+static int open_object_again(struct opening *o, const struct m_file *file, struct jsnap_error *err)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", o->objects[file->target]);
+	fd = open(path, (int)(file->flags & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_LARGEFILE)) |
+				O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, "open a restored memory file again");
+	if (lseek(fd, (off_t)file->pos, SEEK_SET) < 0) {
+		close(fd);
+		return error_errno(err, "seek in a restored memory file");
+	}
+	return opening_lift(o, fd);
+}
+
+static int fill_pipe(struct opening *o, int write_end, const struct m_file *file,
+		     struct jsnap_error *err)
+{
+	int r;
+
+	if (file->value[1])
+		fcntl(write_end, F_SETPIPE_SZ, (int)file->value[1]);
+	if (!file->data.size)
+		return 0;
+	r = write_full(write_end, manifest_bytes(o->m, file->data), file->data.size);
+	return r < 0 ? error_set(err, -r, "refill a pipe: %s", strerror(-r)) : 0;
+}
+
+/* Makes one pipe and gives its ends to every description of it. */
+static int open_pipe(struct opening *o, uint32_t index, struct jsnap_error *err)
+{
+	uint64_t inode = o->m->files[index].value[0];
+	int ends[2], r = 0;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_errno(err, "make a pipe");
+	ends[0] = opening_lift(o, ends[0]);
+	ends[1] = opening_lift(o, ends[1]);
+	if (ends[0] < 0 || ends[1] < 0)
+		return error_set(err, EMFILE, "no descriptor left for a pipe");
+	for (uint32_t i = index; r == 0 && i < o->m->n_files; i++) {
+		const struct m_file *file = &o->m->files[i];
+		char path[64];
+		int mode = (int)(file->flags & O_ACCMODE), fd;
+
+		if (file->kind != M_FILE_PIPE || file->value[0] != inode)
+			continue;
+		if (mode != O_WRONLY && o->files[i] < 0)
+			r = fill_pipe(o, ends[1], file, err);
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[mode == O_RDONLY ? 0 : 1]);
+		fd = open(path,
+			  (int)(file->flags & (O_ACCMODE | O_NONBLOCK | O_DIRECT)) | O_CLOEXEC);
+		o->files[i] = opening_lift(o, fd);
+		if (o->files[i] < 0)
+			r = error_set(err, EMFILE, "open a pipe's end again");
+	}
+	close(ends[0]);
+	close(ends[1]);
+	return r;
+}
+
+static int open_timerfd(const struct m_file *file)
+{
+	const uint64_t second = 1000000000u;
+	struct itimerspec value = {
+		.it_value = {(time_t)(file->value[2] / second), (long)(file->value[2] % second)},
+		.it_interval = {(time_t)(file->value[3] / second),
+				(long)(file->value[3] % second)}};
+	int fd = timerfd_create((int)file->value[0], TFD_CLOEXEC);
+
+	/* One that has expired and was not read yet must be readable again: expire it at once. */
+	if (file->value[4] && !file->value[2])
+		value.it_value.tv_nsec = 1;
+	if (fd >= 0 && (value.it_value.tv_sec || value.it_value.tv_nsec))
+		timerfd_settime(fd, 0, &value, NULL);
+	return fd;
+}
+
+static int open_inherited(struct opening *o, const struct m_file *file, struct jsnap_error *err)
+{
+	const char *slot = manifest_str(o->m, file->name);
+	const struct restore_options *options = o->plan->options;
+
+	for (size_t i = 0; i < options->n_inherits; i++)
+		if (strcmp(options->inherits[i].slot, slot) == 0) {
+			int fd =
+				fcntl(options->inherits[i].fd, F_DUPFD_CLOEXEC, o->first_temporary);
+
+			if (fd < 0 && errno == EBADF)
+				return -ENOENT; /* the caller has it closed: so will the target */
+			return fd < 0 ? error_errno(err, "take over %s", slot) : fd;
+		}
+	return -ENOENT;
+}
+
+static int open_file(struct opening *o, uint32_t index, struct jsnap_error *err)
+{
+	const struct m_file *file = &o->m->files[index];
+	sigset_t mask;
+	int fd = -1;
+
+	switch (file->kind) {
+	case M_FILE_INHERIT:
+		return open_inherited(o, file, err);
+	case M_FILE_PATH:
+		return open_path(o, file, err);
+	case M_FILE_OBJECT:
+		return open_object_again(o, file, err);
+	case M_FILE_SOCKET:
+		return open_socket(o, file->target, file->flags, err);
+	case M_FILE_EVENTFD:
+		fd = eventfd(0, EFD_CLOEXEC | (file->value[1] ? EFD_SEMAPHORE : 0));
+		if (fd >= 0 && file->value[0] &&
+		    write(fd, &file->value[0], sizeof(uint64_t)) != sizeof(uint64_t))
+			return error_errno(err, "set an eventfd's count");
+		break;
+	case M_FILE_TIMERFD:
+		fd = open_timerfd(file);
+		break;
+	case M_FILE_SIGNALFD:
+		sigemptyset(&mask);
+		for (int signo = 1; signo <= 64; signo++)
+			if (file->value[0] & (1ull << (signo - 1)))
+				sigaddset(&mask, signo);
+		fd = signalfd(-1, &mask, SFD_CLOEXEC);
+		break;
+	case M_FILE_EPOLL:
+		fd = epoll_create1(EPOLL_CLOEXEC);
+		break;
+	case M_FILE_INOTIFY:
+		fd = inotify_init1(IN_CLOEXEC);
+		break;
+	case M_FILE_PIDFD_SELF:
+		fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+		break;
+	default:
+		return error_set(err, EBADMSG, "file %u is of unknown kind %u", index, file->kind);
+	}
+	if (fd < 0)
+		return error_errno(err, "make file %u of kind %u", index, file->kind);
+	if (file->flags & O_NONBLOCK)
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+	return opening_lift(o, fd);
+}
+
+static int open_files(struct opening *o, struct jsnap_error *err)
+{
+	for (uint32_t i = 0; i < o->m->n_files; i++) {
+		int r;
+
+		if (o->files[i] >= 0)
+			continue;
+		if (o->m->files[i].kind == M_FILE_PIPE) {
+			r = open_pipe(o, i, err);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		o->files[i] = open_file(o, i, err);
+		if (o->files[i] == -ENOENT && o->m->files[i].kind == M_FILE_INHERIT)
+			continue;
+		if (o->files[i] < 0)
+			return o->files[i];
+	}
+	return 0;
+}
+
+static int place_files(struct opening *o, struct jsnap_error *err)
+{
+	for (uint32_t i = 0; i < o->m->n_fds; i++) {
+		const struct m_fd *fd = &o->m->fds[i];
+
+		if (o->files[fd->file] < 0)
+			continue;
+		if (dup3(o->files[fd->file], (int)fd->fd, fd->flags & FD_CLOEXEC ? O_CLOEXEC : 0) <
+		    0)
+			return error_errno(err, "put a descriptor at %u", fd->fd);
+	}
+	return 0;
+}
+
+/* Sets watch descriptors by number, so they need the target's numbers to be in place. */
+static int fill_epolls(struct opening *o, struct jsnap_error *err)
+{
+	for (uint32_t i = 0; i < o->m->n_epoll_targets; i++) {
+		const struct m_epoll_target *target = &o->m->epoll_targets[i];
+		struct epoll_event event = {.events = target->events, .data.u64 = target->data};
+
+		if (epoll_ctl(o->files[target->file], EPOLL_CTL_ADD, (int)target->fd, &event) < 0)
+			return error_errno(err, "watch fd %u again", target->fd);
+	}
+	return 0;
+}
+
+static int place(int from, int number, struct jsnap_error *err)
+{
+	if (dup3(from, number, O_CLOEXEC) < 0)
+		return error_errno(err, "put a descriptor at %d", number);
+	return 0;
+}
+
+/* Descriptors that the restorer maps from, at the numbers the plan has for them. */
+static int place_engine_fds(struct opening *o, struct jsnap_error *err)
+{
+	const struct plan *plan = o->plan;
+	int r = place(o->stream_fd, plan->stream_fd, err);
+
+	for (uint32_t i = 0; r == 0 && i < o->m->n_backings; i++) {
+		uint32_t uses = o->m->backings[i].uses;
+		int fd;
+
+		if (plan->backing_fds[i] < 0)
+			continue;
+		fd = open_backing(o, i, uses & M_BACKING_MAPPED_WRITABLE ? O_RDWR : O_RDONLY, err);
+		if (fd < 0)
+			return fd;
+		r = place(fd, plan->backing_fds[i], err);
+		close(fd);
+	}
+	for (uint32_t i = 0; r == 0 && i < o->m->n_objects; i++)
+		if (o->objects[i] >= 0 && plan->object_fds[i] >= 0)
+			r = place(o->objects[i], plan->object_fds[i], err);
+	if (r == 0 && plan->exe_fd >= 0) {
+		uint32_t exe = o->m->process->exe_backing;
+		int fd = open(manifest_str(o->m, o->m->backings[exe].path), O_RDONLY | O_CLOEXEC);
+
+		/* Only the link /proc/PID/exe depends on it. */
+		if (fd >= 0 && fd != plan->exe_fd)
+			place(fd, plan->exe_fd, NULL);
+	}
+	return r;
+}
+
+static int apply_settings(const struct plan *plan, struct jsnap_error *err)
+{
+	const struct m_process *p = plan->m->process;
+	const char *cwd = plan->options->cwd ? plan->options->cwd : manifest_str(plan->m, p->cwd);
+	CLEANUP_CLOSE int oom = -1;
+	char text[16];
+
+	if (chdir(cwd) < 0)
+		return error_errno(err, "change to the working folder %s", cwd);
+	umask(p->umask);
+	personality(p->personality);
+	if (p->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_errno(err, "set no_new_privs");
+	oom = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+	if (oom >= 0 && read(oom, text, sizeof(text) - 1) > 0 && atoi(text) != p->oom_score_adj) {
+		int n = snprintf(text, sizeof(text), "%d", p->oom_score_adj);
+
+		/* Lowering takes a privilege; the caller's value stands then. */
+		if (pwrite(oom, text, (size_t)n, 0) < 0 && errno != EACCES)
+			return error_errno(err, "set oom_score_adj");
+	}
+	return 0;
+}
+
+static void reset_signals(void)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL};
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	for (int signo = 1; signo <= 64; signo++) {
+		const uint64_t none[4] = {0};
+
+		/* glibc keeps two signals for itself and refuses to touch them. */
+		if (signo == 32 || signo == 33)
+			syscall(SYS_rt_sigaction, signo, none, NULL, sizeof(uint64_t));
+		else
+			sigaction(signo, &action, NULL);
+	}
+}
+
+static int *fill_minus_one(size_t count)
+{
+	int *array = malloc((count + 1) * sizeof(*array));
+
+	for (size_t i = 0; array && i < count; i++)
+		array[i] = -1;
+	return array;
+}
+
+int open_everything(const struct plan *plan, int *status_fd, struct jsnap_error *err)
+{
+	struct opening o = {.plan = plan, .m = plan->m};
+	struct rlimit limit;
+	int r;
+
+	o.first_temporary = plan->status_fd + 1;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	reset_signals();
+	o.files = fill_minus_one(plan->m->n_files);
+	o.objects = fill_minus_one(plan->m->n_objects);
+	o.sockets = fill_minus_one(plan->m->n_sockets);
+	if (!o.files || !o.objects || !o.sockets)
+		return error_set(err, ENOMEM, "out of memory");
+	o.status_fd = fcntl(*status_fd, F_DUPFD_CLOEXEC, o.first_temporary);
+	if (o.status_fd < 0)
+		return error_errno(err,
+				   "the snapshot needs descriptors up to %d; raise the limit "
+				   "(ulimit -n)",
+				   o.first_temporary);
+	*status_fd = o.status_fd;
+	o.stream_fd = fcntl(plan->options->stream_fd, F_DUPFD_CLOEXEC, o.first_temporary);
+	if (o.stream_fd < 0)
+		return error_errno(err, "move the page stream's descriptor");
+	/* What the caller gives is lifted first; all else of the launcher must not leak. */
+	for (uint32_t i = 0; i < o.m->n_files; i++)
+		if (o.m->files[i].kind == M_FILE_INHERIT)
+			o.files[i] = open_inherited(&o, &o.m->files[i], err);
+	if (syscall(SYS_close_range, 0, o.first_temporary - 1, 0) < 0)
+		return error_errno(err, "close the launcher's descriptors");
+	r = open_objects(&o, err);
+	if (r == 0)
+		r = open_files(&o, err);
+	if (r == 0)
+		r = place_files(&o, err);
+	if (r == 0)
+		r = fill_epolls(&o, err);
+	if (r == 0)
+		r = place_engine_fds(&o, err);
+	if (r == 0)
+		r = apply_settings(plan, err);
+	if (r == 0)
+		r = place(o.status_fd, plan->status_fd, err);
+	return r;
+}

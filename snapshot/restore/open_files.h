@@ -1,0 +1,34 @@
+/*
+ * What the cloned child does before it leaves for the restorer: descriptors, each at its number,
+ * and the settings that ordinary system calls make. Runs in the child; errors go to the parent.
+ */
+#ifndef JSNAP_RESTORE_OPEN_FILES_H
+#define JSNAP_RESTORE_OPEN_FILES_H
+
+#include "restore/plan.h"
+
+/* The child's view of its descriptors while they are being put in place. */
+struct opening {
+	const struct plan *plan;
+	const struct manifest *m;
+	int stream_fd, status_fd; /* high numbers */
+	int *files;		  /* by file record: a high-numbered descriptor, -1 not open yet */
+	int *objects;		  /* by object record */
+	int *sockets;		  /* by socket record */
+	int first_temporary;	  /* temporaries get this number or more */
+};
+
+/* Everything; afterwards the target's descriptors and the plan's are at their numbers and all
+ * others are above them, to be closed by the restorer. *status_fd is moved along. */
+int open_everything(const struct plan *plan, int *status_fd, struct jsnap_error *err);
+
+int open_objects(struct opening *o, struct jsnap_error *err);
+int open_socket(struct opening *o, uint32_t index, uint32_t flags, struct jsnap_error *err);
+
+/* Moves a descriptor out of the target's range. Takes ownership; -errno when that fails. */
+int opening_lift(const struct opening *o, int fd);
+
+/* Opens a backing file: `flags` as open(2). Makes it again from its kept contents when missing. */
+int open_backing(struct opening *o, uint32_t index, int flags, struct jsnap_error *err);
+
+#endif

@@ -1,0 +1,217 @@
+/* Sockets: made, given their options, bound, listening or connected as they were. */
+#include "restore/open_files.h"
+
+#include "base/cleanup.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+static int set_options(struct opening *o, const struct m_socket *s, int fd, struct jsnap_error *err)
+{
+	const char *p = manifest_bytes(o->m, s->options);
+	const char *end = p + s->options.size;
+
+	while (p < end) {
+		struct m_sockopt option;
+		int value = 0;
+
+		if ((size_t)(end - p) < sizeof(option))
+			return error_set(err, EBADMSG, "socket options are cut short");
+		memcpy(&option, p, sizeof(option));
+		p += sizeof(option);
+		if (option.size > (size_t)(end - p))
+			return error_set(err, EBADMSG, "a socket option is cut short");
+		memcpy(&value, p, option.size < sizeof(value) ? option.size : sizeof(value));
+		/* Those at zero are what a new socket has; some may not be set on this kind. */
+		if ((value || option.name == IPV6_V6ONLY) &&
+		    setsockopt(fd, option.level, option.name, p, option.size) < 0 &&
+		    errno != ENOPROTOOPT && errno != EOPNOTSUPP && errno != EINVAL)
+			return error_errno(err, "set option %d of a socket", option.name);
+		p += (option.size + 7) & ~7u;
+	}
+	return 0;
+}
+
+static void move_port(const struct opening *o, struct sockaddr_storage *address)
+{
+	const struct restore_options *options = o->plan->options;
+	in_port_t *port = address->ss_family == AF_INET
+				  ? &((struct sockaddr_in *)address)->sin_port
+				  : &((struct sockaddr_in6 *)address)->sin6_port;
+
+	for (size_t i = 0; i < options->n_listen_map; i++)
+		if (ntohs(*port) == options->listen_map[i][0]) {
+			*port = htons(options->listen_map[i][1]);
+			return;
+		}
+}
+
+static int copy_address(struct opening *o, struct m_blob blob, struct sockaddr_storage *address,
+			struct jsnap_error *err)
+{
+	if (blob.size > sizeof(*address) || blob.size < sizeof(sa_family_t))
+		return error_set(err, EBADMSG, "a socket address of %u bytes", blob.size);
+	memset(address, 0, sizeof(*address));
+	memcpy(address, manifest_bytes(o->m, blob), blob.size);
+	return 0;
+}
+
+static bool inet_unbound(const struct sockaddr_storage *address)
+{
+	if (address->ss_family == AF_INET)
+		return ((const struct sockaddr_in *)address)->sin_port == 0;
+	return ((const struct sockaddr_in6 *)address)->sin6_port == 0;
+}
+
+static int bind_inet(struct opening *o, const struct m_socket *s, int fd, struct jsnap_error *err)
+{
+	struct sockaddr_storage address;
+	int r = copy_address(o, s->local, &address, err);
+
+	if (r < 0 || inet_unbound(&address))
+		return r;
+	if (s->state == M_SOCKET_LISTEN)
+		move_port(o, &address);
+	if (bind(fd, (struct sockaddr *)&address, s->local.size) < 0) {
+		in_port_t port = address.ss_family == AF_INET
+					 ? ((struct sockaddr_in *)&address)->sin_port
+					 : ((struct sockaddr_in6 *)&address)->sin6_port;
+
+		return error_errno(err, "listen on port %u again", ntohs(port));
+	}
+	return 0;
+}
+
+/* A name left by a process that is gone refuses connections: it may be replaced. */
+static void remove_stale(const struct sockaddr_un *address, socklen_t size)
+{
+	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct stat st;
+
+	if (probe < 0)
+		return;
+	if (lstat(address->sun_path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+	    connect(probe, (const struct sockaddr *)address, size) < 0 && errno == ECONNREFUSED)
+		unlink(address->sun_path);
+	close(probe);
+}
+
+static int bind_unix(struct opening *o, const struct m_socket *s, int fd, struct jsnap_error *err)
+{
+	struct sockaddr_storage storage, renamed;
+	struct sockaddr_un *address = (struct sockaddr_un *)&storage;
+	int r = copy_address(o, s->local, &storage, err);
+	bool named;
+
+	if (r < 0 || s->local.size <= sizeof(sa_family_t))
+		return r;
+	named = address->sun_path[0] != '\0';
+	if (named)
+		remove_stale(address, s->local.size);
+	if (bind(fd, (struct sockaddr *)address, s->local.size) < 0)
+		return error_errno(err, "bind the Unix socket %s again", address->sun_path);
+	if (named && s->mode)
+		chmod(address->sun_path, s->mode);
+	if (named && s->remote.size && s->state == M_SOCKET_LISTEN) {
+		r = copy_address(o, s->remote, &renamed, err);
+		if (r == 0 &&
+		    rename(address->sun_path, ((struct sockaddr_un *)&renamed)->sun_path) < 0)
+			return error_errno(err, "rename the Unix socket %s", address->sun_path);
+	}
+	return r;
+}
+
+/* A connection whose peer has closed: reads end, writes fail, and epoll reports both. */
+static int open_closed(struct jsnap_error *err)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	CLEANUP_CLOSE int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CLEANUP_CLOSE int peer = -1;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (listener < 0 || fd < 0 || bind(listener, (struct sockaddr *)&address, size) < 0 ||
+	    listen(listener, 1) < 0 ||
+	    getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
+	    connect(fd, (struct sockaddr *)&address, size) < 0)
+		return error_errno(err, "make a closed connection");
+	peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	return fd;
+}
+
+static int connect_dgram(struct opening *o, const struct m_socket *s, int fd,
+			 struct jsnap_error *err)
+{
+	struct sockaddr_storage address;
+	int r = copy_address(o, s->remote, &address, err);
+
+	if (r == 0 && connect(fd, (struct sockaddr *)&address, s->remote.size) < 0)
+		return error_errno(err, "connect a datagram socket");
+	return r;
+}
+
+static int open_pair(struct opening *o, uint32_t index, struct jsnap_error *err)
+{
+	const struct m_socket *s = &o->m->sockets[index];
+	int ends[2];
+
+	if (socketpair((int)s->family, (int)s->type | SOCK_CLOEXEC, (int)s->protocol, ends) < 0)
+		return error_errno(err, "make a socket pair");
+	if (s->peer == MANIFEST_NONE)
+		close(ends[1]);
+	else
+		o->sockets[s->peer] = opening_lift(o, ends[1]);
+	return ends[0];
+}
+
+static int open_single(struct opening *o, const struct m_socket *s, struct jsnap_error *err)
+{
+	int fd = socket((int)s->family, (int)s->type | SOCK_CLOEXEC, (int)s->protocol);
+	int r;
+
+	if (fd < 0)
+		return error_errno(err, "make a socket of family %u", s->family);
+	r = set_options(o, s, fd, err);
+	if (r == 0)
+		r = s->family == AF_UNIX ? bind_unix(o, s, fd, err) : bind_inet(o, s, fd, err);
+	if (r == 0 && s->state == M_SOCKET_LISTEN && listen(fd, (int)s->backlog) < 0)
+		r = error_errno(err, "listen again");
+	if (r == 0 && s->state == M_SOCKET_DGRAM_CONNECTED)
+		r = connect_dgram(o, s, fd, err);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+int open_socket(struct opening *o, uint32_t index, uint32_t flags, struct jsnap_error *err)
+{
+	const struct m_socket *s = &o->m->sockets[index];
+	int fd = o->sockets[index];
+
+	if (fd < 0) {
+		if (s->state == M_SOCKET_PAIR)
+			fd = open_pair(o, index, err);
+		else if (s->state == M_SOCKET_CLOSED_BY_PEER)
+			fd = open_closed(err);
+		else
+			fd = open_single(o, s, err);
+		if (fd < 0)
+			return fd;
+		fd = opening_lift(o, fd);
+		if (fd < 0)
+			return error_set(err, -fd, "move a socket's descriptor: %s", strerror(-fd));
+	}
+	if (s->shutdown && s->state == M_SOCKET_PAIR && s->peer != MANIFEST_NONE)
+		shutdown(fd, s->shutdown == 3 ? SHUT_RDWR : s->shutdown == 1 ? SHUT_RD : SHUT_WR);
+	if (flags & O_NONBLOCK)
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+	return fd;
+}

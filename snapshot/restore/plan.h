@@ -1,0 +1,79 @@
+/*
+ * Builds the restorer's plan: chooses the region, fills it with lists of system calls, records and
+ * signal frames. All in the launcher's process, before anything is cloned.
+ */
+#ifndef JSNAP_RESTORE_PLAN_H
+#define JSNAP_RESTORE_PLAN_H
+
+#include "proc/maps.h"
+#include "restore/restore.h"
+#include "restore/restorer/plan.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define PLAN_TIMER_IDS_MAX 4096u /* highest POSIX timer id where ids must be used up in order */
+
+enum plan_what { /* what an operation is about, for its error text */
+		 PLAN_UNMAP,
+		 PLAN_VDSO,
+		 PLAN_MAP,  /* index: mapping */
+		 PLAN_READ, /* index: mapping */
+		 PLAN_ADVISE,
+		 PLAN_LAYOUT,
+		 PLAN_SIGNAL, /* index: signal number */
+		 PLAN_THREAD, /* index: TID */
+		 PLAN_TIMER,
+		 PLAN_LOCK, /* index: lock */
+		 PLAN_PRIVILEGE,
+		 PLAN_SETTING,
+};
+
+struct plan {
+	const struct restore_options *options;
+	const struct manifest *m;
+	struct maps self; /* of the launcher, as the child inherits them */
+	char *region;	  /* mapped at its final address in this process too */
+	size_t region_size, data_used, data_end;
+	struct rst_plan *head;
+	struct rst_op *ops;
+	size_t n_ops, max_ops;
+	bool userns;	   /* restored in a user namespace of its own */
+	bool time_shifted; /* in a time namespace that continues the target's clocks */
+	bool drop_capabilities;
+	uint64_t asleep_ns;   /* to add to absolute deadlines */
+	int32_t *backing_fds; /* by backing: descriptor to map from, -1 when not needed */
+	int32_t *object_fds;  /* by object */
+	int32_t stream_fd, status_fd, exe_fd;
+	uint32_t first_engine_fd;
+};
+
+/* Picks a hole that is free here and in the target and maps the region. */
+int plan_create(struct plan *plan, const struct restore_options *options, struct jsnap_error *err);
+void plan_free(struct plan *plan);
+#define CLEANUP_PLAN __attribute__((cleanup(plan_free)))
+
+/* Fills the lists. The descriptors' numbers must be known (plan_number_fds). */
+int plan_number_fds(struct plan *plan, struct jsnap_error *err);
+int plan_fill(struct plan *plan, struct jsnap_error *err);
+int plan_fill_memory(struct plan *plan, struct jsnap_error *err);
+int plan_fill_threads(struct plan *plan, struct jsnap_error *err);
+int plan_fill_layout(struct plan *plan, struct jsnap_error *err);
+int plan_fill_process(struct plan *plan, struct jsnap_error *err);
+
+/* Zeroed memory in the region; NULL when it is used up (an error of the size estimate). */
+void *plan_alloc(struct plan *plan, size_t size, size_t align);
+
+/* Appends an operation. Lists are built one after the other: take plan->n_ops before and after. */
+void plan_op(struct plan *plan, uint32_t nr, enum rst_check check, enum plan_what what,
+	     uint64_t index, const uint64_t args[6]);
+#define PLAN_ARGS(...) ((const uint64_t[6]){__VA_ARGS__})
+struct rst_ops plan_list(const struct plan *plan, size_t first);
+
+/* The restorer's report as an error. */
+int plan_explain(const struct plan *plan, const struct rst_report *report, struct jsnap_error *err);
+
+/* Leaves this process for the plan. Only in the cloned child, with every descriptor in place. */
+void plan_enter(const struct plan *plan) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,188 @@
+/*
+ * The list that replaces the address space: everything but the region goes, the vDSO and its data
+ * move to where the target had them, then every mapping comes back with its pages.
+ *
+ * Pages of a mapping that may be file-backed are mapped privately from the page stream: that costs
+ * one call for a stretch of any length, and memory only for what is touched. All others are read.
+ */
+#include "restore/plan.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#define VDSO_SCRATCH (64ull << 10) /* bytes; the vDSO and its data have 32 KiB on Linux 6.18 */
+#define USER_END     0x7ffffffff000ull
+#define MAP_WORTH    16384u /* bytes: a shorter stretch is read rather than mapped */
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+
+static bool is_vdso_name(const char *name)
+{
+	return strcmp(name, "[vdso]") == 0 || strncmp(name, "[vvar", 5) == 0;
+}
+
+static const struct maps_entry *own_vdso(const struct plan *plan, const char *name)
+{
+	for (size_t i = 0; i < plan->self.count; i++)
+		if (strcmp(plan->self.entries[i].name, name) == 0)
+			return &plan->self.entries[i];
+	return NULL;
+}
+
+static void move(struct plan *plan, uint64_t from, uint64_t to, uint64_t size)
+{
+	plan_op(plan, SYS_mremap, RST_OK, PLAN_VDSO, 0,
+		PLAN_ARGS(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to));
+}
+
+/* The kernel follows the vDSO only when the whole of it is moved (arch/x86/entry/vdso/vma.c,
+ * vdso_mremap); its place may overlap the old one, hence the detour through the region. */
+static int fill_vdso(struct plan *plan, bool out, uint64_t scratch, struct jsnap_error *err)
+{
+	uint64_t end = scratch + VDSO_SCRATCH;
+
+	for (uint32_t i = 0; i < plan->m->n_vmas; i++) {
+		const struct m_vma *vma = &plan->m->vmas[i];
+		const struct maps_entry *own;
+		uint64_t size = vma->end - vma->start;
+
+		if (vma->kind != M_VMA_VDSO && vma->kind != M_VMA_VVAR)
+			continue;
+		own = own_vdso(plan, manifest_str(plan->m, vma->name));
+		if (!own || own->end - own->start != size)
+			return error_set(err, ESTALE,
+					 "this kernel's vDSO differs from the snapshot's; take a "
+					 "new snapshot here");
+		if (scratch + size > end)
+			return error_set(err, EBADMSG, "the snapshot's vDSO has too many pages");
+		if (out)
+			move(plan, own->start, scratch, size);
+		else
+			move(plan, scratch, vma->start, size);
+		scratch += size;
+	}
+	return 0;
+}
+
+static void fill_unmap(struct plan *plan)
+{
+	uint64_t region = (uint64_t)plan->region, end = region + plan->region_size;
+
+	plan_op(plan, SYS_munmap, RST_OK, PLAN_UNMAP, 0, PLAN_ARGS(0, region));
+	plan_op(plan, SYS_munmap, RST_OK, PLAN_UNMAP, 0, PLAN_ARGS(end, USER_END - end));
+}
+
+static void map(struct plan *plan, uint32_t index, uint64_t start, uint64_t size, uint32_t prot,
+		uint32_t flags, int fd, uint64_t offset)
+{
+	plan_op(plan, SYS_mmap, RST_ARG0, PLAN_MAP, index,
+		PLAN_ARGS(start, size, prot, flags | MAP_FIXED, (uint64_t)(int64_t)fd, offset));
+}
+
+static bool maps_piece(const struct m_vma *vma, const struct m_piece *piece)
+{
+	return vma->kind == M_VMA_ANON && !vma->must_be_anon && piece->size >= MAP_WORTH;
+}
+
+static bool reads_any(const struct plan *plan, const struct m_vma *vma)
+{
+	for (uint32_t i = 0; i < vma->n_pieces; i++)
+		if (!maps_piece(vma, &plan->m->pieces[vma->first_piece + i]))
+			return true;
+	return false;
+}
+
+static void fill_pieces(struct plan *plan, uint32_t index, const struct m_vma *vma)
+{
+	for (uint32_t i = 0; i < vma->n_pieces; i++) {
+		const struct m_piece *piece = &plan->m->pieces[vma->first_piece + i];
+		uint64_t offset = plan->options->stream_offset + piece->offset;
+
+		if (maps_piece(vma, piece))
+			map(plan, index, piece->addr, piece->size, vma->prot,
+			    MAP_PRIVATE | (vma->map_flags & MAP_NORESERVE), plan->stream_fd,
+			    offset);
+		else
+			plan_op(plan, SYS_pread64, RST_ARG2, PLAN_READ, index,
+				PLAN_ARGS((uint64_t)plan->stream_fd, piece->addr, piece->size,
+					  offset));
+	}
+}
+
+static void fill_advice(struct plan *plan, uint32_t index, const struct m_vma *vma)
+{
+	static const struct {
+		uint32_t flag;
+		int advice;
+	} ADVICE[] = {
+		{MAPS_VM_DONTFORK, MADV_DONTFORK},   {MAPS_VM_DONTDUMP, MADV_DONTDUMP},
+		{MAPS_VM_HUGEPAGE, MADV_HUGEPAGE},   {MAPS_VM_NOHUGEPAGE, MADV_NOHUGEPAGE},
+		{MAPS_VM_MERGEABLE, MADV_MERGEABLE}, {MAPS_VM_WIPEONFORK, MADV_WIPEONFORK},
+		{MAPS_VM_SEQ_READ, MADV_SEQUENTIAL}, {MAPS_VM_RAND_READ, MADV_RANDOM},
+	};
+
+	for (size_t i = 0; i < sizeof(ADVICE) / sizeof(ADVICE[0]); i++)
+		if (vma->vmflags & ADVICE[i].flag)
+			plan_op(plan, SYS_madvise, RST_IGNORE, PLAN_ADVISE, index,
+				PLAN_ARGS(vma->start, vma->end - vma->start,
+					  (uint64_t)ADVICE[i].advice));
+	if (vma->vmflags & MAPS_VM_LOCKED)
+		plan_op(plan, SYS_mlock, RST_IGNORE, PLAN_ADVISE, index,
+			PLAN_ARGS(vma->start, vma->end - vma->start));
+}
+
+static void fill_vma(struct plan *plan, uint32_t index)
+{
+	const struct m_vma *vma = &plan->m->vmas[index];
+	uint64_t size = vma->end - vma->start;
+	bool opened = reads_any(plan, vma) && !(vma->prot & PROT_WRITE);
+	uint32_t prot = vma->prot | (opened ? PROT_READ | PROT_WRITE : 0);
+	uint32_t flags = vma->map_flags;
+	uint64_t offset = vma->offset;
+	int fd = -1;
+
+	switch (vma->kind) {
+	case M_VMA_VDSO:
+	case M_VMA_VVAR:
+		return;
+	case M_VMA_ANON:
+		flags |= MAP_ANONYMOUS;
+		offset = 0;
+		break;
+	case M_VMA_OBJECT:
+		fd = plan->object_fds[vma->backing];
+		break;
+	default:
+		fd = plan->backing_fds[vma->backing];
+	}
+	map(plan, index, vma->start, size, prot, flags, fd, offset);
+	fill_pieces(plan, index, vma);
+	if (opened)
+		plan_op(plan, SYS_mprotect, RST_OK, PLAN_MAP, index,
+			PLAN_ARGS(vma->start, size, vma->prot));
+	fill_advice(plan, index, vma);
+}
+
+int plan_fill_memory(struct plan *plan, struct jsnap_error *err)
+{
+	char *scratch = plan_alloc(plan, VDSO_SCRATCH, 4096);
+	int r;
+
+	if (!scratch)
+		return error_set(err, ENOMEM, "the restorer's region is too small");
+	for (uint32_t i = 0; i < plan->m->n_vmas; i++)
+		if (is_vdso_name(manifest_str(plan->m, plan->m->vmas[i].name)) !=
+		    (plan->m->vmas[i].kind == M_VMA_VDSO || plan->m->vmas[i].kind == M_VMA_VVAR))
+			return error_set(err, EBADMSG, "mapping %u misnames the vDSO", i);
+	r = fill_vdso(plan, true, (uint64_t)scratch, err);
+	if (r < 0)
+		return r;
+	fill_unmap(plan);
+	for (uint32_t i = 0; i < plan->m->n_vmas; i++)
+		fill_vma(plan, i);
+	return fill_vdso(plan, false, (uint64_t)scratch, err);
+}

@@ -1,0 +1,328 @@
+/* The per-process end of the plan: memory layout fields, and what comes back when all threads
+ * exist. */
+#include "restore/plan.h"
+
+#include "restore/privilege.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef PR_TIMER_CREATE_RESTORE_IDS
+#define PR_TIMER_CREATE_RESTORE_IDS	77 /* Linux 6.15 */
+#define PR_TIMER_CREATE_RESTORE_IDS_ON	1
+#define PR_TIMER_CREATE_RESTORE_IDS_GET 2
+#endif
+
+static void *put(struct plan *plan, const void *data, size_t size)
+{
+	void *copy = plan_alloc(plan, size, 16);
+
+	if (copy)
+		memcpy(copy, data, size);
+	return copy;
+}
+
+static int out_of_region(struct jsnap_error *err)
+{
+	return error_set(err, ENOMEM, "the restorer's region is too small");
+}
+
+int plan_fill_layout(struct plan *plan, struct jsnap_error *err)
+{
+	const struct m_process *p = plan->m->process;
+	struct prctl_mm_map layout = {.start_code = p->start_code,
+				      .end_code = p->end_code,
+				      .start_data = p->start_data,
+				      .end_data = p->end_data,
+				      .start_brk = p->start_brk,
+				      .brk = p->brk,
+				      .start_stack = p->start_stack,
+				      .arg_start = p->arg_start,
+				      .arg_end = p->arg_end,
+				      .env_start = p->env_start,
+				      .env_end = p->env_end,
+				      .auxv_size = p->auxv.size,
+				      .exe_fd = (uint32_t)-1};
+	char *raised = plan_alloc(plan, PRIVILEGE_CAPSET_SIZE, 16);
+	int capability = privilege_tid_capability();
+	void *base, *with_exe;
+
+	layout.auxv = put(plan, manifest_bytes(plan->m, p->auxv), p->auxv.size);
+	base = put(plan, &layout, sizeof(layout));
+	layout.exe_fd = (uint32_t)plan->exe_fd;
+	with_exe = put(plan, &layout, sizeof(layout));
+	if (!layout.auxv || !base || !with_exe || !raised)
+		return out_of_region(err);
+	plan_op(plan, SYS_prctl, RST_OK, PLAN_LAYOUT, 0,
+		PLAN_ARGS(PR_SET_MM, PR_SET_MM_MAP, (uint64_t)base, sizeof(layout)));
+	if (!plan->userns && capability >= 0) {
+		privilege_capset_raise(raised, capability);
+		plan_op(plan, SYS_capset, RST_OK, PLAN_PRIVILEGE, 0,
+			PLAN_ARGS((uint64_t)raised, (uint64_t)(raised + PRIVILEGE_HEADER_SIZE)));
+	}
+	/* The link /proc/PID/exe may change only with a privilege; nothing depends on it. */
+	if (plan->exe_fd >= 0)
+		plan_op(plan, SYS_prctl, RST_IGNORE, PLAN_LAYOUT, 0,
+			PLAN_ARGS(PR_SET_MM, PR_SET_MM_MAP, (uint64_t)with_exe, sizeof(layout)));
+	return 0;
+}
+
+static int fill_sigactions(struct plan *plan, struct jsnap_error *err)
+{
+	for (uint32_t i = 0; i < plan->m->n_sigactions; i++) {
+		const struct m_sigaction *from = &plan->m->sigactions[i];
+		const uint64_t action[4] = {from->handler, from->flags, from->restorer, from->mask};
+		void *copy = put(plan, action, sizeof(action));
+
+		if (!copy)
+			return out_of_region(err);
+		plan_op(plan, SYS_rt_sigaction, RST_OK, PLAN_SIGNAL, from->signo,
+			PLAN_ARGS(from->signo, (uint64_t)copy, 0, sizeof(uint64_t)));
+	}
+	return 0;
+}
+
+static int fill_shared_pending(struct plan *plan, struct jsnap_error *err)
+{
+	for (uint32_t i = 0; i < plan->m->n_siginfos; i++) {
+		const struct m_siginfo *info = &plan->m->siginfos[i];
+		int signo;
+		void *copy;
+
+		if (info->tid)
+			continue;
+		memcpy(&signo, info->info, sizeof(signo));
+		copy = put(plan, info->info, sizeof(info->info));
+		if (!copy)
+			return out_of_region(err);
+		plan_op(plan, SYS_rt_sigqueueinfo, RST_OK, PLAN_SIGNAL, (uint64_t)signo,
+			PLAN_ARGS(plan->m->process->pid, (uint64_t)signo, (uint64_t)copy));
+	}
+	return 0;
+}
+
+static struct timespec to_timespec(uint64_t ns)
+{
+	return (struct timespec){.tv_sec = (time_t)(ns / 1000000000u),
+				 .tv_nsec = (long)(ns % 1000000000u)};
+}
+
+static struct timeval to_timeval(uint64_t ns)
+{
+	return (struct timeval){.tv_sec = (time_t)(ns / 1000000000u),
+				.tv_usec = (suseconds_t)(ns % 1000000000u / 1000u)};
+}
+
+static int fill_itimers(struct plan *plan, struct jsnap_error *err)
+{
+	for (unsigned which = 0; which < 3; which++) {
+		const uint64_t *from = plan->m->process->itimers[which];
+		struct itimerval value = {.it_interval = to_timeval(from[0]),
+					  .it_value = to_timeval(from[1])};
+		void *copy;
+
+		if (!from[1])
+			continue;
+		copy = put(plan, &value, sizeof(value));
+		if (!copy)
+			return out_of_region(err);
+		plan_op(plan, SYS_setitimer, RST_OK, PLAN_TIMER, which,
+			PLAN_ARGS(which, (uint64_t)copy));
+	}
+	return 0;
+}
+
+/* Without the kernel's help ids are handed out in order: make and drop what lies between. */
+static int skip_timer_ids(struct plan *plan, uint32_t from, uint32_t to, void *event,
+			  struct jsnap_error *err)
+{
+	int32_t *id = plan_alloc(plan, sizeof(*id), 8);
+
+	if (!id)
+		return out_of_region(err);
+	if (to > PLAN_TIMER_IDS_MAX)
+		return error_set(err, ENOTSUP,
+				 "POSIX timer ids up to %u can't be restored on this kernel", to);
+	for (uint32_t i = from; i < to; i++) {
+		plan_op(plan, SYS_timer_create, RST_TIMER_ID, PLAN_TIMER, i,
+			PLAN_ARGS(CLOCK_MONOTONIC, (uint64_t)event, (uint64_t)id));
+		plan_op(plan, SYS_timer_delete, RST_OK, PLAN_TIMER, i, PLAN_ARGS(i));
+	}
+	return 0;
+}
+
+static int fill_posix_timer(struct plan *plan, const struct m_posix_timer *t, uint32_t next,
+			    bool by_id, struct jsnap_error *err)
+{
+	struct sigevent event = {.sigev_notify = t->notify, .sigev_signo = t->signo};
+	struct itimerspec value = {.it_interval = to_timespec(t->interval_ns),
+				   .it_value = to_timespec(t->value_ns)};
+	void *event_copy, *value_copy;
+	int32_t id = (int32_t)t->id, *id_copy;
+	int r = 0;
+
+	event.sigev_value.sival_ptr = (void *)t->sigval;
+	event._sigev_un._tid = (pid_t)t->notify_tid;
+	event_copy = put(plan, &event, sizeof(event));
+	value_copy = put(plan, &value, sizeof(value));
+	id_copy = put(plan, &id, sizeof(id));
+	if (!event_copy || !value_copy || !id_copy)
+		return out_of_region(err);
+	if (!by_id)
+		r = skip_timer_ids(plan, next, t->id, event_copy, err);
+	if (r < 0)
+		return r;
+	plan_op(plan, SYS_timer_create, RST_TIMER_ID, PLAN_TIMER, t->id,
+		PLAN_ARGS((uint64_t)t->clockid, (uint64_t)event_copy, (uint64_t)id_copy));
+	if (t->value_ns)
+		plan_op(plan, SYS_timer_settime, RST_OK, PLAN_TIMER, t->id,
+			PLAN_ARGS(t->id, 0, (uint64_t)value_copy));
+	return 0;
+}
+
+static int fill_posix_timers(struct plan *plan, struct jsnap_error *err)
+{
+	bool by_id =
+		prctl(PR_TIMER_CREATE_RESTORE_IDS, PR_TIMER_CREATE_RESTORE_IDS_GET, 0, 0, 0) >= 0;
+	uint32_t next = 0;
+	int r = 0;
+
+	if (!plan->m->n_posix_timers)
+		return 0;
+	if (by_id)
+		plan_op(plan, SYS_prctl, RST_OK, PLAN_TIMER, 0,
+			PLAN_ARGS(PR_TIMER_CREATE_RESTORE_IDS, PR_TIMER_CREATE_RESTORE_IDS_ON));
+	for (uint32_t i = 0; r == 0 && i < plan->m->n_posix_timers; i++) {
+		r = fill_posix_timer(plan, &plan->m->posix_timers[i], next, by_id, err);
+		next = plan->m->posix_timers[i].id + 1;
+	}
+	if (by_id)
+		plan_op(plan, SYS_prctl, RST_OK, PLAN_TIMER, 0,
+			PLAN_ARGS(PR_TIMER_CREATE_RESTORE_IDS, 0));
+	return r;
+}
+
+static int fill_rlimits(struct plan *plan, struct jsnap_error *err)
+{
+	for (unsigned i = 0; i < 16; i++) {
+		const uint64_t *from = plan->m->process->rlimits[i];
+		struct rlimit own, limit = {.rlim_cur = from[0], .rlim_max = from[1]};
+		void *copy;
+
+		if (getrlimit(i, &own) < 0)
+			continue;
+		/* A hard limit can't be raised without a privilege: the caller's bounds ours. */
+		if (limit.rlim_max > own.rlim_max)
+			limit.rlim_max = own.rlim_max;
+		if (limit.rlim_cur > limit.rlim_max)
+			limit.rlim_cur = limit.rlim_max;
+		if (limit.rlim_cur == own.rlim_cur && limit.rlim_max == own.rlim_max &&
+		    i != RLIMIT_NOFILE)
+			continue;
+		copy = put(plan, &limit, sizeof(limit));
+		if (!copy)
+			return out_of_region(err);
+		plan_op(plan, SYS_prlimit64, RST_OK, PLAN_SETTING, i,
+			PLAN_ARGS(0, i, (uint64_t)copy));
+	}
+	return 0;
+}
+
+static void fill_deadlines(struct plan *plan)
+{
+	for (uint32_t i = 0; plan->asleep_ns && i < plan->m->n_threads; i++) {
+		const struct m_thread *t = &plan->m->threads[i];
+
+		if (t->restart != M_RESTART_NONE)
+			plan_op(plan, RST_NR_ADD_TIME, RST_OK, PLAN_THREAD, t->tid,
+				PLAN_ARGS(t->deadline_addr, plan->asleep_ns));
+	}
+}
+
+static int fill_drop(struct plan *plan, struct jsnap_error *err)
+{
+	char *empty = plan_alloc(plan, PRIVILEGE_CAPSET_SIZE, 16);
+
+	if (!empty)
+		return out_of_region(err);
+	privilege_capset_empty(empty);
+	if (plan->drop_capabilities) {
+		plan_op(plan, SYS_prctl, RST_IGNORE, PLAN_PRIVILEGE, 0,
+			PLAN_ARGS(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL));
+		plan_op(plan, SYS_capset, RST_OK, PLAN_PRIVILEGE, 0,
+			PLAN_ARGS((uint64_t)empty, (uint64_t)(empty + PRIVILEGE_HEADER_SIZE)));
+	}
+	if (plan->m->process->dumpable <= 1)
+		plan_op(plan, SYS_prctl, RST_OK, PLAN_SETTING, 0,
+			PLAN_ARGS(PR_SET_DUMPABLE, plan->m->process->dumpable));
+	return 0;
+}
+
+static int fill_locks(struct plan *plan, struct jsnap_error *err)
+{
+	static const uint32_t OFD_SETLK = 37; /* F_OFD_SETLK */
+	size_t first = plan->n_ops;
+
+	for (uint32_t i = 0; i < plan->m->n_locks; i++) {
+		const struct m_lock *from = &plan->m->locks[i];
+		struct flock lock = {.l_type = (short)from->type,
+				     .l_whence = SEEK_SET,
+				     .l_start = (off_t)from->start,
+				     .l_len = (off_t)from->length};
+		uint32_t fd = plan->m->fds[from->fd].fd;
+		void *copy = put(plan, &lock, sizeof(lock));
+
+		if (!copy)
+			return out_of_region(err);
+		if (from->kind == M_LOCK_FLOCK)
+			plan_op(plan, SYS_flock, RST_OK, PLAN_LOCK, i,
+				PLAN_ARGS(fd, from->type == F_WRLCK ? LOCK_EX | LOCK_NB
+								    : LOCK_SH | LOCK_NB));
+		else
+			plan_op(plan, SYS_fcntl, RST_OK, PLAN_LOCK, i,
+				PLAN_ARGS(fd, from->kind == M_LOCK_OFD ? OFD_SETLK : F_SETLK,
+					  (uint64_t)copy));
+	}
+	plan->head->after_close = plan_list(plan, first);
+	return 0;
+}
+
+int plan_fill_process(struct plan *plan, struct jsnap_error *err)
+{
+	const struct m_process *p = plan->m->process;
+	size_t first = plan->n_ops;
+	int r = fill_sigactions(plan, err);
+
+	if (r == 0)
+		r = fill_shared_pending(plan, err);
+	if (r == 0)
+		r = fill_itimers(plan, err);
+	if (r == 0)
+		r = fill_posix_timers(plan, err);
+	if (r == 0)
+		r = fill_rlimits(plan, err);
+	fill_deadlines(plan);
+	if (p->child_subreaper)
+		plan_op(plan, SYS_prctl, RST_OK, PLAN_SETTING, 0,
+			PLAN_ARGS(PR_SET_CHILD_SUBREAPER, 1));
+	if (p->thp_disable)
+		plan_op(plan, SYS_prctl, RST_OK, PLAN_SETTING, 0, PLAN_ARGS(PR_SET_THP_DISABLE, 1));
+	if (r == 0)
+		r = fill_drop(plan, err);
+	if (plan->options->keep_parent_death_signal)
+		plan_op(plan, SYS_prctl, RST_OK, PLAN_SETTING, 0, PLAN_ARGS(PR_SET_PDEATHSIG, 0));
+	plan->head->finish = plan_list(plan, first);
+	if (r == 0)
+		r = fill_locks(plan, err);
+	return r;
+}

@@ -1,0 +1,70 @@
+/* See privilege.h. */
+#include "restore/privilege.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef CAP_CHECKPOINT_RESTORE
+#define CAP_CHECKPOINT_RESTORE 40
+#endif
+
+struct capset {
+	struct __user_cap_header_struct header;
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+};
+
+_Static_assert(sizeof(struct capset) == PRIVILEGE_CAPSET_SIZE, "capset(2) version 3");
+
+static bool permitted(int capability)
+{
+	cap_t caps = cap_get_proc();
+	cap_flag_value_t value = CAP_CLEAR;
+
+	if (!caps)
+		return false;
+	cap_get_flag(caps, capability, CAP_PERMITTED, &value);
+	cap_free(caps);
+	return value == CAP_SET;
+}
+
+int privilege_tid_capability(void)
+{
+	if (permitted(CAP_CHECKPOINT_RESTORE))
+		return CAP_CHECKPOINT_RESTORE;
+	return permitted(CAP_SYS_ADMIN) ? CAP_SYS_ADMIN : -1;
+}
+
+int privilege_raise(int capability, bool on)
+{
+	cap_value_t value = capability;
+	cap_t caps = cap_get_proc();
+	int r = 0;
+
+	if (!caps)
+		return -errno;
+	if (cap_set_flag(caps, CAP_EFFECTIVE, 1, &value, on ? CAP_SET : CAP_CLEAR) < 0 ||
+	    cap_set_proc(caps) < 0)
+		r = -errno;
+	cap_free(caps);
+	return r;
+}
+
+void privilege_capset_empty(void *buf)
+{
+	struct capset set = {.header = {.version = _LINUX_CAPABILITY_VERSION_3}};
+
+	memcpy(buf, &set, sizeof(set));
+}
+
+void privilege_capset_raise(void *buf, int capability)
+{
+	struct capset set = {.header = {.version = _LINUX_CAPABILITY_VERSION_3}};
+
+	syscall(SYS_capget, &set.header, set.data);
+	set.data[capability / 32].effective |= 1u << (capability % 32);
+	memcpy(buf, &set, sizeof(set));
+}

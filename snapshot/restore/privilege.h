@@ -1,0 +1,27 @@
+/*
+ * Capabilities: what this process may raise, and doing so only around the calls that need it.
+ * capabilities(7), capset(2). CAP_CHECKPOINT_RESTORE (Linux 5.9) is what choosing TIDs takes;
+ * CAP_SYS_ADMIN includes it.
+ */
+#ifndef JSNAP_RESTORE_PRIVILEGE_H
+#define JSNAP_RESTORE_PRIVILEGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PRIVILEGE_HEADER_SIZE 8u
+#define PRIVILEGE_CAPSET_SIZE 32u /* header and data of capset(2), version 3 */
+
+/* The capability that lets this process choose TIDs, CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN; -1 if
+ * neither is permitted. */
+int privilege_tid_capability(void);
+
+/* Makes a permitted capability effective, or ineffective again. 0 or -errno. */
+int privilege_raise(int capability, bool on);
+
+/* Arguments of a capset(2) call that drops everything / makes one permitted capability effective.
+ */
+void privilege_capset_empty(void *buf);
+void privilege_capset_raise(void *buf, int capability);
+
+#endif

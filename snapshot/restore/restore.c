@@ -1,0 +1,235 @@
+/* The orchestrator of a restore: plan, clone, hand over, wait. See restore.h. */
+#include "restore/restore.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "restore/open_files.h"
+#include "restore/plan.h"
+#include "restore/privilege.h"
+#include "restore/tids.h"
+
+#include <fcntl.h>
+#include <linux/rseq.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define REPORT_CHILD_ERROR 2u /* rst_report.failed: a struct jsnap_error follows */
+
+struct job {
+	struct plan *plan;
+	int status_fd;
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+int plan_number_fds(struct plan *plan, struct jsnap_error *err)
+{
+	const struct manifest *m = plan->m;
+	int32_t next = 3;
+
+	for (uint32_t i = 0; i < m->n_fds; i++)
+		if (m->fds[i].fd >= (uint32_t)next)
+			next = (int32_t)m->fds[i].fd + 1;
+	plan->first_engine_fd = (uint32_t)next;
+	plan->backing_fds = malloc((m->n_backings + 1) * sizeof(*plan->backing_fds));
+	plan->object_fds = malloc((m->n_objects + 1) * sizeof(*plan->object_fds));
+	if (!plan->backing_fds || !plan->object_fds)
+		return error_set(err, ENOMEM, "out of memory");
+	plan->stream_fd = next++;
+	for (uint32_t i = 0; i < m->n_backings; i++)
+		plan->backing_fds[i] = m->backings[i].uses & M_BACKING_MAPPED ? next++ : -1;
+	for (uint32_t i = 0; i < m->n_objects; i++)
+		plan->object_fds[i] = next++;
+	plan->exe_fd = next++;
+	plan->status_fd = next;
+	return 0;
+}
+
+/* glibc registered this thread's rseq area, which is about to be unmapped; the kernel must not
+ * write there any more. It wants the size it was told, which __rseq_size no longer is in newer
+ * glibc. */
+static void unregister_rseq(void)
+{
+	char *area = (char *)__builtin_thread_pointer() + __rseq_offset;
+
+	if (!__rseq_size ||
+	    syscall(SYS_rseq, area, __rseq_size, RSEQ_FLAG_UNREGISTER, RSEQ_SIG) == 0)
+		return;
+	for (unsigned size = 32; size <= 512; size += 32)
+		if (syscall(SYS_rseq, area, size, RSEQ_FLAG_UNREGISTER, RSEQ_SIG) == 0)
+			return;
+}
+
+static void child_main(void *arg)
+{
+	struct job *job = arg;
+	struct rst_report report = {.failed = REPORT_CHILD_ERROR};
+	struct jsnap_error error = {0};
+
+	if (!job->plan->options->keep_parent_death_signal)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (open_everything(job->plan, &job->status_fd, &error) == 0) {
+		unregister_rseq();
+		plan_enter(job->plan);
+	}
+	if (write_full(job->status_fd, &report, sizeof(report)) == 0)
+		write_full(job->status_fd, &error, sizeof(error));
+	_exit(125);
+}
+
+static int read_report(const struct plan *plan, int fd, struct jsnap_error *err)
+{
+	struct rst_report report;
+	struct jsnap_error error;
+	int r = read_full(fd, &report, sizeof(report));
+
+	if (r < 0)
+		return error_set(err, ECHILD, "the restored process died before it ran");
+	if (report.failed == 0)
+		return 0;
+	if (report.failed != REPORT_CHILD_ERROR)
+		return plan_explain(plan, &report, err);
+	if (read_full(fd, &error, sizeof(error)) < 0 || error.code <= 0)
+		return error_set(err, EIO, "the restored process failed without saying why");
+	if (err)
+		*err = error;
+	return -error.code;
+}
+
+static void end_all(const struct tids_result *child)
+{
+	kill(child->pid, SIGKILL);
+	waitpid(child->pid, NULL, __WALL);
+	if (child->init_pid) {
+		kill(child->init_pid, SIGKILL);
+		waitpid(child->init_pid, NULL, __WALL);
+	}
+}
+
+static int run_plan(struct plan *plan, enum tids_way way, struct tids_result *ret_child,
+		    struct jsnap_error *err)
+{
+	const struct m_process *p = plan->m->process;
+	CLEANUP_CLOSE int in = -1, out = -1;
+	struct tids_result child;
+	struct job job = {.plan = plan};
+	struct tids_request request = {
+		.manifest = plan->m, .way = way, .child = child_main, .arg = &job};
+	int ends[2], r;
+
+	request.monotonic_offset_ns = (int64_t)(p->monotonic_ns - clock_ns(CLOCK_MONOTONIC));
+	request.boottime_offset_ns = (int64_t)(p->boottime_ns - clock_ns(CLOCK_BOOTTIME));
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_errno(err, "make a pipe");
+	in = ends[0];
+	out = ends[1];
+	job.status_fd = out;
+	r = tids_clone_leader(&request, &child, err);
+	if (r < 0)
+		return r;
+	close(steal_fd(&out));
+	r = read_report(plan, in, err);
+	if (r < 0) {
+		end_all(&child);
+		return r;
+	}
+	*ret_child = child;
+	return 0;
+}
+
+static int try_way(const struct restore_options *options, enum tids_way way,
+		   struct tids_result *ret_child, struct jsnap_error *err)
+{
+	CLEANUP_PLAN struct plan plan = {0};
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	uint64_t then = options->manifest->process->monotonic_ns;
+	int r;
+
+	if (way != TIDS_USERNS && now < then)
+		return error_set(err, ESTALE,
+				 "CLOCK_MONOTONIC would go backwards: the machine was restarted "
+				 "since the snapshot was taken");
+	r = plan_create(&plan, options, err);
+	if (r < 0)
+		return r;
+	plan.userns = way == TIDS_USERNS;
+	plan.time_shifted = plan.userns;
+	plan.asleep_ns = plan.time_shifted ? 0 : now - then;
+	plan.drop_capabilities = geteuid() != 0;
+	r = plan_number_fds(&plan, err);
+	if (r == 0)
+		r = plan_fill(&plan, err);
+	if (r == 0 && way == TIDS_CLONE3)
+		r = tids_check_free(options->manifest, err);
+	if (r == 0)
+		r = run_plan(&plan, way, ret_child, err);
+	return r;
+}
+
+/* The order of `auto`: each way is tried for real, and the last one's reason stands if none works.
+ */
+static int try_ways(const struct restore_options *options, enum tids_way *ret_way,
+		    struct tids_result *ret_child, struct jsnap_error *err)
+{
+	static const enum tids_way ORDER[] = {TIDS_CLONE3, TIDS_USERNS};
+	struct jsnap_error first = {0};
+	int r = -ENOTSUP;
+
+	if (options->tids != TIDS_AUTO) {
+		*ret_way = options->tids;
+		return try_way(options, options->tids, ret_child, err);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(ORDER); i++) {
+		*ret_way = ORDER[i];
+		if (ORDER[i] == TIDS_CLONE3 && privilege_tid_capability() < 0)
+			continue;
+		r = try_way(options, ORDER[i], ret_child, err);
+		if (r == 0)
+			return 0;
+		if (r != -EBUSY && r != -EPERM && r != -ENOSYS && r != -ESTALE)
+			return r;
+		if (err && !first.code)
+			first = *err;
+	}
+	if (err && first.code)
+		*err = first;
+	return r;
+}
+
+int restore_process(const struct restore_options *options, struct restored *ret_restored,
+		    struct jsnap_error *err)
+{
+	uint64_t start = monotonic_ns();
+	struct tids_result child;
+	enum tids_way way;
+	int r = try_ways(options, &way, &child, err);
+
+	if (r < 0)
+		return error_context(err, "restore of process %u", options->manifest->process->pid);
+	*ret_restored = (struct restored){.pid = child.pid,
+					  .init_pid = child.init_pid,
+					  .tids = way,
+					  .running_ns = monotonic_ns() - start};
+	return 0;
+}
+
+void restore_cleanup(const struct restored *restored)
+{
+	if (!restored->init_pid)
+		return;
+	kill(restored->init_pid, SIGKILL);
+	while (waitpid(restored->init_pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+}

@@ -1,0 +1,83 @@
+/*
+ * What the restorer does, as data. The restorer is a small position-independent program that runs
+ * in its own region of memory after everything else of the process was unmapped; it has no libc, no
+ * decisions and no parsing: it makes the system calls of a list, starts threads that do the same,
+ * and jumps. Everything here is built beforehand in ordinary code, where failures are harmless.
+ *
+ * Order, and what holds after each stage:
+ *   map      the target's memory and kernel settings are in place; capabilities as the threads need
+ *   threads  every thread exists with its TID and waits at the barrier, its own list done
+ *   leader   the leader's own settings
+ *   finish   signals, timers and locks are back; no capability is left; success is reported
+ *   go       the barrier opens; everybody returns from its signal frame
+ */
+#ifndef JSNAP_RESTORE_RESTORER_PLAN_H
+#define JSNAP_RESTORE_RESTORER_PLAN_H
+
+#include "base/region.h"
+
+#include <stdint.h>
+
+enum rst_check {
+	RST_OK,	      /* any result but an error */
+	RST_IGNORE,   /* best effort */
+	RST_ARG0,     /* the result is the first argument: mmap at a fixed address */
+	RST_ARG2,     /* the result is the third argument: a full read */
+	RST_TIMER_ID, /* the int at the third argument is `index`: timer_create */
+};
+
+/* Pseudo system calls. */
+#define RST_NR_ADD_TIME 0x10000u /* args: address of a timespec, nanoseconds to add */
+
+struct rst_op {
+	uint32_t nr;
+	uint16_t check; /* enum rst_check */
+	uint16_t what;	/* enum plan_what, for the error text; not read by the restorer */
+	uint64_t index; /* of the record concerned */
+	uint64_t args[6];
+};
+
+struct rst_ops {
+	struct rst_op *first;
+	uint64_t count;
+};
+
+struct rst_clone_args { /* struct clone_args of linux/sched.h, CLONE_ARGS_SIZE_VER1 */
+	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+	uint64_t set_tid, set_tid_size;
+};
+
+struct rst_plan;
+
+struct rst_thread {
+	struct rst_plan *plan;
+	struct rst_clone_args clone;
+	struct rst_ops ops;
+	uint64_t frame; /* the stack pointer at which rt_sigreturn finds the frame */
+	int32_t tid, pad;
+};
+
+struct rst_report {	 /* what the restorer writes to status_fd */
+	uint32_t failed; /* 0: everybody is about to run */
+	int32_t error;	 /* positive errno */
+	int32_t thread;	 /* TID that could not be created, or 0 */
+	uint32_t what;
+	uint64_t index, nr;
+};
+
+struct rst_plan { /* at the start of the region */
+	struct region_mark mark;
+	uint64_t region_size;
+	struct rst_ops map, finish;
+	struct rst_thread leader;
+	struct rst_thread *threads;
+	uint64_t n_threads;
+	int32_t status_fd;
+	uint32_t ready;	  /* futex: threads at the barrier */
+	uint32_t release; /* futex: 1 opens it */
+	uint32_t reserved;
+	uint64_t first_engine_fd;   /* descriptors from here on are the restorer's */
+	struct rst_ops after_close; /* what has to come when the restorer's descriptors are gone */
+};
+
+#endif

@@ -1,0 +1,176 @@
+/* The restorer: see plan.h. Freestanding; every function ends up in one flat blob. */
+#include "restore/restorer/plan.h"
+
+#include <asm/unistd.h>
+#include <linux/futex.h>
+
+#define HIDDEN __attribute__((visibility("hidden")))
+
+void restorer_entry(struct rst_plan *plan) __attribute__((section(".text.entry"), noreturn));
+HIDDEN void restorer_thread(struct rst_thread *thread) __attribute__((noreturn, used));
+
+static long call6(long nr, const uint64_t *a)
+{
+	register uint64_t r10 __asm__("r10") = a[3];
+	register uint64_t r8 __asm__("r8") = a[4];
+	register uint64_t r9 __asm__("r9") = a[5];
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(nr), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+static long call3(long nr, uint64_t a, uint64_t b, uint64_t c)
+{
+	const uint64_t args[6] = {a, b, c, 0, 0, 0};
+
+	return call6(nr, args);
+}
+
+static long futex(uint32_t *word, int op, uint32_t value)
+{
+	return call3(__NR_futex, (uint64_t)word, (uint64_t)op, value);
+}
+
+static void __attribute__((noreturn))
+fail(struct rst_plan *plan, const struct rst_op *op, long error, int32_t tid)
+{
+	struct rst_report report;
+
+	report.failed = 1;
+	report.error = (int32_t)-error;
+	report.thread = tid;
+	report.what = op ? op->what : 0;
+	report.index = op ? op->index : 0;
+	report.nr = op ? op->nr : __NR_clone3;
+	call3(__NR_write, (uint64_t)plan->status_fd, (uint64_t)&report, sizeof(report));
+	for (;;)
+		call3(__NR_exit_group, 1, 0, 0);
+}
+
+static void add_time(uint64_t address, uint64_t ns)
+{
+	volatile int64_t *ts = (volatile int64_t *)address;
+	int64_t sec = ts[0] + (int64_t)(ns / 1000000000u);
+	int64_t nsec = ts[1] + (int64_t)(ns % 1000000000u);
+
+	if (nsec >= 1000000000) {
+		nsec -= 1000000000;
+		sec++;
+	}
+	ts[0] = sec;
+	ts[1] = nsec;
+}
+
+static int passed(const struct rst_op *op, long result)
+{
+	switch (op->check) {
+	case RST_IGNORE:
+		return 1;
+	case RST_ARG0:
+		return (uint64_t)result == op->args[0];
+	case RST_ARG2:
+		return (uint64_t)result == op->args[2];
+	case RST_TIMER_ID:
+		return result == 0 && *(volatile int32_t *)op->args[2] == (int32_t)op->index;
+	default:
+		return result >= 0 || result < -4095;
+	}
+}
+
+static void run(struct rst_plan *plan, const struct rst_ops *ops)
+{
+	for (uint64_t i = 0; i < ops->count; i++) {
+		const struct rst_op *op = &ops->first[i];
+		long result;
+
+		if (op->nr == RST_NR_ADD_TIME) {
+			add_time(op->args[0], op->args[1]);
+			continue;
+		}
+		result = call6(op->nr, op->args);
+		if (!passed(op, result))
+			fail(plan, op, result < 0 && result >= -4095 ? result : -5, 0);
+	}
+}
+
+static void __attribute__((noreturn)) resume(uint64_t frame)
+{
+	__asm__ volatile("mov %0, %%rsp\n"
+			 "1: mov %1, %%eax\n"
+			 "syscall\n"
+			 "jmp 1b\n"
+			 :
+			 : "r"(frame), "i"(__NR_rt_sigreturn)
+			 : "memory");
+	__builtin_unreachable();
+}
+
+void restorer_thread(struct rst_thread *thread)
+{
+	struct rst_plan *plan = thread->plan;
+
+	run(plan, &thread->ops);
+	__atomic_add_fetch(&plan->ready, 1, __ATOMIC_SEQ_CST);
+	futex(&plan->ready, FUTEX_WAKE, 1);
+	while (!__atomic_load_n(&plan->release, __ATOMIC_SEQ_CST))
+		futex(&plan->release, FUTEX_WAIT, 0);
+	resume(thread->frame);
+}
+
+/* The new thread starts with the address of its record on top of its stack. */
+static long start_thread(struct rst_thread *thread)
+{
+	long result;
+
+	__asm__ volatile("syscall\n"
+			 "test %%rax, %%rax\n"
+			 "jnz 1f\n"
+			 "xor %%ebp, %%ebp\n"
+			 "pop %%rdi\n"
+			 "call restorer_thread\n"
+			 "1:\n"
+			 : "=a"(result)
+			 : "a"(__NR_clone3), "D"(&thread->clone), "S"(sizeof(thread->clone))
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+void restorer_entry(struct rst_plan *plan)
+{
+	struct rst_report report;
+	uint32_t ready;
+
+	run(plan, &plan->map);
+	for (uint64_t i = 0; i < plan->n_threads; i++) {
+		long result = start_thread(&plan->threads[i]);
+
+		if (result != plan->threads[i].tid)
+			fail(plan, 0, result < 0 ? result : -17, plan->threads[i].tid);
+	}
+	while ((ready = __atomic_load_n(&plan->ready, __ATOMIC_SEQ_CST)) != plan->n_threads)
+		futex(&plan->ready, FUTEX_WAIT, ready);
+	run(plan, &plan->leader.ops);
+	run(plan, &plan->finish);
+	report.failed = 0;
+	report.error = 0;
+	report.thread = 0;
+	report.what = 0;
+	report.index = 0;
+	report.nr = 0;
+	if (plan->after_close.count) {
+		/* Locks are lost with any descriptor of their file that is closed: the status pipe
+		 * alone survives until they are taken. */
+		call3(__NR_close_range, plan->first_engine_fd, (uint64_t)plan->status_fd - 1, 0);
+		call3(__NR_close_range, (uint64_t)plan->status_fd + 1, ~0u, 0);
+		run(plan, &plan->after_close);
+	}
+	call3(__NR_write, (uint64_t)plan->status_fd, (uint64_t)&report, sizeof(report));
+	call3(__NR_close_range, plan->first_engine_fd, ~0u, 0);
+	__atomic_store_n(&plan->release, 1, __ATOMIC_SEQ_CST);
+	futex(&plan->release, FUTEX_WAKE, 0x7fffffff);
+	resume(plan->leader.frame);
+}

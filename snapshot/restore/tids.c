@@ -1,0 +1,113 @@
+/* See tids.h. */
+#include "restore/tids.h"
+
+#include "base/io.h"
+#include "proc/status.h"
+#include "restore/privilege.h"
+#include "restore/restorer/plan.h"
+
+#include <errno.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ZOMBIE_WAIT_NS 300000000ull /* how long a PID may still belong to a dead process */
+
+const char *tids_way_name(enum tids_way way)
+{
+	static const char *const NAMES[] = {[TIDS_AUTO] = "auto",
+					    [TIDS_CLONE3] = "clone3",
+					    [TIDS_USERNS] = "userns",
+					    [TIDS_NS_LAST_PID] = "ns-last-pid",
+					    [TIDS_WALK] = "walk"};
+
+	return NAMES[way];
+}
+
+pid_t tids_clone3(pid_t wanted, uint64_t flags)
+{
+	struct rst_clone_args args = {.flags = flags,
+				      .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
+				      .set_tid = (uint64_t)&wanted,
+				      .set_tid_size = 1};
+
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+static int taken(pid_t tid, struct jsnap_error *err)
+{
+	struct proc_status status;
+	struct proc_stat stat;
+
+	if (proc_status_read(tid, 0, &status, NULL) < 0 ||
+	    proc_stat_read(status.tgid, &stat, NULL) < 0)
+		return error_set(err, EBUSY, "PID %d is taken by another process", tid);
+	return error_set(err, EBUSY, "PID %d is taken by process %d (%s)", tid, status.tgid,
+			 stat.comm);
+}
+
+int tids_check_free(const struct manifest *m, struct jsnap_error *err)
+{
+	for (uint32_t i = 0; i < m->n_threads; i++) {
+		char path[48];
+
+		snprintf(path, sizeof(path), "/proc/%u", m->threads[i].tid);
+		if (access(path, F_OK) == 0)
+			return taken((pid_t)m->threads[i].tid, err);
+	}
+	return 0;
+}
+
+static int clone3_leader(const struct tids_request *request, struct tids_result *ret_result,
+			 struct jsnap_error *err)
+{
+	pid_t wanted = (pid_t)request->manifest->process->pid, pid;
+	int capability = privilege_tid_capability();
+	uint64_t deadline = monotonic_ns() + ZOMBIE_WAIT_NS;
+	bool raised = geteuid() != 0;
+	int saved;
+
+	if (capability < 0)
+		return error_set(err, EPERM, "choosing a PID takes CAP_CHECKPOINT_RESTORE");
+	for (;;) {
+		if (raised && privilege_raise(capability, true) < 0)
+			return error_errno(err, "raise CAP_CHECKPOINT_RESTORE");
+		pid = tids_clone3(wanted, 0);
+		saved = errno;
+		if (raised)
+			privilege_raise(capability, false);
+		if (pid != -1 || saved != EEXIST || monotonic_ns() > deadline)
+			break;
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	if (pid == 0) {
+		request->child(request->arg);
+		_exit(125);
+	}
+	if (pid > 0) {
+		*ret_result = (struct tids_result){.pid = pid};
+		return 0;
+	}
+	if (saved == EEXIST)
+		return taken(wanted, err);
+	errno = saved;
+	return error_errno(err, "clone3 with PID %d", wanted);
+}
+
+int tids_clone_leader(const struct tids_request *request, struct tids_result *ret_result,
+		      struct jsnap_error *err)
+{
+	switch (request->way) {
+	case TIDS_CLONE3:
+		return clone3_leader(request, ret_result, err);
+	case TIDS_USERNS:
+		return namespace_clone_leader(request, ret_result, err);
+	default:
+		return error_set(err, ENOTSUP, "--tids %s is not available in this version",
+				 tids_way_name(request->way));
+	}
+}

@@ -1,0 +1,147 @@
+/* Everything that can be known to make a restore fail, before anything is touched. */
+#include "restore/restore.h"
+
+#include "proc/maps.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static int changed(struct jsnap_error *err, const char *path, const char *how)
+{
+	return error_set(err, ESTALE, "%s %s since the snapshot was taken; take a new one", path,
+			 how);
+}
+
+static bool kernel_file(const char *path)
+{
+	return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/sys/", 5) == 0;
+}
+
+/* Files whose every use is one that lets them change: logs that are written at their end. */
+static bool may_change(const struct manifest *m, uint32_t index)
+{
+	const struct m_backing *backing = &m->backings[index];
+
+	if (backing->uses & M_BACKING_MAPPED)
+		return (backing->uses & M_BACKING_MAPPED_WRITABLE) &&
+		       backing->content_object != MANIFEST_NONE;
+	for (uint32_t i = 0; i < m->n_files; i++) {
+		const struct m_file *file = &m->files[i];
+		uint32_t mode = file->flags & O_ACCMODE;
+
+		if (file->kind != M_FILE_PATH || file->target != index)
+			continue;
+		if (file->flags & O_APPEND || (mode == O_WRONLY && file->pos >= backing->size))
+			continue;
+		return false;
+	}
+	return true;
+}
+
+static bool may_be_missing(const struct manifest *m, uint32_t index)
+{
+	if (m->backings[index].content_object != MANIFEST_NONE)
+		return true;
+	for (uint32_t i = 0; i < m->n_files; i++)
+		if (m->files[i].kind == M_FILE_PATH && m->files[i].target == index &&
+		    !(m->files[i].flags & O_APPEND))
+			return false;
+	return !(m->backings[index].uses & M_BACKING_MAPPED);
+}
+
+static int check_backing(const struct manifest *m, uint32_t index, struct jsnap_error *err)
+{
+	const struct m_backing *backing = &m->backings[index];
+	const char *path = manifest_str(m, backing->path);
+	struct stat st;
+	int64_t mtime;
+
+	if (kernel_file(path) || !(backing->uses & (M_BACKING_MAPPED | M_BACKING_OPEN)))
+		return 0;
+	if (stat(path, &st) < 0) {
+		if (errno == ENOENT && S_ISREG(backing->mode) && may_be_missing(m, index))
+			return 0;
+		return error_errno(err, "%s, which the snapshot needs", path);
+	}
+	if ((st.st_mode & S_IFMT) != (backing->mode & S_IFMT))
+		return changed(err, path, "became another kind of file");
+	if (!S_ISREG(st.st_mode) || may_change(m, index))
+		return 0;
+	mtime = (int64_t)st.st_mtim.tv_sec * 1000000000 + (int64_t)st.st_mtim.tv_nsec;
+	if ((uint64_t)st.st_size != backing->size || mtime != backing->mtime_ns)
+		return changed(err, path, "has changed");
+	return 0;
+}
+
+static const struct m_vma *find_vdso(const struct manifest *m)
+{
+	for (uint32_t i = 0; i < m->n_vmas; i++)
+		if (m->vmas[i].kind == M_VMA_VDSO)
+			return &m->vmas[i];
+	return NULL;
+}
+
+/* Code of the target may hold pointers into the vDSO: its bytes must be this kernel's. */
+static int check_vdso(const struct manifest *m, struct jsnap_error *err)
+{
+	const struct m_vma *vma = find_vdso(m);
+	CLEANUP_MAPS struct maps self = {0};
+	int r;
+
+	if (!vma)
+		return 0;
+	r = maps_read(getpid(), false, &self, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < self.count; i++) {
+		const struct maps_entry *own = &self.entries[i];
+
+		if (strcmp(own->name, "[vdso]") != 0)
+			continue;
+		if (own->end - own->start == m->process->vdso.size &&
+		    memcmp((const void *)own->start, manifest_bytes(m, m->process->vdso),
+			   m->process->vdso.size) == 0)
+			return 0;
+		break;
+	}
+	return error_set(err, ESTALE,
+			 "this kernel's vDSO differs from the one the snapshot was taken with; "
+			 "take a new one");
+}
+
+static int check_clock(const struct restore_options *options, struct jsnap_error *err)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (options->tids == TIDS_USERNS ||
+	    (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec >=
+		    options->manifest->process->monotonic_ns)
+		return 0;
+	if (options->tids == TIDS_AUTO)
+		return 0; /* restore_process then takes a way with a time namespace */
+	return error_set(
+		err, ESTALE,
+		"CLOCK_MONOTONIC would go backwards (the machine was restarted since), and "
+		"--tids %s cannot shift it; use --tids userns",
+		tids_way_name(options->tids));
+}
+
+int restore_validate(const struct restore_options *options, struct jsnap_error *err)
+{
+	const struct manifest *m = options->manifest;
+	int r = check_vdso(m, err);
+
+	if (r == 0 && m->process->page_size != (uint64_t)sysconf(_SC_PAGESIZE))
+		r = error_set(err, ESTALE, "the snapshot has pages of %llu bytes",
+			      (unsigned long long)m->process->page_size);
+	for (uint32_t i = 0; r == 0 && i < m->n_backings; i++)
+		r = check_backing(m, i, err);
+	if (r == 0)
+		r = check_clock(options, err);
+	return r;
+}
