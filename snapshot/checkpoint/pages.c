@@ -93,7 +93,7 @@ static int write_pages(struct store *s, uint64_t addr, const unsigned char *data
 		       uint64_t span, struct jsnap_error *err)
 {
 	const struct checkpoint_options *o = s->c->options;
-	struct m_piece *piece;
+	struct m_piece *piece = NULL;
 	uint64_t at;
 	int r = grow_piece(s, addr, size, span, &piece, err);
 

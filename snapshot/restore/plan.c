@@ -86,7 +86,7 @@ int plan_create(struct plan *plan, const struct restore_options *options, struct
 {
 	size_t blob_size = (size_t)(restorer_blob_end - restorer_blob);
 	size_t ops_at = BLOB_OFFSET + ((blob_size + PAGE - 1) & ~(PAGE - 1));
-	uint64_t hole;
+	uint64_t hole = 0;
 	struct stat st;
 	int r;
 
