@@ -25,6 +25,8 @@ static int refuse_vma(const struct maps_entry *entry, struct jsnap_error *err, c
 
 static int check_carried(const struct maps_entry *entry, struct jsnap_error *err)
 {
+	if (starts_with(entry->name, "[v"))
+		return 0; /* the vDSO and its data are special mappings that every process has */
 	if (starts_with(entry->name, "/SYSV"))
 		return refuse_vma(entry, err, "is SysV shared memory, which is not carried");
 	if (starts_with(entry->name, "anon_inode:[io_uring]"))
