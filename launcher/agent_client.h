@@ -1,0 +1,64 @@
+/*
+ * The launcher's end of the control channel (agent/protocol.h): asks the agent and waits for the
+ * answer without ever neglecting the supervision. An answer that never comes is a timeout, not a
+ * hang; a channel that is out of step is closed.
+ *
+ * A CHECKPOINT_REQUEST that arrives meanwhile is remembered in `requested`.
+ */
+#ifndef JSNAP_LAUNCHER_AGENT_CLIENT_H
+#define JSNAP_LAUNCHER_AGENT_CLIENT_H
+
+#include "agent/message.h"
+#include "launcher/supervise.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define AGENT_HELLO_TIMEOUT_NS	 60000000000ull
+#define AGENT_STATUS_TIMEOUT_NS	 10000000000ull
+#define AGENT_PREPARE_TIMEOUT_NS 120000000000ull /* full collections of a large heap */
+#define AGENT_REFRESH_TIMEOUT_NS 30000000000ull
+
+struct agent_client {
+	struct supervise *supervise;
+	int fd; /* owned; -1 when there is no agent, or no longer */
+	uint32_t sequence;
+	bool hello;	/* HELLO was received */
+	bool requested; /* the application asked for a checkpoint */
+};
+
+struct agent_status {
+	bool main_parked; /* parked or ended */
+	uint64_t uptime_ms, classes, compiles;
+};
+
+struct agent_prepared {
+	uint64_t heap_before, heap_after, scrubbed; /* bytes */
+	uint64_t gc_ms;
+};
+
+/*
+ * A new channel: *ret_client has one end, *ret_fd (close-on-exec, the caller's) is for the process
+ * with the agent.
+ */
+int agent_client_open(struct supervise *s, struct agent_client *ret_client, int *ret_fd,
+		      struct jsnap_error *err);
+void agent_client_close(struct agent_client *client);
+#define CLEANUP_AGENT_CLIENT __attribute__((cleanup(agent_client_close)))
+
+/* -ECHILD and -ECANCELED come from supervise_wait. -ENODATA: the agent is gone. -EREMOTEIO: it
+ * answered AGENT_ERROR, whose words are in err. */
+int agent_client_hello(struct agent_client *client, struct jsnap_error *err);
+int agent_client_status(struct agent_client *client, struct agent_status *ret_status,
+			struct jsnap_error *err);
+int agent_client_prepare(struct agent_client *client, struct agent_prepared *ret_prepared,
+			 struct jsnap_error *err);
+/* env NULL: the environment stays as it was. */
+int agent_client_restored(struct agent_client *client, char *const *env, struct jsnap_error *err);
+/* No answer; a failure to send is no harm. */
+void agent_client_resumed(struct agent_client *client);
+
+/* Takes what came unasked (POLLIN on client->fd) and sets `requested`; closes a broken channel. */
+void agent_client_read(struct agent_client *client);
+
+#endif
