@@ -1,0 +1,195 @@
+/* See warmup.h. */
+#include "launcher/warmup.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "launcher/command.h"
+#include "launcher/sockets.h"
+
+#include <string.h>
+
+struct run {
+	const struct warmup_options *options;
+	const struct ready_target *target;
+	uint64_t until_ns; /* the earlier of time limit and deadline; 0: none */
+	struct warmup_result result;
+};
+
+static const char *command_of(const char *step)
+{
+	return strncmp(step, "exec:", 5) == 0 ? step + 5 : NULL;
+}
+
+int warmup_check(const struct warmup_options *options, struct jsnap_error *err)
+{
+	for (size_t i = 0; i < options->n_steps; i++) {
+		struct http_url url;
+
+		if (!command_of(options->steps[i]) &&
+		    http_url_parse(options->steps[i], &url, err) < 0)
+			return error_context(err, "--warmup");
+	}
+	return 0;
+}
+
+/* Out of time: 1 when the warm-up was merely to end now, -ETIMEDOUT past the deadline. */
+static int time_is_up(struct run *run, struct jsnap_error *err)
+{
+	uint64_t deadline = run->options->deadline_ns;
+
+	if (deadline && monotonic_ns() >= deadline)
+		return error_set(err, ETIMEDOUT, "it was not warm in time");
+	run->result.out_of_time = true;
+	return 1;
+}
+
+struct lane { /* one connection at a time */
+	struct http_exchange exchange;
+	uint64_t deadline_ns;
+};
+
+/* One URL's requests. */
+struct burst {
+	struct run *run;
+	struct http_url url;
+	uint64_t started, answered;
+	struct lane lanes[WARMUP_CONNECTIONS];
+};
+
+static int fill_lanes(struct burst *b, struct jsnap_error *err)
+{
+	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++) {
+		struct lane *lane = &b->lanes[i];
+		int rc;
+
+		if (lane->exchange.fd >= 0 || b->started == b->run->options->requests)
+			continue;
+		rc = http_exchange_start(&lane->exchange, &b->url, err);
+		if (rc < 0)
+			return rc;
+		lane->deadline_ns = monotonic_ns() + WARMUP_REQUEST_TIMEOUT_NS;
+		b->started++;
+	}
+	return 0;
+}
+
+static int step_lane(struct burst *b, struct lane *lane, struct jsnap_error *err)
+{
+	int rc = http_exchange_step(&lane->exchange, err);
+
+	if (rc <= 0)
+		return rc;
+	if (lane->exchange.parser.status >= 400)
+		return error_set(err, EREMOTEIO, "it answers with status %d",
+				 lane->exchange.parser.status);
+	b->answered++;
+	b->run->result.requests++;
+	return 0;
+}
+
+static int wait_lanes(struct burst *b, struct jsnap_error *err)
+{
+	struct supervise *s = b->run->target->supervise;
+	struct pollfd fds[WARMUP_CONNECTIONS];
+	uint64_t until = b->run->until_ns;
+	int rc;
+
+	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++) {
+		struct lane *lane = &b->lanes[i];
+
+		fds[i] = (struct pollfd){.fd = lane->exchange.fd,
+					 .events = http_exchange_events(&lane->exchange)};
+		if (lane->exchange.fd >= 0 && (!until || lane->deadline_ns < until))
+			until = lane->deadline_ns;
+	}
+	rc = supervise_wait(s, fds, WARMUP_CONNECTIONS, until);
+	if (rc < 0)
+		return supervise_explain(s, rc, err);
+	if (rc == 0 && b->run->until_ns && monotonic_ns() >= b->run->until_ns)
+		return time_is_up(b->run, err);
+	if (rc == 0)
+		return error_set(err, ETIMEDOUT, "no answer within 60 s");
+	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++) {
+		rc = fds[i].revents ? step_lane(b, &b->lanes[i], err) : 0;
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int run_url(struct run *run, const char *text, struct jsnap_error *err)
+{
+	struct burst b = {.run = run};
+	int rc = http_url_parse(text, &b.url, err);
+
+	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++)
+		b.lanes[i].exchange.fd = -1;
+	while (rc == 0 && b.answered < run->options->requests) {
+		if (run->until_ns && monotonic_ns() >= run->until_ns)
+			rc = time_is_up(run, err);
+		if (rc == 0)
+			rc = fill_lanes(&b, err);
+		if (rc == 0)
+			rc = wait_lanes(&b, err);
+	}
+	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++)
+		http_exchange_close(&b.lanes[i].exchange);
+	if (rc < 0 && rc != -ECHILD && rc != -ECANCELED)
+		return error_context(err, "warm-up %s, request %llu", text,
+				     (unsigned long long)b.answered + 1);
+	return rc;
+}
+
+static int run_command(struct run *run, const char *text, struct jsnap_error *err)
+{
+	const struct ready_target *t = run->target;
+	int status = 0;
+	int rc = command_run(t->supervise, command_of(text), t->env, run->until_ns, &status, err);
+
+	if (rc == -ETIMEDOUT)
+		return time_is_up(run, err);
+	if (rc == 0 && status)
+		rc = error_set(err, EREMOTEIO, "it exits with status %d", status);
+	if (rc < 0 && rc != -ECHILD && rc != -ECANCELED)
+		return error_context(err, "warm-up %s", text);
+	return rc;
+}
+
+int warmup_run(const struct warmup_options *options, const struct ready_target *target,
+	       struct warmup_result *ret_result, struct jsnap_error *err)
+{
+	struct run run = {.options = options, .target = target, .until_ns = options->deadline_ns};
+	int rc = 0;
+
+	if (options->time_ns) {
+		uint64_t end = monotonic_ns() + options->time_ns;
+
+		if (!run.until_ns || end < run.until_ns)
+			run.until_ns = end;
+	}
+	for (size_t i = 0; rc == 0 && i < options->n_steps; i++)
+		rc = command_of(options->steps[i]) ? run_command(&run, options->steps[i], err)
+						   : run_url(&run, options->steps[i], err);
+	if (rc < 0)
+		return rc;
+	*ret_result = run.result;
+	return 0;
+}
+
+int warmup_wait_disconnected(const struct ready_target *target, uint64_t deadline_ns,
+			     size_t *ret_left, struct jsnap_error *err)
+{
+	for (;;) {
+		CLEANUP_TCP_SOCKETS struct tcp_sockets sockets = {0};
+		int rc = tcp_sockets_read(target->supervise->pid, &sockets, err);
+
+		if (rc < 0)
+			return rc;
+		*ret_left = tcp_sockets_connected(&sockets);
+		if (*ret_left == 0 || monotonic_ns() >= deadline_ns)
+			return 0;
+		rc = supervise_pause(target->supervise, 5000000);
+		if (rc < 0)
+			return supervise_explain(target->supervise, rc, err);
+	}
+}
