@@ -1,0 +1,207 @@
+/* The start, supervision and end of cold.h; the way to the snapshot is in cold_snapshot.c. */
+#include "launcher/cold.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "launcher/agent_path.h"
+#include "launcher/child.h"
+#include "launcher/fds.h"
+#include "launcher/log.h"
+
+#include <string.h>
+#include <sys/wait.h>
+
+void cold_init(struct cold *cold)
+{
+	cold->agent = (struct agent_client){.fd = -1};
+	cold->control_fd = -1;
+	cold->relay = (struct relay){.report_fd = -1};
+	cold->ready = (struct ready){0};
+	cold->inherited = NULL;
+	cold->n_inherited = 0;
+	cold->job = (struct snapshot_job){.result_fd = -1};
+	store_name(cold->command->name, cold->name);
+}
+
+void cold_close(struct cold *cold)
+{
+	agent_client_close(&cold->agent);
+	cleanup_close(&cold->control_fd);
+	cleanup_close(&cold->relay.report_fd);
+	cleanup_close(&cold->job.result_fd);
+	ready_free(&cold->ready);
+	free(cold->inherited);
+	cold->inherited = NULL;
+}
+
+int cold_check(struct cold *cold, struct jsnap_error *err)
+{
+	const struct settings *s = cold->settings;
+	const struct warmup_options warmup = {.steps = s->warmup, .n_steps = s->n_warmup};
+	int rc = ready_parse(s->ready, s->n_ready, &cold->ready, err);
+
+	return rc < 0 ? rc : warmup_check(&warmup, err);
+}
+
+/* "-agentpath:LIBRARY=fd=N" as the first VM option. */
+static char **argv_with_agent(const struct java_command *command, const char *library, int fd,
+			      struct jsnap_error *err)
+{
+	CLEANUP_FREE char *option = NULL;
+	char **argv;
+
+	if (strchr(library, '=')) {
+		error_set(err, EINVAL, "java takes no agent whose path holds a '=': %s", library);
+		return NULL;
+	}
+	if (asprintf(&option, "-agentpath:%s=fd=%d", library, fd) < 0) {
+		option = NULL;
+		error_set(err, ENOMEM, "no memory for java's command line");
+		return NULL;
+	}
+	argv = calloc((size_t)command->argc + 2, sizeof(*argv));
+	if (!argv) {
+		error_set(err, ENOMEM, "no memory for java's command line");
+		return NULL;
+	}
+	argv[0] = command->argv[0];
+	argv[1] = STEAL_PTR(option);
+	memcpy(argv + 2, command->argv + 1, (size_t)command->argc * sizeof(*argv));
+	return argv;
+}
+
+static int spawn(struct cold *cold, char **argv, int *ret_status, struct jsnap_error *err)
+{
+	const struct child_options options = {
+		.executable = cold->command->jdk.executable,
+		.argv = argv,
+		.env = cold->env->vars,
+		.keep_fd = cold->control_fd,
+		.stdin_fd = -1,
+		.stdout_fd = cold->relay.pid ? cold->relay.stdout_fd : -1,
+		.stderr_fd = cold->relay.pid ? cold->relay.stderr_fd : -1,
+	};
+	pid_t pid = 0;
+	int rc = child_start(cold->supervise, &options, &pid, err);
+
+	relay_started(&cold->relay);
+	if (rc < 0) {
+		/* 127 is for a java that is not there; one without its interpreter is not it. */
+		*ret_status = rc == -ENOENT && access(options.executable, F_OK) < 0 ? 127 : 126;
+		return rc;
+	}
+	rc = supervise_adopt(cold->supervise, pid, err);
+	if (rc < 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	return rc;
+}
+
+/* The agent's end keeps its number in the child, and belongs to it alone. */
+static int start_with_agent(struct cold *cold, int *ret_status, struct jsnap_error *err)
+{
+	CLEANUP_FREE char *library = NULL;
+	int theirs = -1;
+	char **argv;
+	int rc = agent_path_find(getenv("JSNAP_AGENT"), &library, err);
+
+	if (rc == 0)
+		rc = fds_inherited(&cold->inherited, &cold->n_inherited, err);
+	if (rc == 0)
+		rc = agent_client_open(cold->supervise, &cold->agent, &theirs, err);
+	if (rc < 0)
+		return rc;
+	cold->control_fd = cold->control_number = theirs;
+	argv = argv_with_agent(cold->command, library, theirs, err);
+	if (!argv)
+		return -err->code;
+	if (cold->ready.n_patterns)
+		rc = relay_start(cold->supervise, cold->ready.patterns, cold->ready.n_patterns,
+				 &cold->relay, err);
+	if (rc == 0)
+		rc = spawn(cold, argv, ret_status, err);
+	cleanup_close(&cold->control_fd);
+	cold->control_fd = -1;
+	free(argv[1]);
+	free(argv);
+	return rc;
+}
+
+int cold_start(struct cold *cold, bool with_agent, int *ret_status, struct jsnap_error *err)
+{
+	cold->started_ns = monotonic_ns();
+	if (!with_agent)
+		return spawn(cold, cold->command->argv, ret_status, err);
+	return start_with_agent(cold, ret_status, err);
+}
+
+void cold_report(const struct cold *cold, const struct checkpoint_stats *stats,
+		 const struct snapshot_result *result)
+{
+	const struct log_field fields[] = {
+		{.key = "event", .value = "snapshot"},
+		{.key = "name", .value = cold->name},
+		{.key = "key", .value = cold->facts->key},
+		{.key = "image", .value = cold->slot->image},
+		{.key = "pause_ms", .number = (double)stats->pause_ns / 1e6},
+		{.key = "pages_bytes", .number = (double)stats->stored_bytes},
+		{.key = "image_bytes", .number = (double)result->image_bytes},
+		{.key = "write_ms", .number = (double)result->write_ns / 1e6},
+		{.key = "threads", .number = stats->threads},
+	};
+
+	log_event(LOG_LEVEL_INFO, fields, ARRAY_SIZE(fields),
+		  "snapshot %s %.12s taken: paused %.0f ms, %.1f MB as %.1f MB, written in %.1f s",
+		  cold->name, cold->facts->key, (double)stats->pause_ns / 1e6,
+		  (double)stats->stored_bytes / 1e6, (double)result->image_bytes / 1e6,
+		  (double)result->write_ns / 1e9);
+}
+
+static void collect(struct cold *cold)
+{
+	struct snapshot_result result = {0};
+	struct checkpoint_stats stats = cold->job.stats;
+	struct jsnap_error err = {0};
+
+	if (snapshot_collect(&cold->job, &result, &err) < 0)
+		log_warn("no snapshot: %s", err.text);
+	else
+		cold_report(cold, &stats, &result);
+}
+
+/* The application may ask again at any time: there is nothing to take a second time. */
+static void serve_agent(struct cold *cold)
+{
+	agent_client_read(&cold->agent);
+	if (cold->agent.requested)
+		agent_client_resumed(&cold->agent);
+}
+
+int cold_supervise(struct cold *cold, int *ret_status, struct jsnap_error *err)
+{
+	int rc;
+
+	if (cold->agent.requested)
+		agent_client_resumed(&cold->agent);
+	do {
+		struct pollfd fds[] = {
+			{.fd = cold->job.result_fd, .events = POLLIN},
+			{.fd = cold->agent.fd, .events = POLLIN},
+			{.fd = cold->relay.pid ? cold->relay.report_fd : -1, .events = POLLIN},
+		};
+
+		rc = supervise_wait_ending(cold->supervise, fds, ARRAY_SIZE(fds), 0);
+		if (rc > 0 && fds[0].revents)
+			collect(cold);
+		if (rc > 0 && fds[1].revents)
+			serve_agent(cold);
+		if (rc > 0 && fds[2].revents)
+			relay_read(&cold->relay);
+	} while (rc >= 0);
+	relay_finish(&cold->relay);
+	if (rc != -ECHILD)
+		return supervise_explain(cold->supervise, rc, err);
+	*ret_status = supervise_exit_status(cold->supervise->wait_status);
+	return 0;
+}

@@ -1,0 +1,76 @@
+/*
+ * A java started cold by jsnap: start, the way to a snapshot (ready, warm, quiet, taken), and the
+ * supervision until its end.
+ */
+#ifndef JSNAP_LAUNCHER_COLD_H
+#define JSNAP_LAUNCHER_COLD_H
+
+#include "launcher/agent_client.h"
+#include "launcher/environment.h"
+#include "launcher/java_command.h"
+#include "launcher/key.h"
+#include "launcher/ready.h"
+#include "launcher/settings.h"
+#include "launcher/snapshot_job.h"
+#include "launcher/store.h"
+#include "launcher/supervise.h"
+#include "launcher/warmup.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cold {
+	/* Given. */
+	const struct settings *settings;
+	const struct java_command *command;
+	const struct environment *env;
+	struct supervise *supervise;
+	const struct key_facts *facts; /* NULL unless a snapshot is wanted, and the next too */
+	struct store_slot *slot;
+	bool replace; /* the snapshot that is there is at fault, however true it looks */
+
+	/* Its own. */
+	struct agent_client agent;
+	int control_fd;	    /* the agent's end, until java has it */
+	int control_number; /* its number in the JVM */
+	struct relay relay;
+	struct ready ready;
+	uint64_t started_ns;
+	int *inherited;
+	size_t n_inherited;
+	struct snapshot_job job;
+	char name[STORE_MAX_NAME + 1];
+};
+
+/* Clears what is cold's own. */
+void cold_init(struct cold *cold);
+void cold_close(struct cold *cold);
+#define CLEANUP_COLD __attribute__((cleanup(cold_close)))
+
+/* Checks --ready and --warmup, before anything is started. */
+int cold_check(struct cold *cold, struct jsnap_error *err);
+
+/* Starts java; with the agent when `with_agent`. *ret_status becomes 126 or 127 when java could not
+ * be executed. */
+int cold_start(struct cold *cold, bool with_agent, int *ret_status, struct jsnap_error *err);
+
+/*
+ * Waits until it is ready, warms it and takes the snapshot; the image is then being written
+ * (cold->job). The error says why there is none: -ECHILD the program ended by itself, -ECANCELED it
+ * was asked to end, -EALREADY another jsnap has taken the snapshot meanwhile ...
+ */
+int cold_snapshot(struct cold *cold, bool leave_running, bool background, struct jsnap_error *err);
+
+/* Waits until the image is written; only then. -ECHILD when the application ended first does not
+ * stop it. */
+int cold_await_image(struct cold *cold, struct snapshot_result *ret_result,
+		     struct jsnap_error *err);
+
+/* Serves agent and writer and passes signals on until the application ends; its exit status. */
+int cold_supervise(struct cold *cold, int *ret_status, struct jsnap_error *err);
+
+/* The line that says what became of the snapshot. */
+void cold_report(const struct cold *cold, const struct checkpoint_stats *stats,
+		 const struct snapshot_result *result);
+
+#endif

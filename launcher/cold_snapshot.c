@@ -1,0 +1,203 @@
+/* The way to a snapshot (cold.h): a table of phases, each with what it waits for. */
+#include "launcher/cold.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "image/image.h"
+#include "launcher/log.h"
+
+#include <string.h>
+
+#define SETTLE_NS      5000000000ull /* after the warm-up: compilers and their like */
+#define DISCONNECT_NS  5000000000ull
+#define CAPTURE_TRIES  3
+#define END_NOTICE_NS  1000000000ull
+#define RETRY_PAUSE_NS 2000000000ull
+
+static struct ready_target target_of(struct cold *cold)
+{
+	return (struct ready_target){.supervise = cold->supervise,
+				     .agent = &cold->agent,
+				     .relay = &cold->relay,
+				     .env = cold->env->vars};
+}
+
+static int phase_hello(struct cold *cold, uint64_t deadline, struct jsnap_error *err)
+{
+	(void)deadline;
+	return agent_client_hello(&cold->agent, err);
+}
+
+static int phase_ready(struct cold *cold, uint64_t deadline, struct jsnap_error *err)
+{
+	const struct ready_target target = target_of(cold);
+	int rc = ready_wait(&cold->ready, &target, deadline, err);
+
+	if (rc == 0)
+		log_debug("ready after %.1f s", (double)(monotonic_ns() - cold->started_ns) / 1e9);
+	return rc;
+}
+
+static int phase_warm(struct cold *cold, uint64_t deadline, struct jsnap_error *err)
+{
+	const struct settings *s = cold->settings;
+	const struct ready_target target = target_of(cold);
+	const struct warmup_options options = {.steps = s->warmup,
+					       .n_steps = s->n_warmup,
+					       .requests = s->warmup_requests,
+					       .time_ns = s->warmup_time_ns,
+					       .deadline_ns = deadline};
+	struct warmup_result result = {0};
+	int rc = warmup_run(&options, &target, &result, err);
+
+	if (rc == 0 && s->n_warmup)
+		log_debug("warm after %llu requests%s", (unsigned long long)result.requests,
+			  result.out_of_time ? " (--warmup-time was up)" : "");
+	return rc;
+}
+
+/* A program that is never quiet gets its snapshot all the same: its conditions were met. */
+static int phase_settle(struct cold *cold, uint64_t deadline, struct jsnap_error *err)
+{
+	const struct ready_target target = target_of(cold);
+	int rc;
+
+	(void)deadline;
+	if (cold->agent.requested)
+		return 0;
+	rc = ready_wait_quiet(&target, monotonic_ns() + SETTLE_NS, err);
+	if (rc == -ETIMEDOUT)
+		log_debug("%s; the snapshot is taken now", err->text);
+	return rc == -ETIMEDOUT ? 0 : rc;
+}
+
+/* Where two jsnaps started the same program, one takes the snapshot. */
+static int phase_lock(struct cold *cold, uint64_t deadline, struct jsnap_error *err)
+{
+	char reason[256];
+	int rc = store_lock(cold->slot, STORE_LOCK_EXCLUSIVE, false, err);
+
+	(void)deadline;
+	if (rc == -EWOULDBLOCK)
+		return error_set(err, EALREADY,
+				 "another jsnap is taking this snapshot, or a "
+				 "program is being restored from it");
+	if (rc < 0 || cold->settings->no_restore)
+		return rc;
+	{
+		CLEANUP_CLOSE int fd = store_open_image(cold->slot, NULL);
+		CLEANUP_IMAGE struct image *image = NULL;
+
+		if (fd < 0 || image_open(fd, &image, NULL) < 0)
+			return 0;
+		if (!cold->replace &&
+		    key_compare(image_manifest(image), cold->facts, reason, sizeof(reason)) == 0)
+			return error_set(err, EALREADY, "another jsnap has taken it meanwhile");
+	}
+	return 0;
+}
+
+static const struct {
+	const char *goal; /* in words, after "before" */
+	int (*run)(struct cold *cold, uint64_t deadline, struct jsnap_error *err);
+} phases[] = {
+	{"it was ready", phase_hello},
+	{"it was ready", phase_ready},
+	{"it was warm", phase_warm},
+	{"it was quiet", phase_settle},
+	{"the snapshot was taken", phase_lock},
+};
+
+static int take_once(struct cold *cold, bool leave_running, bool background, size_t *ret_connected,
+		     struct jsnap_error *err)
+{
+	const struct ready_target target = target_of(cold);
+	const struct snapshot_request request = {
+		.supervise = cold->supervise,
+		.agent = &cold->agent,
+		.control_fd = cold->control_number,
+		.inherited = cold->inherited,
+		.n_inherited = cold->n_inherited,
+		.slot = cold->slot,
+		.hot_copy = cold->settings->hot_copy,
+		.facts = cold->facts,
+		.command = cold->command,
+		.leave_running = leave_running,
+		.background = background,
+	};
+	int rc = warmup_wait_disconnected(&target, monotonic_ns() + DISCONNECT_NS, ret_connected,
+					  err);
+
+	return rc < 0 ? rc : snapshot_take(&request, &cold->job, err);
+}
+
+/* A client that happened to be connected is no reason to do without a snapshot for ever. */
+static int take(struct cold *cold, bool leave_running, bool background, struct jsnap_error *err)
+{
+	for (int tries = 1;; tries++) {
+		size_t connected = 0;
+		int rc = take_once(cold, leave_running, background, &connected, err);
+
+		if (rc != -ENOTSUP || !connected || tries == CAPTURE_TRIES)
+			return rc;
+		log_debug("%s; trying again", err->text);
+		rc = supervise_pause(cold->supervise, RETRY_PAUSE_NS);
+		if (rc < 0)
+			return supervise_explain(cold->supervise, rc, err);
+	}
+}
+
+/*
+ * The end of a program shows first as the end of its control channel, a moment later as its status;
+ * the status is what people want to hear of.
+ */
+static int explain(struct cold *cold, int rc, const char *goal, struct jsnap_error *err)
+{
+	struct supervise *s = cold->supervise;
+	char words[sizeof(err->text)];
+
+	if ((rc == -ENODATA || rc == -EPIPE || rc == -ECONNRESET) &&
+	    supervise_pause(s, END_NOTICE_NS) == -ECHILD)
+		rc = supervise_explain(s, -ECHILD, err);
+	if (rc != -ECHILD)
+		return rc;
+	snprintf(words, sizeof(words), "%s", err->text);
+	return error_set(err, ECHILD, "%s before %s", words, goal);
+}
+
+int cold_snapshot(struct cold *cold, bool leave_running, bool background, struct jsnap_error *err)
+{
+	uint64_t timeout = cold->settings->timeout_ns;
+	uint64_t deadline = timeout ? monotonic_ns() + timeout : 0;
+	const char *goal = NULL;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(phases); i++) {
+		goal = phases[i].goal;
+		rc = phases[i].run(cold, deadline, err);
+	}
+	if (rc == 0)
+		rc = take(cold, leave_running, background, err);
+	if (rc == 0)
+		return 0;
+	rc = explain(cold, rc, goal, err);
+	store_unlock(cold->slot);
+	if (cold->agent.requested)
+		agent_client_resumed(&cold->agent);
+	return rc;
+}
+
+int cold_await_image(struct cold *cold, struct snapshot_result *ret_result, struct jsnap_error *err)
+{
+	struct supervise *s = cold->supervise;
+
+	for (;;) {
+		struct pollfd fd = {.fd = cold->job.result_fd, .events = POLLIN};
+		int rc = s->ended ? poll(&fd, 1, -1) : supervise_wait_ending(s, &fd, 1, 0);
+
+		if (rc > 0 && fd.revents)
+			return snapshot_collect(&cold->job, ret_result, err);
+		if (rc < 0 && rc != -ECHILD && !(s->ended && errno == EINTR))
+			return supervise_explain(s, rc, err);
+	}
+}
