@@ -1,0 +1,202 @@
+/* See restore_job.h. */
+#include "launcher/restore_job.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "launcher/fds.h"
+#include "launcher/log.h"
+#include "launcher/snapshot_job.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#define END_TIMEOUT_NS 5000000000ull
+
+int restore_job_check_host(const struct image_header *header, const struct image_header *here,
+			   enum lsm_policy lsm, struct jsnap_error *err)
+{
+	if (strcmp(header->arch, here->arch) != 0)
+		return error_set(err, ENOTSUP, "the snapshot is of a %s machine, this is %s",
+				 header->arch, here->arch);
+	if (lsm == LSM_IGNORE)
+		return 0;
+	if (strcmp(header->lsm_label, here->lsm_label) != 0)
+		return error_set(err, EPERM,
+				 "the snapshot was taken under the security label '%s', jsnap runs "
+				 "under '%s'; --lsm ignore restores it all the same",
+				 header->lsm_label, here->lsm_label);
+	if (strcmp(header->lsm, here->lsm) != 0)
+		return error_set(err, EPERM,
+				 "the snapshot was taken under the security modules '%s', here "
+				 "there are '%s'; --lsm ignore restores it all the same",
+				 header->lsm, here->lsm);
+	return 0;
+}
+
+void restore_job_name(const struct restore_source *source, char *name, size_t name_size, char *key,
+		      size_t key_size)
+{
+	const struct manifest *m = source->manifest;
+	const char *note = manifest_note(m, "name");
+
+	snprintf(name, name_size, "%s", note ? note : m->n_threads ? m->threads[0].comm : "?");
+	note = manifest_note(m, "key");
+	if (note)
+		snprintf(key, key_size, "%s", note);
+	else
+		snprintf(key, key_size, "%016llx%016llx", (unsigned long long)source->header->id.hi,
+			 (unsigned long long)source->header->id.lo);
+}
+
+struct inherits {
+	struct restore_inherit *list;
+	size_t count;
+	int null_fd, control_fd; /* owned */
+};
+
+static void inherits_free(struct inherits *i)
+{
+	free(i->list);
+	cleanup_close(&i->null_fd);
+	cleanup_close(&i->control_fd);
+}
+
+/* The caller's descriptor for a slot; /dev/null where the caller has none. */
+static int descriptor_for(const char *slot, const struct inherits *i)
+{
+	static const char *const standard[] = {"stdin", "stdout", "stderr"};
+	size_t prefix = strlen(SNAPSHOT_SLOT_FD);
+
+	for (int fd = 0; fd < 3; fd++)
+		if (strcmp(slot, standard[fd]) == 0)
+			return fd;
+	if (strcmp(slot, SNAPSHOT_SLOT_CONTROL) == 0)
+		return i->control_fd;
+	if (strncmp(slot, SNAPSHOT_SLOT_FD, prefix) == 0) {
+		int fd = atoi(slot + prefix);
+		int flags = fd > 2 ? fcntl(fd, F_GETFD) : -1;
+
+		if (flags >= 0 && !(flags & FD_CLOEXEC))
+			return fd;
+	}
+	return i->null_fd;
+}
+
+static bool has_slot(const struct inherits *i, const char *slot)
+{
+	for (size_t n = 0; n < i->count; n++)
+		if (strcmp(i->list[n].slot, slot) == 0)
+			return true;
+	return false;
+}
+
+static int find_inherits(const struct manifest *m, struct restore_job *job, struct inherits *i,
+			 struct jsnap_error *err)
+{
+	i->list = calloc(m->n_files + 1, sizeof(*i->list));
+	if (!i->list)
+		return error_set(err, ENOMEM, "no memory for %u descriptors", m->n_files);
+	i->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (i->null_fd < 0)
+		return error_errno(err, "open /dev/null");
+	for (uint32_t n = 0; n < m->n_files; n++) {
+		const char *slot = manifest_str(m, m->files[n].name);
+
+		if (m->files[n].kind != M_FILE_INHERIT || has_slot(i, slot))
+			continue;
+		if (strcmp(slot, SNAPSHOT_SLOT_CONTROL) == 0) {
+			int rc =
+				agent_client_open(job->supervise, &job->agent, &i->control_fd, err);
+
+			if (rc < 0)
+				return rc;
+		}
+		i->list[i->count++] =
+			(struct restore_inherit){.slot = slot, .fd = descriptor_for(slot, i)};
+	}
+	return 0;
+}
+
+static int start_process(struct restore_job *job, const struct restore_source *source,
+			 struct jsnap_error *err)
+{
+	__attribute__((cleanup(inherits_free))) struct inherits i = {.null_fd = -1,
+								     .control_fd = -1};
+	const struct settings *s = job->settings;
+	struct restore_options options;
+	int rc = find_inherits(source->manifest, job, &i, err);
+
+	if (rc < 0)
+		return rc;
+	options = (struct restore_options){
+		.manifest = source->manifest,
+		.stream_fd = source->hot.fd,
+		.stream_offset = source->hot.stream_offset,
+		.tids = s->tids,
+		.inherits = i.list,
+		.n_inherits = i.count,
+		.listen_map = s->listen_map,
+		.n_listen_map = s->n_listen_map,
+	};
+	rc = restore_validate(&options, err);
+	return rc < 0 ? rc : restore_process(&options, &job->restored, err);
+}
+
+/* The restored process has no memory of failures: it goes, and is reaped here. */
+static void end_process(struct restore_job *job)
+{
+	uint64_t deadline = monotonic_ns() + END_TIMEOUT_NS;
+
+	kill(job->restored.pid, SIGKILL);
+	while (supervise_wait_ending(job->supervise, NULL, 0, deadline) > 0)
+		;
+	restore_job_close(job);
+}
+
+/*
+ * Asked to end meanwhile, the process has the signal already and does as it likes: no failure.
+ */
+static int refresh(struct restore_job *job, struct jsnap_error *err)
+{
+	int rc = agent_client_restored(&job->agent, job->env, err);
+
+	if (rc == -ECANCELED || (rc == -ECHILD && job->supervise->ending_signal))
+		return 0;
+	return rc;
+}
+
+int restore_job_run(struct restore_job *job, const struct restore_source *source,
+		    struct jsnap_error *err)
+{
+	struct image_header here;
+	int rc = image_header_here(getpid(), &here, err);
+
+	if (rc == 0)
+		rc = restore_job_check_host(source->header, &here, job->settings->lsm, err);
+	if (rc == 0)
+		rc = start_process(job, source, err);
+	if (rc < 0) {
+		agent_client_close(&job->agent);
+		return rc;
+	}
+	job->supervise->namespace_init = job->restored.init_pid;
+	rc = supervise_adopt(job->supervise, job->restored.pid, err);
+	if (rc == 0 && job->agent.fd >= 0)
+		rc = refresh(job, err);
+	if (rc < 0) {
+		end_process(job);
+		return error_context(err, "refresh the restored process");
+	}
+	return 0;
+}
+
+void restore_job_close(struct restore_job *job)
+{
+	agent_client_close(&job->agent);
+	/* A number that was reaped may already be somebody else's. */
+	if (!job->supervise->namespace_init)
+		job->restored.init_pid = 0;
+	if (job->restored.pid)
+		restore_cleanup(&job->restored);
+	job->restored = (struct restored){0};
+}

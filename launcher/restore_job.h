@@ -1,0 +1,39 @@
+/*
+ * From an opened snapshot to a running, refreshed and supervised process: the host is compared, the
+ * engine validates, restores, and the agent (where there is one) refreshes what the process knows
+ * of the world. On failure nothing of it is left.
+ */
+#ifndef JSNAP_LAUNCHER_RESTORE_JOB_H
+#define JSNAP_LAUNCHER_RESTORE_JOB_H
+
+#include "launcher/agent_client.h"
+#include "launcher/restore_source.h"
+#include "launcher/settings.h"
+#include "launcher/supervise.h"
+#include "restore/restore.h"
+
+struct restore_job {
+	struct supervise *supervise;
+	const struct settings *settings;
+	char *const *env; /* what the process is to see; NULL: what it had */
+
+	struct agent_client agent; /* after restore_job_run: fd -1 without an agent */
+	struct restored restored;
+};
+
+/* job->agent.fd is -1 and restored all zeros on entry. */
+int restore_job_run(struct restore_job *job, const struct restore_source *source,
+		    struct jsnap_error *err);
+/* After the end of the restored process. */
+void restore_job_close(struct restore_job *job);
+
+/* Pure: may an image with this header be restored on the host of `here`? */
+int restore_job_check_host(const struct image_header *header, const struct image_header *here,
+			   enum lsm_policy lsm, struct jsnap_error *err);
+
+/* "NAME KEY" of a snapshot for a line to people: notes, else the program's name and the image's id.
+ * Writes at most `size` bytes each. */
+void restore_job_name(const struct restore_source *source, char *name, size_t name_size, char *key,
+		      size_t key_size);
+
+#endif
