@@ -1,0 +1,98 @@
+/* See verb_common.h. */
+#include "launcher/verb_common.h"
+
+#include "base/cleanup.h"
+#include "launcher/fds.h"
+#include "launcher/log.h"
+
+#include <limits.h>
+#include <string.h>
+
+int start_begin(struct start *start, const struct settings *settings, int *ret_status,
+		struct jsnap_error *err)
+{
+	int rc = supervise_begin(&start->supervise, err);
+
+	start->settings = settings;
+	start->slot.lock_fd = -1;
+	if (rc == 0)
+		rc = fds_fill_standard(err);
+	if (rc == 0)
+		rc = environment_of_caller(settings->set_env, settings->n_set_env, &start->env,
+					   err);
+	if (rc == 0)
+		rc = java_command_parse(settings->argv, settings->argc, start->env.vars,
+					&start->command, ret_status, err);
+	return rc;
+}
+
+int start_find_slot(struct start *start, struct jsnap_error *err)
+{
+	CLEANUP_FREE char *cwd = getcwd(NULL, 0);
+	int rc;
+
+	if (!cwd)
+		return error_errno(err, "find the working folder");
+	rc = key_collect(start->settings, &start->command, cwd, start->env.vars, &start->facts,
+			 err);
+	if (rc < 0)
+		return rc;
+	return store_slot_open(start->settings, &start->facts, &start->slot, err);
+}
+
+void start_end(struct start *start)
+{
+	if (start->slot.image)
+		store_slot_close(&start->slot);
+	key_facts_free(&start->facts);
+	java_command_free(&start->command);
+	environment_free(&start->env);
+	supervise_end(&start->supervise);
+}
+
+void verb_report_restored(const char *name, const char *key, double ms, enum tids_way tids)
+{
+	const struct log_field fields[] = {
+		{.key = "event", .value = "restored"},
+		{.key = "name", .value = name},
+		{.key = "key", .value = key},
+		{.key = "ms", .number = ms},
+		{.key = "tids", .value = tids_way_name(tids)},
+	};
+
+	log_event(LOG_LEVEL_INFO, fields, ARRAY_SIZE(fields),
+		  "restored %s %.12s in %.1f ms (tids: %s)", name, key, ms, tids_way_name(tids));
+}
+
+void verb_report_cold(const char *name, const char *reason)
+{
+	const struct log_field fields[] = {
+		{.key = "event", .value = "cold"},
+		{.key = "name", .value = name},
+		{.key = "reason", .value = reason},
+	};
+
+	log_event(LOG_LEVEL_INFO, fields, ARRAY_SIZE(fields), "cold start: %s", reason);
+}
+
+int verb_supervise_restored(struct restore_job *job, int *ret_status, struct jsnap_error *err)
+{
+	struct supervise *s = job->supervise;
+	int rc;
+
+	do {
+		struct pollfd fd = {.fd = job->agent.fd, .events = POLLIN};
+
+		rc = supervise_wait_ending(s, &fd, 1, 0);
+		if (rc > 0)
+			agent_client_read(&job->agent);
+		/* It may ask for another checkpoint, as it did in its first life: there is one. */
+		if (job->agent.requested)
+			agent_client_resumed(&job->agent);
+	} while (rc >= 0);
+	restore_job_close(job);
+	if (rc != -ECHILD)
+		return supervise_explain(s, rc, err);
+	*ret_status = supervise_exit_status(s->wait_status);
+	return 0;
+}

@@ -1,0 +1,41 @@
+/*
+ * What the verbs that start a program have in common: the way from settings to a java command, its
+ * environment and its place in the store, and the lines they print.
+ */
+#ifndef JSNAP_LAUNCHER_VERB_COMMON_H
+#define JSNAP_LAUNCHER_VERB_COMMON_H
+
+#include "launcher/environment.h"
+#include "launcher/java_command.h"
+#include "launcher/key.h"
+#include "launcher/restore_job.h"
+#include "launcher/settings.h"
+#include "launcher/store.h"
+#include "launcher/supervise.h"
+
+struct start {
+	const struct settings *settings;
+	struct supervise supervise;
+	struct environment env;
+	struct java_command command;
+	struct key_facts facts; /* after start_find_slot */
+	struct store_slot slot;
+};
+
+/* Blocks signals, finds java and understands its command line. *ret_status may become 126, 127. */
+int start_begin(struct start *start, const struct settings *settings, int *ret_status,
+		struct jsnap_error *err);
+/* Collects the key's facts and opens the slot (not locked). */
+int start_find_slot(struct start *start, struct jsnap_error *err);
+void start_end(struct start *start);
+#define CLEANUP_START __attribute__((cleanup(start_end)))
+
+/* "restored NAME KEY in 9.8 ms (tids: clone3)" and "cold start: REASON". */
+void verb_report_restored(const char *name, const char *key, double ms, enum tids_way tids);
+void verb_report_cold(const char *name, const char *reason);
+
+/* Passes signals on and serves the agent until the restored process ends; its exit status. Closes
+ * the job. */
+int verb_supervise_restored(struct restore_job *job, int *ret_status, struct jsnap_error *err);
+
+#endif

@@ -1,0 +1,146 @@
+/* jsnap restore: one snapshot, named by key, file or - (standard input), or fail. */
+#include "launcher/verbs.h"
+
+#include "base/cleanup.h"
+#include "launcher/environment.h"
+#include "launcher/fds.h"
+#include "launcher/log.h"
+#include "launcher/restore_job.h"
+#include "launcher/start_time.h"
+#include "launcher/verb_common.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+struct restore {
+	const struct settings *settings;
+	struct supervise supervise;
+	struct environment env;
+	struct store_slot slot; /* image NULL: read from standard input */
+	struct restore_source source;
+};
+
+static void restore_end(struct restore *r)
+{
+	restore_source_close(&r->source);
+	if (r->slot.image)
+		store_slot_close(&r->slot);
+	environment_free(&r->env);
+	supervise_end(&r->supervise);
+}
+
+/* Without an operand: the one snapshot there is. */
+static int find_only(struct restore *r, struct jsnap_error *err)
+{
+	CLEANUP_STORE_ENTRIES struct store_entries entries = {0};
+	int rc = store_list(r->settings, &entries, err);
+
+	if (rc < 0)
+		return rc;
+	if (entries.count == 0)
+		return error_set(err, ENOENT,
+				 "the store holds no snapshot; jsnap run or jsnap "
+				 "checkpoint takes one");
+	if (entries.count > 1)
+		return error_set(err, EINVAL,
+				 "the store holds %zu snapshots: name one (jsnap list shows them)",
+				 entries.count);
+	return store_slot_of_image(entries.entries[0].image, &r->slot, err);
+}
+
+static int find(struct restore *r, struct jsnap_error *err)
+{
+	const struct settings *s = r->settings;
+
+	if (s->n_args)
+		return error_set(err, ENOTSUP,
+				 "a restored program keeps its arguments: this version of jsnap "
+				 "cannot give it '%s'",
+				 s->args[0]);
+	if (s->argc > 1)
+		return error_set(err, EINVAL, "restore takes one snapshot, not '%s' too",
+				 s->argv[1]);
+	if (s->argc && s->image)
+		return error_set(err, EINVAL, "both --image %s and '%s' name a snapshot", s->image,
+				 s->argv[0]);
+	if (s->image)
+		return store_slot_of_image(s->image, &r->slot, err);
+	return s->argc ? store_find(s, s->argv[0], &r->slot, err) : find_only(r, err);
+}
+
+/* A slot in a folder that can't be written has no lock; reading needs none there. */
+static int lock(struct restore *r, struct jsnap_error *err)
+{
+	int rc = store_lock(&r->slot, STORE_LOCK_SHARED, true, err);
+
+	return rc == -EROFS || rc == -EACCES ? 0 : rc;
+}
+
+static int open_source(struct restore *r, struct jsnap_error *err)
+{
+	int fd, rc;
+
+	if (r->settings->argc == 1 && strcmp(r->settings->argv[0], "-") == 0) {
+		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return error_errno(err, "standard input");
+		rc = restore_source_open(fd, &r->source, err);
+		if (rc == 0)
+			rc = restore_source_load(&r->source, NULL, false, err);
+		return rc < 0 ? error_context(err, "standard input") : 0;
+	}
+	rc = find(r, err);
+	if (rc == 0)
+		rc = lock(r, err);
+	if (rc < 0)
+		return rc;
+	fd = store_open_image(&r->slot, err);
+	if (fd < 0)
+		return fd;
+	rc = restore_source_open(fd, &r->source, err);
+	if (rc == 0)
+		rc = restore_source_load(&r->source, &r->slot, r->settings->hot_copy, err);
+	return rc < 0 ? error_context(err, "%s", r->slot.image) : 0;
+}
+
+static int run(struct restore *r, int *ret_status, struct jsnap_error *err)
+{
+	const struct settings *s = r->settings;
+	struct restore_job job = {.supervise = &r->supervise,
+				  .settings = s,
+				  .env = s->env_refresh ? r->env.vars : NULL,
+				  .agent.fd = -1};
+	char name[256], key[64];
+	int rc = restore_job_run(&job, &r->source, err);
+
+	if (rc < 0)
+		return rc;
+	restore_job_name(&r->source, name, sizeof(name), key, sizeof(key));
+	verb_report_restored(name, key, start_time_elapsed_ms(), job.restored.tids);
+	restore_source_close(&r->source);
+	if (r->slot.image)
+		store_unlock(&r->slot);
+	return verb_supervise_restored(&job, ret_status, err);
+}
+
+int verb_restore(const struct settings *settings, int *ret_status, struct jsnap_error *err)
+{
+	__attribute__((cleanup(restore_end))) struct restore r = {
+		.settings = settings,
+		.source = {.image_fd = -1, .hot.fd = -1},
+		.slot.lock_fd = -1,
+	};
+	int rc = supervise_begin(&r.supervise, err);
+
+	if (rc == 0)
+		rc = fds_fill_standard(err);
+	if (rc == 0)
+		rc = environment_of_caller(settings->set_env, settings->n_set_env, &r.env, err);
+	if (rc == 0)
+		rc = open_source(&r, err);
+	if (rc == 0)
+		rc = run(&r, ret_status, err);
+	if (rc < 0 && settings->on_restore_failure == FAILURE_COLD)
+		return error_hint(err, "restore knows no command to start cold; jsnap run does");
+	return rc;
+}

@@ -1,0 +1,169 @@
+/* jsnap run: restore when there is a valid snapshot, else start cold and take one. */
+#include "launcher/verbs.h"
+
+#include "base/cleanup.h"
+#include "launcher/cold.h"
+#include "launcher/log.h"
+#include "launcher/restore_job.h"
+#include "launcher/run_decision.h"
+#include "launcher/start_time.h"
+#include "launcher/verb_common.h"
+
+#include <string.h>
+
+struct run {
+	struct start start;
+	const struct settings *settings;
+	struct run_facts facts;
+	struct run_decision decision;
+	struct jsnap_error problem; /* what facts.store_problem or image_problem point to */
+	struct jsnap_error failure;
+	char stale[512];
+};
+
+/* Key and slot; a store that can't be used is a reason to start cold, not to fail. */
+static void find_slot(struct run *run)
+{
+	int rc = start_find_slot(&run->start, &run->problem);
+
+	if (rc < 0)
+		run->facts.store_problem = run->problem.text;
+}
+
+/* Locks the slot shared and opens what is in it. */
+static void look_at_snapshot(struct run *run, struct restore_source *source)
+{
+	struct store_slot *slot = &run->start.slot;
+	int rc = store_lock(slot, STORE_LOCK_SHARED, false, &run->problem);
+
+	if (rc == -EWOULDBLOCK) {
+		run->facts.locked = true;
+		return;
+	}
+	if (rc == 0)
+		rc = store_open_image(slot, &run->problem);
+	if (rc >= 0)
+		rc = restore_source_open(rc, source, &run->problem);
+	run->facts.image = rc < 0 ? rc : 0;
+	run->facts.image_problem = run->problem.text;
+	if (rc == 0 &&
+	    key_compare(source->manifest, &run->start.facts, run->stale, sizeof(run->stale)) != 0)
+		run->facts.stale = run->stale;
+}
+
+static void report_restored(const struct restore_source *source, const struct restore_job *job)
+{
+	char name[256], key[64];
+	double ms = start_time_elapsed_ms();
+
+	restore_job_name(source, name, sizeof(name), key, sizeof(key));
+	verb_report_restored(name, key, ms, job->restored.tids);
+}
+
+static int restore(struct run *run, struct restore_source *source, struct restore_job *job,
+		   struct jsnap_error *err)
+{
+	const struct settings *s = run->settings;
+	int rc = restore_source_load(source, &run->start.slot, s->hot_copy, err);
+
+	*job = (struct restore_job){.supervise = &run->start.supervise,
+				    .settings = s,
+				    .env = s->env_refresh ? run->start.env.vars : NULL,
+				    .agent.fd = -1};
+	if (rc == 0)
+		rc = restore_job_run(job, source, err);
+	if (rc == 0)
+		report_restored(source, job);
+	return rc;
+}
+
+/* 1 when the program was restored, ran and ended; 0 when it is to be started cold. */
+static int try_restore(struct run *run, int *ret_status, struct jsnap_error *err)
+{
+	CLEANUP_RESTORE_SOURCE struct restore_source source = {.image_fd = -1, .hot.fd = -1};
+	struct restore_job job;
+	int rc;
+
+	if (!run->facts.no_snapshot && !run->facts.store_problem)
+		look_at_snapshot(run, &source);
+	run_decide(&run->facts, &run->decision);
+	if (run->decision.action != RUN_RESTORE)
+		return 0;
+	rc = restore(run, &source, &job, &run->failure);
+	store_unlock(&run->start.slot);
+	if (rc == 0) {
+		restore_source_close(&source);
+		rc = verb_supervise_restored(&job, ret_status, err);
+		return rc < 0 ? rc : 1;
+	}
+	run->facts.failure = rc;
+	run->facts.failure_text = run->failure.text;
+	run->facts.on_failure = run->settings->on_restore_failure;
+	run_decide(&run->facts, &run->decision);
+	if (run->decision.action == RUN_FAIL)
+		return error_set(err, -rc, "%s; --on-restore-failure cold would start it anew",
+				 run->decision.reason);
+	return 0;
+}
+
+static void log_no_snapshot(int rc, const struct jsnap_error *problem)
+{
+	/* Somebody else has it, or nobody wanted it: nothing went wrong. */
+	if (rc == -EALREADY || rc == -ECHILD || rc == -ECANCELED)
+		log_info("no snapshot: %s", problem->text);
+	else
+		log_warn("no snapshot: %s", problem->text);
+}
+
+static int run_cold(struct run *run, int *ret_status, struct jsnap_error *err)
+{
+	CLEANUP_COLD struct cold cold = {.settings = run->settings,
+					 .command = &run->start.command,
+					 .env = &run->start.env,
+					 .supervise = &run->start.supervise,
+					 .facts = &run->start.facts,
+					 .slot = &run->start.slot,
+					 .replace = run->facts.failure != 0};
+	struct jsnap_error problem = {0};
+	bool take = run->decision.take;
+	int rc;
+
+	cold_init(&cold);
+	rc = cold_check(&cold, err);
+	if (rc < 0)
+		return rc;
+	store_unlock(&run->start.slot);
+	verb_report_cold(run->start.command.name, run->decision.reason);
+	rc = cold_start(&cold, take, ret_status, err);
+	if (rc < 0)
+		return rc;
+	if (take) {
+		rc = cold_snapshot(&cold, true, true, &problem);
+		if (rc < 0)
+			log_no_snapshot(rc, &problem);
+	}
+	return cold_supervise(&cold, ret_status, err);
+}
+
+static void run_end(struct run *run)
+{
+	start_end(&run->start);
+}
+
+int verb_run(const struct settings *settings, int *ret_status, struct jsnap_error *err)
+{
+	__attribute__((cleanup(run_end))) struct run run = {.settings = settings};
+	int rc = start_begin(&run.start, settings, ret_status, err);
+
+	if (rc < 0)
+		return rc;
+	run.facts.no_snapshot = run.start.command.no_snapshot;
+	run.facts.no_restore = settings->no_restore;
+	run.facts.no_checkpoint = settings->no_checkpoint;
+	if (!run.facts.no_snapshot)
+		find_slot(&run);
+	rc = try_restore(&run, ret_status, err);
+	if (rc == 0)
+		rc = run_cold(&run, ret_status, err);
+	return rc < 0 ? rc : 0;
+}
