@@ -2,10 +2,9 @@
  * The agent in the JVM: takes over the control channel and answers it from a thread of its own.
  *
  * The thread blocks in read(): an application that is left alone pays nothing. No capability is
- * held while nothing is asked and no event stays enabled after the VM is initialized, so that
- * class data sharing and all optimizations are what they are without the agent. Nothing here ends
- * or disturbs the application: without a usable channel, or when the launcher is gone, the agent
- * falls silent.
+ * held while nothing is asked and no event but the VM's death is enabled, so that class data
+ * sharing and all optimizations are what they are without the agent. Nothing here ends or disturbs
+ * the application: without a usable channel, or when the launcher is gone, the agent falls silent.
  */
 #include "agent/agent.h"
 
@@ -16,14 +15,31 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define AGENT_EXPORT __attribute__((visibility("default")))
 
 static struct agent agent = {.fd = -1};
+
+/* A closed descriptor's number soon belongs to the application: close and shutdown exclude each
+ * other. */
+static pthread_mutex_t channel_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t channel_closed = PTHREAD_COND_INITIALIZER;
+
+static void close_channel(void)
+{
+	pthread_mutex_lock(&channel_lock);
+	if (agent.fd >= 0)
+		close(agent.fd);
+	agent.fd = -1;
+	pthread_cond_broadcast(&channel_closed);
+	pthread_mutex_unlock(&channel_lock);
+}
 
 static void add_system_property(JNIEnv *jni, struct agent_payload *payload, const char *key,
 				const char *name)
@@ -146,8 +162,7 @@ static void JNICALL serve(jvmtiEnv *jvmti, JNIEnv *jni, void *unused)
 	r = send_hello(jni);
 	while (!r)
 		r = serve_one(jni);
-	close(agent.fd);
-	agent.fd = -1;
+	close_channel();
 }
 
 /* The thread belongs to the system's thread group: applications list and join their own. */
@@ -189,8 +204,28 @@ static void JNICALL vm_initialized(jvmtiEnv *jvmti, JNIEnv *jni, jthread main_th
 					     JVMTI_THREAD_NORM_PRIORITY) == JVMTI_ERROR_NONE)
 			return;
 	}
-	close(agent.fd);
-	agent.fd = -1;
+	close_channel();
+}
+
+/*
+ * Ends the read that the agent's thread stands in, and gives the thread a moment to leave. A VM
+ * that ends waits up to 300 ms for threads in native code, looking every 10 ms
+ * (VM_Exit::wait_for_threads_in_native_to_block), and so would whoever started it.
+ */
+static void JNICALL vm_ending(jvmtiEnv *jvmti, JNIEnv *jni)
+{
+	struct timespec deadline;
+
+	(void)jvmti;
+	(void)jni;
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec++;
+	pthread_mutex_lock(&channel_lock);
+	if (agent.fd >= 0)
+		shutdown(agent.fd, SHUT_RDWR);
+	while (agent.fd >= 0 && !pthread_cond_timedwait(&channel_closed, &channel_lock, &deadline))
+		;
+	pthread_mutex_unlock(&channel_lock);
 }
 
 /*
@@ -226,6 +261,7 @@ AGENT_EXPORT jint JNICALL Agent_OnLoad(JavaVM *vm, char *options, void *reserved
 {
 	const jvmtiEventCallbacks callbacks = {
 		.VMInit = vm_initialized,
+		.VMDeath = vm_ending,
 		.GarbageCollectionFinish = prepare_collection_finished,
 	};
 	jvmtiEnv *jvmti;
@@ -243,6 +279,7 @@ AGENT_EXPORT jint JNICALL Agent_OnLoad(JavaVM *vm, char *options, void *reserved
 	if ((*jvmti)->SetEventCallbacks(jvmti, &callbacks, sizeof(callbacks)) != JVMTI_ERROR_NONE)
 		return JNI_OK;
 	(*jvmti)->SetEventNotificationMode(jvmti, JVMTI_ENABLE, JVMTI_EVENT_VM_INIT, NULL);
+	(*jvmti)->SetEventNotificationMode(jvmti, JVMTI_ENABLE, JVMTI_EVENT_VM_DEATH, NULL);
 	return JNI_OK;
 }
 
