@@ -11,21 +11,19 @@
 void *flags_storage(const char *name)
 {
 	uintptr_t flags, count;
-	size_t size = vmstructs_size("JVMFlag");
+	size_t size = vmstructs_size("JVMFlag"), name_offset, storage_offset;
 
 	if (!size || !vmstructs_word(0, "JVMFlag", "flags", &flags) ||
-	    !vmstructs_word(0, "JVMFlag", "numFlags", &count) || count > FLAGS_MAX)
+	    !vmstructs_word(0, "JVMFlag", "numFlags", &count) || count > FLAGS_MAX ||
+	    !vmstructs_offset("JVMFlag", "_name", &name_offset) ||
+	    !vmstructs_offset("JVMFlag", "_addr", &storage_offset))
 		return NULL;
 	for (uintptr_t i = 0; i < count; i++) {
-		uintptr_t flag_name, address;
+		uintptr_t flag = flags + i * size;
+		const char *flag_name = *(const char *const *)(flag + name_offset);
 
-		if (!vmstructs_word(flags + i * size, "JVMFlag", "_name", &flag_name))
-			return NULL;
-		if (!flag_name || strcmp((const char *)flag_name, name) != 0)
-			continue;
-		if (!vmstructs_word(flags + i * size, "JVMFlag", "_addr", &address))
-			return NULL;
-		return (void *)address;
+		if (flag_name && !strcmp(flag_name, name))
+			return *(void *const *)(flag + storage_offset);
 	}
 	return NULL;
 }

@@ -148,8 +148,8 @@ static long long heap_used(JNIEnv *jni)
 {
 	jclass type = (*jni)->FindClass(jni, "java/lang/Runtime");
 	jmethodID get, total, unused;
-	jlong used = -1;
 	jobject runtime;
+	jlong committed, spare;
 
 	if (!type)
 		return -1;
@@ -157,10 +157,13 @@ static long long heap_used(JNIEnv *jni)
 	total = (*jni)->GetMethodID(jni, type, "totalMemory", "()J");
 	unused = (*jni)->GetMethodID(jni, type, "freeMemory", "()J");
 	runtime = (*jni)->CallStaticObjectMethod(jni, type, get);
-	if (runtime)
-		used = (*jni)->CallLongMethod(jni, runtime, total) -
-		       (*jni)->CallLongMethod(jni, runtime, unused);
-	return agent_exception(jni) ? -1 : used;
+	if (agent_exception(jni))
+		return -1;
+	committed = (*jni)->CallLongMethod(jni, runtime, total);
+	if (agent_exception(jni))
+		return -1;
+	spare = (*jni)->CallLongMethod(jni, runtime, unused);
+	return agent_exception(jni) ? -1 : committed - spare;
 }
 
 /* glibc alone has it; other C libraries keep their free memory to themselves. */

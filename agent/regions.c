@@ -18,22 +18,12 @@ struct walk {
 	struct space_layout layout;
 };
 
-/* `types` is one class and its parents. The offset is the field's address in an object at 0, found
- * as that of one at a page's distance, since 0 means no object. */
-static bool offset_of(const char *types, const char *name, size_t *ret_offset)
-{
-	const uintptr_t object = 4096;
-	uintptr_t address = vmstructs_address(object, types, name);
-
-	*ret_offset = address - object;
-	return address;
-}
-
+/* `types` is one class and its parents, either of which may declare a bound. */
 static bool learn_layout(struct walk *walk, const char *types)
 {
-	return offset_of(types, "_bottom", &walk->layout.bottom) &&
-	       offset_of(types, "_top", &walk->layout.top) &&
-	       offset_of(types, "_end", &walk->layout.end);
+	return vmstructs_offset(types, "_bottom", &walk->layout.bottom) &&
+	       vmstructs_offset(types, "_top", &walk->layout.top) &&
+	       vmstructs_offset(types, "_end", &walk->layout.end);
 }
 
 /* A space that does not exist is no error: G1's table of regions has holes. */

@@ -137,3 +137,13 @@ bool vmstructs_word(uintptr_t object, const char *types, const char *name, uintp
 	*ret_word = *(const uintptr_t *)address;
 	return true;
 }
+
+bool vmstructs_offset(const char *types, const char *name, size_t *ret_offset)
+{
+	struct vm_field field;
+
+	if (!field_of_any(types, name, &field) || field.is_static)
+		return false;
+	*ret_offset = field.offset;
+	return true;
+}

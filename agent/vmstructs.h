@@ -38,4 +38,7 @@ bool vmstructs_word(uintptr_t object, const char *types, const char *name, uintp
 /* The address of that field itself, for one that is embedded. 0 when there is none. */
 uintptr_t vmstructs_address(uintptr_t object, const char *types, const char *name);
 
+/* The offset of that field in an object, for a walk through many of them. */
+bool vmstructs_offset(const char *types, const char *name, size_t *ret_offset);
+
 #endif
