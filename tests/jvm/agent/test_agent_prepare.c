@@ -59,8 +59,12 @@ static void prepare(struct subject *subject, const char *scrub, struct agent_pay
 
 static void test_secret(const char *jdk, const char *collector, bool scrubs)
 {
-	const char *flags[] = {collector, "-Xmx256m", "-XX:+UnlockExperimentalVMOptions",
-			       "-XX:+DisableExplicitGC", NULL};
+	const char *flags[] = {collector,
+			       "-Xcheck:jni",
+			       "-Xmx256m",
+			       "-XX:+UnlockExperimentalVMOptions",
+			       "-XX:+DisableExplicitGC",
+			       NULL};
 	CLEANUP_PAYLOAD struct agent_payload answer = {0};
 	struct subject subject;
 
