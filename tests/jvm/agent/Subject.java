@@ -19,6 +19,7 @@ public class Subject {
 		case "end" -> end();
 		case "secret" -> secret();
 		case "churn" -> churn();
+		case "critical" -> critical();
 		case "environment" -> environment();
 		default -> throw new IllegalArgumentException(args[0]);
 		}
@@ -176,6 +177,33 @@ public class Subject {
 			thread.join();
 		}
 		say("wrong " + wrong.get());
+	}
+
+	/** Threads that are nearly always inside a JNI critical section, where arrays must not move. */
+	static void compress() {
+		byte[] input = new byte[4 << 20], output = new byte[8 << 20];
+		for (int i = 0; i < input.length; i++)
+			input[i] = (byte) (i * i >> 7);
+		while (!Thread.currentThread().isInterrupted()) {
+			java.util.zip.Deflater deflater = new java.util.zip.Deflater(6);
+			deflater.setInput(input);
+			deflater.finish();
+			deflater.deflate(output);
+			deflater.end();
+		}
+	}
+
+	static void critical() throws Exception {
+		Thread[] threads = {new Thread(Subject::compress), new Thread(Subject::compress)};
+		for (Thread thread : threads)
+			thread.start();
+		say("ready");
+		in.readLine();
+		for (Thread thread : threads) {
+			thread.interrupt();
+			thread.join();
+		}
+		say("done");
 	}
 
 	static void environment() throws Exception {

@@ -118,6 +118,27 @@ static void test_churn(const char *jdk, const char *collector, const char *flag,
 	printf("%s %s %s: %d rounds\n", jdk, collector, flag ? flag : "", rounds);
 }
 
+/* Collections are put off while a thread is in a JNI critical section (JDK 17 and 21), or go around
+ * what it holds (from 22 on, G1): either way one happens in the end. */
+static void test_critical(const char *jdk, const char *collector)
+{
+	struct subject subject;
+
+	subject_start(&subject, jdk, (const char *[]){collector, NULL}, "critical");
+	CHECK_STR(subject_line(&subject), "ready");
+	for (int i = 0; i < 3; i++) {
+		CLEANUP_PAYLOAD struct agent_payload answer = {0};
+
+		prepare(&subject, "1", &answer);
+		CHECK(agent_payload_u64(&answer, "scrubbed", 0) > 0);
+		printf("%s %s critical: %s ms\n", jdk, collector,
+		       agent_payload_get(&answer, "gc_ms"));
+	}
+	subject_go_on(&subject);
+	CHECK_STR(subject_line(&subject), "done");
+	subject_finish(&subject);
+}
+
 int main(int argc, char **argv)
 {
 	const char *jdk = subject_jdk(argc, argv);
@@ -131,6 +152,9 @@ int main(int argc, char **argv)
 	test_secret(jdk, "-XX:+UseParallelGC", true);
 	test_secret(jdk, "-XX:+UseG1GC", true);
 	test_secret(jdk, "-XX:+UseZGC", false);
+	test_critical(jdk, "-XX:+UseSerialGC");
+	test_critical(jdk, "-XX:+UseParallelGC");
+	test_critical(jdk, "-XX:+UseG1GC");
 	test_churn(jdk, "-XX:+UseSerialGC", NULL, rounds);
 	test_churn(jdk, "-XX:+UseParallelGC", NULL, rounds);
 	test_churn(jdk, "-XX:+UseG1GC", NULL, rounds);

@@ -1,0 +1,131 @@
+#!/bin/bash
+# Bad input and bad luck, one line each of a table: the documented exit status, a message that names
+# what is wrong, nothing lost and nothing left.
+#
+# badinput.sh JDK cap|userns
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/apps.sh"
+
+use_jdk "$1"
+use_mode "$2"
+app_use tiny
+run=("$jsnap" run --store "$dir/store" --tids $tids)
+checked=0
+
+no_jsnap() {
+	local pid
+	for pid in $(our_processes); do
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != jsnap ] || [ "$(process_state "$pid")" = Z ] || return 1
+	done
+}
+
+# refused STATUS WORDS WHAT COMMAND...: WORDS is a case-insensitive pattern of its standard error.
+refused() {
+	local wanted=$1 words=$2 what=$3 status=0
+	shift 3
+	timeout 60 "$@" </dev/null >refused.out 2>refused.err || status=$?
+	[ $status = "$wanted" ] || fail "$what: exit status $status, not $wanted"
+	grep -Eqi -- "$words" refused.err || fail "$what: the message does not say '$words': $(cat refused.err)"
+	[ ! -s refused.out ] || fail "$what: jsnap wrote to standard output: $(head -c 200 refused.out)"
+	no_jsnap || fail "$what: a process is left"
+	say "$what: $(grep -Ei -m1 -- "$words" refused.err)"
+	checked=$((checked + 1))
+}
+
+# Usage and the program.
+refused 125 'unknown option.*--stroe.*--store' "a misspelt option" "$jsnap" run --stroe x -jar "$cache/tiny.jar"
+refused 125 'nothing|no program|jar|class' "no program" "${run[@]}"
+refused 1 'Unable to access jarfile' "no such jar" "${run[@]}" -jar "$dir/none.jar"
+echo "no jar" >not.jar
+refused 1 'Invalid or corrupt jarfile' "not a jar" "${run[@]}" -jar "$dir/not.jar"
+refused 127 'java' "java not found" env -u JAVA_HOME PATH=/nonexistent "${run[@]}" -jar "$cache/tiny.jar"
+mkdir -p broken/bin
+echo nothing >broken/bin/java
+refused 126 'java' "java not executable" env JAVA_HOME="$dir/broken" "${run[@]}" -jar "$cache/tiny.jar"
+refused 125 'none.jsnap' "no such image" "$jsnap" restore --tids $tids "$dir/none.jsnap"
+refused 125 'nothing|not|no snapshot|key' "no such key" "$jsnap" restore --store "$dir/store" --tids $tids 0123456789abcdef
+refused 125 'process|pid' "no such process" "$jsnap" dump --pid 4194303 --image "$dir/x.jsnap"
+[ ! -e x.jsnap ] || fail "a failed dump left a file"
+
+# An image, and what can befall it.
+start_timed app "$port" "$path" "$JAVA_HOME/bin/java" -Xmx64m -XX:+UseSerialGC "${java_args[@]}"
+app=$pid
+"$jsnap" dump --pid "$app" --image "$dir/good.jsnap" --leave-running || fail "jsnap dump"
+get /hello >/dev/null || fail "the application does not go on after the dump"
+size=$(stat -c %s good.jsnap)
+expect "the image's mode" "$(stat -c %a good.jsnap)" 600
+if command -v zstd >/dev/null; then zstd -tq good.jsnap || fail "zstd -t does not accept the image"; fi
+
+refused_image() { refused 125 "$1" "$2" "$jsnap" restore --tids $tids "$dir/bad.jsnap"; }
+# The application still has the PID and the port, so no damaged image could be restored by mistake.
+for keep in 0 1 100 $((size / 2)) $((size - 1)); do
+	head -c "$keep" good.jsnap >bad.jsnap
+	refused_image 'bad.jsnap|truncat|short|cut|end' "an image cut to $keep of $size bytes"
+done
+flip() { # OFFSET: one byte of a copy, every bit of it
+	local byte
+	cp good.jsnap bad.jsnap
+	byte=$(od -An -tu1 -j "$1" -N1 good.jsnap)
+	printf "\\x$(printf %02x $((byte ^ 255)))" | dd of=bad.jsnap bs=1 seek="$1" conv=notrunc status=none
+}
+for offset in 0 4 8 16 32 64 $((size - 1)) $((size - 5)) $((size / 2)); do
+	flip "$offset"
+	refused_image . "byte $offset of $size flipped"
+done
+for ((i = 0; i < ${JSNAP_TEST_FLIPS:-12}; i++)); do
+	flip $(((RANDOM << 15 | RANDOM) % size))
+	refused_image . "one byte at random flipped"
+done
+head -c "$size" /dev/urandom >bad.jsnap
+refused_image 'not a|bad.jsnap' "an image of random bytes"
+if [ -e "$JSNAP_TEST_WORK/foreign.jsnap" ]; then
+	refused 125 'owner|belongs|user' "another user's image" "$jsnap" restore --tids $tids "$JSNAP_TEST_WORK/foreign.jsnap"
+fi
+cp good.jsnap bad.jsnap
+chmod 666 bad.jsnap
+refused_image 'write|mode|others' "an image that others can write"
+
+# A disk that is full: the application goes on, and no file is left.
+if unshare -Urm true 2>/dev/null; then
+	mkdir full
+	# shellcheck disable=SC2016
+	refused 125 'space|full' "a full disk" unshare -Urm sh -c \
+		'mount -t tmpfs -o size=256k none full && "$0" dump --pid '"$app"' --image full/x.jsnap --leave-running; s=$?; [ -z "$(ls -A full)" ] || s=99; exit $s' "$jsnap"
+	get /hello >/dev/null || fail "the application does not go on after the disk was full"
+fi
+
+# What the snapshot needs is taken, or gone.
+if [ "$2" = cap ]; then
+	refused 125 "$app" "the PID taken" "$jsnap" restore --tids $tids "$dir/good.jsnap"
+else
+	refused 125 "$port" "the port taken" "$jsnap" restore --tids $tids "$dir/good.jsnap"
+fi
+stop "$app" TERM
+start other "$JAVA_HOME/bin/java" -jar "$cache/tiny.jar" "$port"
+other=$pid
+until_true 30 "another takes the port" get /hello >/dev/null
+refused 125 "$port" "the port taken by another" "$jsnap" restore --tids $tids "$dir/good.jsnap"
+stop "$other" TERM
+
+# The jar the process holds open is changed, then gone.
+cp "$cache/tiny.jar" own.jar
+start_timed own "$port" "$path" "$JAVA_HOME/bin/java" -Xmx64m -XX:+UseSerialGC -jar "$dir/own.jar" "$port"
+"$jsnap" dump --pid "$pid" --image "$dir/own.jsnap" || fail "jsnap dump"
+wait "$pid" || true
+mv own.jar away.jar
+refused 125 'own.jar' "a file of the snapshot gone" "$jsnap" restore --tids $tids "$dir/own.jsnap"
+cp "$cache/args.jar" own.jar
+refused 125 'own.jar' "a file of the snapshot changed" "$jsnap" restore --tids $tids "$dir/own.jsnap"
+cp -p away.jar own.jar
+
+# A snapshot in the store that is damaged: run starts cold and says so, restore fails.
+"$jsnap" checkpoint --store "$dir/store" --tids $tids -jar "$cache/tiny.jar" "$port" </dev/null >checkpoint.out 2>checkpoint.err ||
+	fail "jsnap checkpoint exited with $?"
+image=$(find store -name '*.jsnap')
+dd if=/dev/urandom of="$image" bs=1 seek=$(($(stat -c %s "$image") / 2)) count=64 conv=notrunc status=none
+start_timed cold "$port" "$path" "${run[@]}" --no-checkpoint -jar "$cache/tiny.jar" "$port"
+grep -q "jsnap: cold start:" cold.err || fail "a damaged snapshot: run does not say that it started cold"
+stop "$pid" TERM
+expect "the exit status after SIGTERM" $status 143
+say "$checked refusals"
+nothing_left

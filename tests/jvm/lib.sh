@@ -1,0 +1,244 @@
+# What the end-to-end tests share; sourced by each script as its first act.
+#
+# A script runs as an unprivileged user (root steps down to the one setup.sh chose), in a folder of its
+# own that is removed on success and kept, with the command that runs it again, on failure. Everything
+# it starts is ended when it exits. Waiting is polling with a deadline, never a sleep that must do.
+#
+# Parameters: JSNAP_TEST_WORK (see setup.sh), JSNAP_TEST_CACHE (see fetch_apps.sh),
+# JSNAP_TEST_REQUESTS (requests after a restore), JSNAP_TEST_STRICT=1 (a skip is a failure),
+# JSNAP_TEST_PATIENCE (seconds for any one wait), JSNAP_TEST_KEEP=1 (keep the folder anyway).
+set -euo pipefail
+
+: "${JSNAP_TEST_WORK:?set it to what tests/jvm/setup.sh BUILD_DIR prints}"
+if [ "$(id -u)" = 0 ]; then
+	uid=$(cat "$JSNAP_TEST_WORK/uid")
+	export JSNAP_TEST_CACHE=${JSNAP_TEST_CACHE:-/var/cache/jsnap-tests}
+	exec setpriv --reuid="$uid" --regid="$uid" --clear-groups \
+		bash "$JSNAP_TEST_WORK/scripts/$(basename "$0")" "$@"
+fi
+
+cache=${JSNAP_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/jsnap-tests}
+requests=${JSNAP_TEST_REQUESTS:-1000}
+patience=${JSNAP_TEST_PATIENCE:-120}
+probe=$JSNAP_TEST_WORK/scripts/jsnap-probe
+self="JSNAP_TEST_WORK=$JSNAP_TEST_WORK JSNAP_TEST_CACHE=$cache $JSNAP_TEST_WORK/scripts/$(basename "$0")$(printf " '%s'" "$@")"
+
+dir=$(mktemp -d "$JSNAP_TEST_WORK/run/$(basename "$0" .sh).XXXXXX")
+cd "$dir"
+mkdir store tmp home
+# Not the caller's: HOME may be closed to us, and nothing may come from or go to his own store.
+export HOME=$dir/home TMPDIR=$dir/tmp
+unset XDG_CACHE_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS JSNAP_STORE
+
+say() { echo "$*" >&2; }
+
+fail() {
+	say "FAILED: $*"
+	exit 1
+}
+
+skip() {
+	if [ "${JSNAP_TEST_STRICT:-0}" = 1 ]; then
+		say "failed (JSNAP_TEST_STRICT=1, would skip): $*"
+		exit 1
+	fi
+	say "skipped: $*"
+	exit 77
+}
+
+# Every process that belongs to this test: its working folder is ours.
+our_processes() {
+	local link target
+	for link in /proc/[0-9]*/cwd; do
+		target=$(readlink "$link" 2>/dev/null) || continue
+		link=${link#/proc/}
+		[ "$target" = "$dir" ] && [ "${link%/cwd}" != $$ ] && [ "${link%/cwd}" != "$BASHPID" ] && echo "${link%/cwd}"
+	done
+	return 0
+}
+
+# Ended by the number, for all of them were started here. Subshells of this script are none of ours.
+end_processes() {
+	local pid
+	for pid in $(our_processes); do
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" = bash ] || kill -KILL "$pid" 2>/dev/null || true
+	done
+}
+
+finish() {
+	local status=$?
+	trap - EXIT
+	end_processes
+	cd /
+	if [ $status = 0 ] || [ $status = 77 ]; then
+		[ "${JSNAP_TEST_KEEP:-0}" = 1 ] || rm -rf "$dir"
+	else
+		tail -n 12 "$dir"/*.err >&2 2>/dev/null || true
+		say "kept: $dir"
+		say "run again: $self"
+	fi
+	exit $status
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'say "line $LINENO of $(basename "$0"): status $?: $BASH_COMMAND"' ERR
+
+# expect NAME GOT WANTED
+expect() {
+	[ "$2" = "$3" ] || fail "$1 is '$2', not '$3'"
+}
+
+# until_true SECONDS WHAT COMMAND...: polls every 20 ms.
+until_true() {
+	local seconds=$1 what=$2
+	local deadline=$((${EPOCHREALTIME/[.,]/} + seconds * 1000000))
+	shift 2
+	until "$@"; do
+		[ "${EPOCHREALTIME/[.,]/}" -lt "$deadline" ] || fail "$what: not within $seconds s"
+		sleep 0.02
+	done
+}
+
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# The JDK of that major version, wherever distributions put it; the newest build wins.
+jdk_home() {
+	local home
+	for home in /usr/lib/jvm/*-"$1"-*/ /usr/lib/jvm/*-"$1"/ /usr/lib/jvm/*"$1"*/; do
+		if [ -x "${home}bin/java" ] && grep -qs "^JAVA_VERSION=\"$1[.\"]" "${home}release"; then
+			echo "${home%/}"
+			return
+		fi
+	done
+	return 1
+}
+
+use_jdk() {
+	JAVA_HOME=$(jdk_home "$1") || skip "no JDK $1 in /usr/lib/jvm"
+	export JAVA_HOME
+	export PATH=$JAVA_HOME/bin:$PATH
+}
+
+# use_mode cap|userns: which jsnap, and the way to original TIDs it is held to.
+use_mode() {
+	jsnap=$JSNAP_TEST_WORK/$1/bin/jsnap
+	case $1 in
+	cap)
+		[ -x "$jsnap" ] || skip "cap: $(cat "$JSNAP_TEST_WORK/cap.reason")"
+		tids=clone3
+		;;
+	userns)
+		unshare -Upf true 2>/dev/null || skip "userns: no unprivileged user namespaces here"
+		tids=userns
+		;;
+	*) fail "no mode $1" ;;
+	esac
+}
+
+# A port nobody listens on, below the range the kernel gives to clients.
+free_port() {
+	local port
+	while :; do
+		port=$((RANDOM % 12000 + 18000))
+		(exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null || break
+	done
+	echo $port
+}
+
+get() { curl -sf --max-time 30 "http://127.0.0.1:$port$1"; }
+
+# start NAME COMMAND...: in the background, output in NAME.out and NAME.err; sets `pid`.
+start() {
+	local name=$1
+	shift
+	start_us=${EPOCHREALTIME/[.,]/}
+	"$@" </dev/null >>"$name.out" 2>>"$name.err" &
+	pid=$!
+}
+
+# start_timed NAME PORT PATH COMMAND...: as start, and sets `ttfr_ms` when the first answer is there.
+start_timed() {
+	local name=$1 to=$2 path=$3 answered watcher
+	shift 3
+	"$probe" "$to" "$path" "$dir/$name.body" "$patience" >"$name.probe" &
+	watcher=$!
+	start "$name" "$@"
+	wait $watcher || fail "$name gave no answer on port $to$path"
+	answered=$(cat "$name.probe")
+	ttfr_ms=$(awk "BEGIN { printf \"%.1f\", ($answered - $start_us) / 1000 }")
+}
+
+# stop PID SIGNAL: sends it and sets `status` to what wait says.
+stop() {
+	kill "-$2" "$1"
+	until_true 60 "process $1 ends after SIG$2" ended "$1"
+	status=0
+	wait "$1" || status=$?
+}
+
+ended() { ! kill -0 "$1" 2>/dev/null || [ "$(process_state "$1")" = Z ]; }
+
+process_state() {
+	local stat
+	stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+	stat=${stat##*) }
+	echo "${stat%% *}"
+}
+
+children() { cat /proc/"$1"/task/*/children 2>/dev/null || true; }
+
+# The java process below (or at) PID, as our namespace numbers it.
+java_below() {
+	local child found
+	if [ "$(cat "/proc/$1/comm" 2>/dev/null)" = java ]; then
+		echo "$1"
+		return
+	fi
+	for child in $(children "$1"); do
+		found=$(java_below "$child")
+		if [ -n "$found" ]; then
+			echo "$found"
+			return
+		fi
+	done
+}
+
+# The number by which the innermost PID namespace knows a task, and all such numbers of a process.
+inner_number() { awk '/^NSpid:/ { print $NF }' "/proc/$1/status" 2>/dev/null || true; }
+
+inner_tids() {
+	awk '/^NSpid:/ { print $NF }' /proc/"$1"/task/*/status 2>/dev/null | sort -n
+}
+
+# "TID NAME" of each thread, sorted; compiler threads come and go as the VM sees fit.
+lasting_threads() {
+	local task
+	for task in /proc/"$1"/task/*; do
+		case $(cat "$task/comm" 2>/dev/null) in
+		"" | C[12]\ Comp*) ;;
+		*) awk '/^Name:/ { $1 = ""; name = $0 } /^NSpid:/ { print $NF name }' "$task/status" 2>/dev/null || true ;;
+		esac
+	done | sort
+}
+
+snapshot_exists() { [ -n "$(find "${1:-store}" -name '*.jsnap' -print -quit)" ]; }
+
+# Nothing of the test may run, and the store holds finished files only.
+nothing_left() {
+	local left
+	until_true 10 "all processes of the test are gone" no_process
+	left=$(find tmp home -type f -not -path '*/hsperfdata*' -not -name '.java_pid*')
+	[ -z "$left" ] || fail "left behind: $left"
+	left=$(find store -type f -name '*tmp*' -o -type f -name '.*')
+	[ -z "$left" ] || fail "left in the store: $left"
+}
+
+no_process() {
+	local pid
+	for pid in $(our_processes); do
+		case $(cat "/proc/$pid/comm" 2>/dev/null) in
+		jsnap | java) [ "$(process_state "$pid")" = Z ] || return 1 ;;
+		esac
+	done
+}

@@ -1,0 +1,35 @@
+#!/bin/bash
+# A program that ends by itself runs as under java: output, arguments, standard input, exit status, and
+# one line on standard error that says why there is no snapshot.
+#
+# program.sh JDK cap|userns
+. "$(dirname "$0")/lib.sh"
+
+use_jdk "$1"
+use_mode "$2"
+jar=$cache/args.jar
+for wanted in 0 3 255; do
+	for verb in java jsnap; do
+		start=("$JAVA_HOME/bin/java")
+		[ $verb = java ] || start=("$jsnap" run --store "$dir/store" --tids $tids)
+		status=0
+		"${start[@]}" -jar "$jar" $wanted "two words" '' '*' </dev/null >$verb.out 2>$verb.err || status=$?
+		expect "the exit status under $verb" $status $wanted
+	done
+	cmp java.out jsnap.out || fail "the output is another than under java"
+	grep -q '^args: 3$' jsnap.err || fail "the program's standard error is not passed on"
+	grep -q '^jsnap: ' jsnap.err || fail "no line says why there is no snapshot"
+	expect "lines of jsnap's own" "$(grep -c '^jsnap: ' jsnap.err)" "$(grep '^jsnap: ' jsnap.err | sort -u | wc -l)"
+done
+"$jsnap" run --quiet --store "$dir/store" -jar "$jar" 0 >quiet.out 2>quiet.err
+expect "what --quiet says" "$(cat quiet.err)" "args: 0"
+snapshot_exists && fail "a snapshot of a program that ended"
+# A signal's end is told as a shell tells it.
+start killed "$jsnap" run --store "$dir/store" --no-checkpoint -jar "$cache/tiny.jar" "$(free_port)"
+java_runs() { [ -n "$(java_below "$pid")" ]; }
+until_true 30 "java starts" java_runs
+kill -KILL "$(java_below "$pid")"
+status=0
+wait "$pid" || status=$?
+expect "the exit status after SIGKILL" $status 137
+nothing_left
