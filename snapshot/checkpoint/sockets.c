@@ -7,8 +7,8 @@
 #include "base/cleanup.h"
 #include "proc/unixdiag.h"
 
+#include <linux/tcp.h> /* glibc's struct tcp_info is too old to count segments */
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -37,6 +37,8 @@ static const struct {
 	{AF_INET, IPPROTO_TCP, TCP_DEFER_ACCEPT},
 	{AF_INET6, IPPROTO_TCP, TCP_DEFER_ACCEPT},
 };
+
+enum { K_TCP_CLOSE = 7, K_TCP_CLOSE_WAIT = 8, K_TCP_LAST_ACK = 9 }; /* include/net/tcp_states.h */
 
 #define ADDRESS_OFFSET 64u /* in the call buffer, after a length */
 
@@ -160,13 +162,18 @@ static int capture_tcp(struct asker *a, struct m_socket *s, bool has_peer, struc
 			info.tcpi_sacked; /* net/ipv4/tcp.c, tcp_get_info: sk_max_ack_backlog */
 		return 0;
 	}
-	if (info.tcpi_state == TCP_CLOSE && !has_peer)
+	if (info.tcpi_state == K_TCP_CLOSE && !has_peer && !info.tcpi_segs_in &&
+	    !info.tcpi_segs_out)
+		return 0;
+	/* A connection that was reset, or whose peer has closed, comes back as just that. */
+	s->state = M_SOCKET_CLOSED_BY_PEER;
+	if (info.tcpi_state == K_TCP_CLOSE || info.tcpi_state == K_TCP_CLOSE_WAIT ||
+	    info.tcpi_state == K_TCP_LAST_ACK)
 		return 0;
 	if (!a->c->options->tcp_close)
 		return refuse_socket(a, err,
 				     "is an established TCP connection, and no policy says what "
 				     "should become of it; close it before the checkpoint");
-	s->state = M_SOCKET_CLOSED_BY_PEER;
 	return 0;
 }
 
