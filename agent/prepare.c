@@ -10,6 +10,7 @@
 
 #include "agent/agent.h"
 #include "agent/flags.h"
+#include "agent/perfdata.h"
 #include "agent/scrub.h"
 #include "agent/vmstructs.h"
 #include "base/cleanup.h"
@@ -21,18 +22,39 @@
 
 /* The first collection queues cleaners, which run in this time; the second frees what they held. */
 #define CLEANERS_NS 20000000
-/* A thread inside a JNI critical section puts a collection off (GCLocker, JDK 17 and 21). */
-#define COLLECTION_ATTEMPTS 10
+/*
+ * A thread inside a JNI critical section puts a collection off (GCLocker, JDK 17 and 21). When it
+ * has left, the VM does a young one of its own; a request that comes meanwhile is served right
+ * after, before threads enter such a section again. Hence many requests at short distance, for so
+ * long.
+ */
+#define RETRY_NS	   1000000
+#define COLLECTION_TIMEOUT 10000000000ull
 
 static struct {
 	bool scrub;
+	int64_t full_before; /* full collections before the one that is being asked for */
 	struct scrub_result result;
 } collection;
+
+/* How many full collections there have been; where the VM does not count them, of all kinds. */
+static int64_t full_collections(void)
+{
+	int64_t full;
+	uintptr_t heap, count;
+
+	if (perfdata_counter("sun.gc.collector.1.invocations", &full))
+		return full;
+	if (!vmstructs_word(0, "Universe", "_collectedHeap", &heap))
+		return 0;
+	count = vmstructs_address(heap, "CollectedHeap", "_total_collections");
+	return count ? *(const volatile uint32_t *)count : 0;
+}
 
 void JNICALL prepare_collection_finished(jvmtiEnv *jvmti)
 {
 	(void)jvmti;
-	if (collection.scrub)
+	if (collection.scrub && full_collections() != collection.full_before)
 		scrub_free_heap(&collection.result);
 }
 
@@ -69,40 +91,38 @@ static void sleep_ns(long ns)
 	nanosleep(&(struct timespec){.tv_nsec = ns}, NULL);
 }
 
-/* How many collections there have been, of any kind. */
-static uint32_t collections_so_far(void)
+static bool collector_is_counted(void)
 {
-	uintptr_t heap, count;
-
-	if (!vmstructs_word(0, "Universe", "_collectedHeap", &heap))
-		return 0;
-	count = vmstructs_address(heap, "CollectedHeap", "_total_collections");
-	return count ? *(const volatile uint32_t *)count : 0;
+	switch (flags_collector()) {
+	case COLLECTOR_SERIAL:
+	case COLLECTOR_PARALLEL:
+	case COLLECTOR_G1:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static int collect(struct agent *agent, struct jsnap_error *err)
 {
-	for (int attempt = 0; attempt < COLLECTION_ATTEMPTS; attempt++) {
-		uint32_t before = collections_so_far();
+	const bool counted = collector_is_counted();
+	const uint64_t deadline = monotonic_ns() + COLLECTION_TIMEOUT;
+
+	collection.full_before = full_collections();
+	for (;;) {
 		jvmtiError failure = (*agent->jvmti)->ForceGarbageCollection(agent->jvmti);
 
 		if (failure != JVMTI_ERROR_NONE)
 			return error_set(err, EIO, "ForceGarbageCollection: JVMTI error %d",
 					 (int)failure);
-		if (collections_so_far() != before)
+		if (!counted || full_collections() != collection.full_before)
 			return 0;
-		switch (flags_collector()) {
-		case COLLECTOR_SERIAL:
-		case COLLECTOR_PARALLEL:
-		case COLLECTOR_G1:
-			sleep_ns(CLEANERS_NS);
+		if (monotonic_ns() > deadline)
 			break;
-		default:
-			/* The others count differently, and Epsilon never collects. */
-			return 0;
-		}
+		sleep_ns(RETRY_NS);
 	}
-	error_set(err, EAGAIN, "the JVM put off %d collections in a row", COLLECTION_ATTEMPTS);
+	error_set(err, EAGAIN, "the JVM has put off a full collection for %llu s",
+		  COLLECTION_TIMEOUT / 1000000000);
 	return error_hint(err, "a thread is holding a JNI critical section; try again later");
 }
 
@@ -131,7 +151,8 @@ static int collect_and_scrub(struct agent *agent, struct jsnap_error *err)
 		return error_set(err, ENOTSUP,
 				 "the JVM does not offer collection events: JVMTI error %d",
 				 (int)failure);
-	collection.result = (struct scrub_result){0};
+	/* Until a scrub says otherwise. */
+	collection.result = (struct scrub_result){.error = -ENOTSUP};
 	collection.scrub = true;
 	(*jvmti)->SetEventNotificationMode(jvmti, JVMTI_ENABLE,
 					   JVMTI_EVENT_GARBAGE_COLLECTION_FINISH, NULL);
