@@ -9,6 +9,7 @@
 
 #include "../../unit/check.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -59,12 +60,9 @@ static void prepare(struct subject *subject, const char *scrub, struct agent_pay
 
 static void test_secret(const char *jdk, const char *collector, bool scrubs)
 {
-	const char *flags[] = {collector,
-			       "-Xcheck:jni",
-			       "-Xmx256m",
-			       "-XX:+UnlockExperimentalVMOptions",
-			       "-XX:+DisableExplicitGC",
-			       NULL};
+	const char *flags[] = {
+		"-XX:+UnlockExperimentalVMOptions", collector, "-Xcheck:jni", "-Xmx256m",
+		"-XX:+DisableExplicitGC",	    NULL};
 	CLEANUP_PAYLOAD struct agent_payload answer = {0};
 	struct subject subject;
 
@@ -87,6 +85,7 @@ static void test_secret(const char *jdk, const char *collector, bool scrubs)
 		      agent_payload_u64(&answer, "heap_before", 0));
 	} else {
 		CHECK_EQ(agent_payload_u64(&answer, "scrubbed", 1), 0);
+		CHECK_EQ(agent_payload_u64(&answer, "scrub_error", 0), ENOTSUP);
 	}
 	subject_go_on(&subject);
 	CHECK_STR(subject_line(&subject), "2000 kept");
@@ -152,10 +151,11 @@ int main(int argc, char **argv)
 	test_secret(jdk, "-XX:+UseParallelGC", true);
 	test_secret(jdk, "-XX:+UseG1GC", true);
 	test_secret(jdk, "-XX:+UseZGC", false);
+	test_secret(jdk, "-XX:+UseEpsilonGC", false);
 	test_critical(jdk, "-XX:+UseSerialGC");
 	test_critical(jdk, "-XX:+UseParallelGC");
 	test_critical(jdk, "-XX:+UseG1GC");
-	test_churn(jdk, "-XX:+UseSerialGC", NULL, rounds);
+	test_churn(jdk, "-XX:+UseSerialGC", "-XX:-UsePerfData", rounds);
 	test_churn(jdk, "-XX:+UseParallelGC", NULL, rounds);
 	test_churn(jdk, "-XX:+UseG1GC", NULL, rounds);
 	test_churn(jdk, "-XX:+UseG1GC", "-XX:+UseTransparentHugePages", rounds / 4);
