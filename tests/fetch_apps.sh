@@ -13,7 +13,7 @@ readonly TOMCAT=org.apache.tomcat:tomcat:10.1.59:zip
 readonly COPY=org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy
 
 apps=$(cd "$(dirname "$0")/apps" && pwd)
-default=${XDG_CACHE_HOME:-$HOME/.cache}/jsnap-tests
+default=${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/jsnap-tests
 [ "$(id -u)" != 0 ] || default=/var/cache/jsnap-tests
 cache=${1:-${JSNAP_TEST_CACHE:-$default}}
 mkdir -p "$cache"

@@ -66,10 +66,11 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	deadline = wall_us() + atoll(argv[4]) * 1000000;
-	while (ask(atoi(argv[1]), argv[2]) < 0 ||
-	       sscanf(answer, "HTTP/1.%*d %d", &status) != 1 || status != 200) {
+	while (ask(atoi(argv[1]), argv[2]) < 0 || sscanf(answer, "HTTP/1.%*d %d", &status) != 1 ||
+	       status != 200) {
 		if (wall_us() > deadline) {
-			fprintf(stderr, "probe: no answer 200 from port %s in %s s (last status %d)\n",
+			fprintf(stderr,
+				"probe: no answer 200 from port %s in %s s (last status %d)\n",
 				argv[1], argv[4], status);
 			return 1;
 		}

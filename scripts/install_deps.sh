@@ -1,0 +1,26 @@
+#!/bin/bash
+# Installs what building and testing jsnap needs on Debian 12, with apt-get; as root, or through sudo.
+# Does nothing when all is there.
+set -eu
+
+packages=(build-essential cmake ninja-build pkg-config
+	libzstd-dev libcap-dev libcap2-bin libinih-dev libxxhash-dev
+	openjdk-17-jdk-headless maven
+	zstd curl unzip procps)
+
+missing=()
+for package in "${packages[@]}"; do
+	dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+as_root=()
+if [ "$(id -u)" != 0 ]; then
+	command -v sudo >/dev/null ||
+		{ echo "install_deps.sh: neither root nor sudo; ask for: apt-get install ${missing[*]}" >&2; exit 1; }
+	as_root=(sudo)
+fi
+echo "installing: ${missing[*]}" >&2
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get update -qq </dev/null
+"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
