@@ -60,9 +60,13 @@ static void prepare(struct subject *subject, const char *scrub, struct agent_pay
 
 static void test_secret(const char *jdk, const char *collector, bool scrubs)
 {
-	const char *flags[] = {
-		"-XX:+UnlockExperimentalVMOptions", collector, "-Xcheck:jni", "-Xmx256m",
-		"-XX:+DisableExplicitGC",	    NULL};
+	const char *flags[] = {"-XX:+UnlockExperimentalVMOptions",
+			       collector,
+			       "-Xcheck:jni",
+			       "-Xlog:gc+init=error",
+			       "-Xmx256m",
+			       "-XX:+DisableExplicitGC",
+			       NULL};
 	CLEANUP_PAYLOAD struct agent_payload answer = {0};
 	struct subject subject;
 
