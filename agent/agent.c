@@ -198,7 +198,6 @@ static void JNICALL vm_initialized(jvmtiEnv *jvmti, JNIEnv *jni, jthread main_th
 	agent.main_thread = (*jni)->NewGlobalRef(jni, main_thread);
 	thread = new_thread_object(jvmti, jni);
 	if (!agent_exception(jni) && thread && agent.main_thread) {
-		agent.agent_thread = (*jni)->NewGlobalRef(jni, thread);
 		/* RunAgentThread makes it a daemon: it does not keep the JVM from ending. */
 		if ((*jvmti)->RunAgentThread(jvmti, thread, serve, NULL,
 					     JVMTI_THREAD_NORM_PRIORITY) == JVMTI_ERROR_NONE)

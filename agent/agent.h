@@ -1,6 +1,6 @@
 /*
  * What the agent's parts share: the VM's interfaces and the facts gathered when it was initialized.
- * One exists per JVM, set up before the agent's thread starts and read-only from then on.
+ * One exists per JVM, set up before the agent's thread starts; only the channel closes later.
  */
 #ifndef JSNAP_AGENT_AGENT_H
 #define JSNAP_AGENT_AGENT_H
@@ -12,10 +12,9 @@
 
 struct agent {
 	jvmtiEnv *jvmti;
-	int fd;		      /* the control channel; -1 once it is closed */
-	uint64_t loaded_ns;   /* CLOCK_MONOTONIC when the agent was loaded */
-	jthread main_thread;  /* global reference */
-	jthread agent_thread; /* global reference */
+	int fd;		     /* the control channel; -1 once it is closed */
+	uint64_t loaded_ns;  /* CLOCK_MONOTONIC when the agent was loaded */
+	jthread main_thread; /* global reference */
 };
 
 /* Clears a pending Java exception; true when there was one. */
