@@ -161,3 +161,18 @@ void subject_finish(struct subject *subject)
 	fclose(subject->out);
 	agent_payload_free(&subject->hello);
 }
+
+int subject_run(const char *jdk, const char *options, const char *mode)
+{
+	char java[PATH_MAX], agent[PATH_MAX];
+	const char *argv[] = {java, agent, "-cp", class_folder, "Subject", mode, NULL};
+	int status, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	snprintf(java, sizeof(java), "%s/bin/java", jdk);
+	snprintf(agent, sizeof(agent), "-agentpath:%s%s", AGENT_LIBRARY, options);
+	running = spawn(argv, null, null);
+	CHECK_EQ(waitpid(running, &status, 0), running);
+	running = 0;
+	close(null);
+	return status;
+}

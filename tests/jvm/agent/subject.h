@@ -36,6 +36,9 @@ void subject_ask(struct subject *subject, enum agent_message type,
 /* The program's next line, without its end, in a static buffer. */
 const char *subject_line(struct subject *subject);
 
+/* Runs the program to its end under an agent with these options, its input empty; its status. */
+int subject_run(const char *jdk, const char *options, const char *mode);
+
 /* Lets the program go on. */
 void subject_go_on(struct subject *subject);
 

@@ -190,6 +190,16 @@ static void test_ends_at_once(const char *jdk)
 	CHECK(best < 250000000);
 }
 
+/* As in a child that an application starts with its own arguments: nothing there is the channel. */
+static void test_no_channel(const char *jdk)
+{
+	static const char *const options[] = {
+		"", "=", "=fd=", "=fd=0", "=fd=-1", "=fd=77", "=fd=99999999999", "=nonsense"};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		CHECK_EQ(subject_run(jdk, options[i], "end"), 0);
+}
+
 int main(int argc, char **argv)
 {
 	const char *jdk = subject_jdk(argc, argv);
@@ -199,5 +209,6 @@ int main(int argc, char **argv)
 	test_ended(jdk);
 	test_launcher_gone(jdk);
 	test_ends_at_once(jdk);
+	test_no_channel(jdk);
 	return 0;
 }
