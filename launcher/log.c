@@ -131,21 +131,29 @@ size_t log_format_line(enum log_format format, enum log_level level, const struc
 	return line.used;
 }
 
+static void utc_now(char *ret_text, size_t size)
+{
+	struct timespec now;
+	struct tm tm;
+	char date[32];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(ret_text, size, "%s.%03ldZ", date, now.tv_nsec / 1000000);
+}
+
 static void log_write(enum log_level level, const struct log_field *fields, size_t n_fields,
 		      const char *fmt, va_list ap)
 {
-	char text[LOG_MAX_LINE / 2], line[LOG_MAX_LINE], date[32], stamp[48];
-	struct timespec now;
-	struct tm tm;
+	char text[LOG_MAX_LINE / 2], line[LOG_MAX_LINE], stamp[64] = "";
 	size_t size;
 
 	if (!log_wants(level))
 		return;
 	vsnprintf(text, sizeof(text), fmt, ap);
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(stamp, sizeof(stamp), "%s.%03ldZ", date, now.tv_nsec / 1000000);
+	if (current.format == LOG_FORMAT_JSON)
+		utc_now(stamp, sizeof(stamp));
 	size = log_format_line(current.format, level, fields, n_fields, text, stamp, line,
 			       sizeof(line));
 	(void)write_full(STDERR_FILENO, line, size);

@@ -1,0 +1,223 @@
+/* The HTTP client's parsers, and an exchange with a server that answers byte by byte. */
+#include "check.h"
+#include "launcher/http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void test_urls(void)
+{
+	struct http_url url;
+	struct jsnap_error err = {0};
+
+	CHECK_EQ(http_url_parse("http://localhost:8080/a/b?c=d#e", &url, &err), 0);
+	CHECK_STR(url.host, "localhost");
+	CHECK_STR(url.authority, "localhost:8080");
+	CHECK_STR(url.target, "/a/b?c=d");
+	CHECK_EQ(url.port, 8080);
+	CHECK_EQ(url.address.ss_family, AF_INET);
+	CHECK_EQ(http_url_parse("http://127.0.0.1", &url, &err), 0);
+	CHECK_EQ(url.port, 80);
+	CHECK_STR(url.target, "/");
+	CHECK_EQ(http_url_parse("http://[::1]:99?x", &url, &err), 0);
+	CHECK_EQ(url.address.ss_family, AF_INET6);
+	CHECK_EQ(url.port, 99);
+	CHECK_STR(url.target, "/?x");
+}
+
+static void test_bad_urls(void)
+{
+	static const char *const bad[] = {
+		"",
+		"ftp://x",
+		"https://localhost/",
+		"http://",
+		"http://:80/",
+		"http://localhost:/",
+		"http://localhost:0/",
+		"http://localhost:65536/",
+		"http://localhost:80x/",
+		"http://localhost:-1/",
+		"http://example.org/",
+		"http://[::1/",
+		"http://[::1]x/",
+		"http://[]/",
+		"http://localhost/a b",
+		"http://localhost/\r\nX: y",
+		"http://1.2.3/",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct jsnap_error err = {0};
+		struct http_url url;
+
+		if (http_url_parse(bad[i], &url, &err) != -EINVAL) {
+			fprintf(stderr, "not refused: %s\n", bad[i]);
+			exit(1);
+		}
+		CHECK(err.text[0]);
+	}
+}
+
+/* Fed in pieces of every size, a response is done exactly at its end. */
+static void check_response(const char *text, int status, bool needs_eof)
+{
+	size_t size = strlen(text);
+
+	for (size_t piece = 1; piece <= size; piece++) {
+		struct http_parser p = {0};
+		struct jsnap_error err = {0};
+
+		for (size_t at = 0; at < size; at += piece) {
+			size_t n = size - at < piece ? size - at : piece;
+
+			CHECK(!p.done);
+			CHECK_EQ(http_parser_feed(&p, text + at, n, &err), 0);
+		}
+		CHECK_EQ(p.status, status);
+		CHECK_EQ(p.done, !needs_eof);
+		CHECK_EQ(http_parser_end(&p, &err), 0);
+		CHECK(p.done);
+	}
+}
+
+static void test_responses(void)
+{
+	check_response("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, false);
+	check_response("HTTP/1.1 200 OK\ncontent-length:  5  \n\nhello", 200, false);
+	check_response("HTTP/1.1 204 No Content\r\n\r\n", 204, false);
+	check_response("HTTP/1.1 404 \r\nContent-Length: 0\r\n\r\n", 404, false);
+	check_response("HTTP/1.0 200 OK\r\n\r\nuntil the end", 200, true);
+	check_response("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"
+		       "5\r\nhello\r\nA;x=y\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n",
+		       200, false);
+	check_response("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 Oh\r\nContent-Length: 1\r\n\r\nx",
+		       500, false);
+}
+
+static void check_refused(const char *text)
+{
+	struct http_parser p = {0};
+	struct jsnap_error err = {0};
+	int rc = http_parser_feed(&p, text, strlen(text), &err);
+
+	if (rc == 0)
+		rc = http_parser_end(&p, &err);
+	if (rc != -EPROTO) {
+		fprintf(stderr, "not refused: %s\n", text);
+		exit(1);
+	}
+}
+
+static void test_bad_responses(void)
+{
+	char *header = malloc(HTTP_MAX_HEADER + 100);
+
+	CHECK(header);
+	check_refused("");
+	check_refused("SSH-2.0-OpenSSH_9\r\n");
+	check_refused("HTTP/1.1 20\r\n\r\n");
+	check_refused("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell");
+	check_refused("HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n");
+	check_refused("HTTP/1.1 200 OK\r\nContent-Length: 5x\r\n\r\nhello");
+	check_refused("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n");
+	check_refused("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
+	check_refused("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+	strcpy(header, "HTTP/1.1 200 OK\r\nX: ");
+	memset(header + strlen(header), 'x', HTTP_MAX_HEADER);
+	header[HTTP_MAX_HEADER + 20] = '\0';
+	check_refused(header);
+	free(header);
+}
+
+static int listen_loopback(uint16_t *ret_port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(bind(fd, (struct sockaddr *)&address, size), 0);
+	CHECK_EQ(listen(fd, 4), 0);
+	CHECK_EQ(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	*ret_port = ntohs(address.sin_port);
+	return fd;
+}
+
+static void serve_slowly(int listener)
+{
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
+	char request[4096] = {0};
+	size_t used = 0;
+	int fd = accept(listener, NULL, NULL);
+
+	while (!strstr(request, "\r\n\r\n")) {
+		ssize_t n = read(fd, request + used, sizeof(request) - used - 1);
+
+		if (n <= 0)
+			_exit(2);
+		used += (size_t)n;
+	}
+	if (strncmp(request, "GET /x?y=1 HTTP/1.1\r\n", 21) != 0 ||
+	    !strstr(request, "\r\nConnection: close\r\n") ||
+	    !strstr(request, "\r\nHost: 127.0.0.1:"))
+		_exit(3);
+	for (const char *p = answer; *p; p++) {
+		if (write(fd, p, 1) != 1)
+			_exit(4);
+		usleep(500);
+	}
+	_exit(0);
+}
+
+static int run_exchange(const struct http_url *url, struct http_exchange *x,
+			struct jsnap_error *err)
+{
+	int rc = http_exchange_start(x, url, err);
+
+	while (rc == 0) {
+		struct pollfd fd = {.fd = x->fd, .events = http_exchange_events(x)};
+
+		CHECK_EQ(poll(&fd, 1, 10000), 1);
+		rc = http_exchange_step(x, err);
+	}
+	CHECK_EQ(x->fd, -1);
+	return rc;
+}
+
+static void test_exchange(void)
+{
+	struct http_exchange x = {.fd = -1};
+	struct jsnap_error err = {0};
+	struct http_url url;
+	uint16_t port;
+	int listener = listen_loopback(&port), status;
+	char text[64];
+	pid_t server = fork();
+
+	if (server == 0)
+		serve_slowly(listener);
+	snprintf(text, sizeof(text), "http://127.0.0.1:%u/x?y=1", port);
+	CHECK_EQ(http_url_parse(text, &url, &err), 0);
+	CHECK_EQ(run_exchange(&url, &x, &err), 1);
+	CHECK_EQ(x.parser.status, 200);
+	CHECK_EQ(waitpid(server, &status, 0), server);
+	CHECK_EQ(status, 0);
+	close(listener);
+	CHECK_EQ(run_exchange(&url, &x, &err), -ECONNREFUSED);
+	CHECK(strstr(err.text, "127.0.0.1"));
+}
+
+int main(void)
+{
+	test_urls();
+	test_bad_urls();
+	test_responses();
+	test_bad_responses();
+	test_exchange();
+	return 0;
+}
