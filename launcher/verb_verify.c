@@ -120,6 +120,8 @@ int verb_verify(const struct settings *settings, int *ret_status, struct jsnap_e
 	}
 	if (settings->json)
 		json_close(&json, ']');
+	else if (n == 0)
+		puts("No snapshots in the store.");
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return error_errno(err, "write to standard output");
 	*ret_status = good ? 0 : 1;
