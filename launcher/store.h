@@ -51,8 +51,9 @@ enum store_lock { STORE_LOCK_SHARED, STORE_LOCK_EXCLUSIVE };
 /*
  * Locks or converts the lock (which may let another in between). Getting it exclusively removes the
  * temporary files that a dead writer left. -EWOULDBLOCK when another process holds it in a way that
- * excludes this one and !wait; never sets `err` then. The lock belongs to the open file
- * description: a forked child that keeps lock_fd keeps the lock.
+ * excludes this one and !wait; `err` is not set then and the slot is not locked, whatever it was
+ * before. The lock belongs to the open file description: a forked child that keeps lock_fd keeps
+ * the lock.
  */
 int store_lock(struct store_slot *slot, enum store_lock mode, bool wait, struct jsnap_error *err);
 void store_unlock(struct store_slot *slot);

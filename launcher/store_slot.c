@@ -83,13 +83,36 @@ void store_slot_close(struct store_slot *slot)
 	*slot = (struct store_slot){.lock_fd = -1};
 }
 
+/*
+ * The file to lock. In a folder that this user cannot write (an image in a container's read-only
+ * layer) there is nobody to exclude, and a reader locks the image itself.
+ */
+static int open_lock(struct store_slot *slot, enum store_lock mode, const char **ret_path,
+		     struct jsnap_error *err)
+{
+	*ret_path = slot->lock;
+	if (slot->lock_fd >= 0)
+		return 0;
+	slot->lock_fd = open(slot->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (slot->lock_fd < 0 && mode == STORE_LOCK_SHARED &&
+	    (errno == EACCES || errno == EROFS || errno == EPERM)) {
+		int reason = errno;
+
+		*ret_path = slot->image;
+		slot->lock_fd = open(slot->image, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		if (slot->lock_fd < 0)
+			errno = reason;
+	}
+	return slot->lock_fd < 0 ? error_errno(err, "open the lock %s", slot->lock) : 0;
+}
+
 /* The lock file may have been removed by whoever held it last: then the lock is of nothing. */
-static bool still_named(const struct store_slot *slot, int fd)
+static bool still_named(const char *path, int fd)
 {
 	struct stat here, named;
 
-	return fstat(fd, &here) == 0 && stat(slot->lock, &named) == 0 &&
-	       here.st_ino == named.st_ino && here.st_dev == named.st_dev;
+	return fstat(fd, &here) == 0 && stat(path, &named) == 0 && here.st_ino == named.st_ino &&
+	       here.st_dev == named.st_dev;
 }
 
 static int lock_fd(int fd, int operation)
@@ -105,21 +128,19 @@ int store_lock(struct store_slot *slot, enum store_lock mode, bool wait, struct 
 	int operation = (mode == STORE_LOCK_EXCLUSIVE ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB);
 
 	for (;;) {
-		int r;
+		const char *path;
+		int r = open_lock(slot, mode, &path, err);
 
-		if (slot->lock_fd < 0)
-			slot->lock_fd =
-				open(slot->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (slot->lock_fd < 0)
-			return error_errno(err, "open the lock %s", slot->lock);
-		r = lock_fd(slot->lock_fd, operation);
-		if (r == -EWOULDBLOCK)
+		if (r < 0)
 			return r;
+		r = lock_fd(slot->lock_fd, operation);
 		if (r < 0) {
+			/* a conversion that fails has lost the lock it had (flock(2)) */
+			store_unlock(slot);
 			errno = -r;
-			return error_errno(err, "lock %s", slot->lock);
+			return r == -EWOULDBLOCK ? r : error_errno(err, "lock %s", path);
 		}
-		if (still_named(slot, slot->lock_fd))
+		if (still_named(path, slot->lock_fd))
 			break;
 		store_unlock(slot);
 	}

@@ -164,6 +164,38 @@ static void test_lock(void)
 	CHECK_EQ(try_in_child(KEY_A, STORE_LOCK_EXCLUSIVE), 0);
 }
 
+static void test_lost_lock(void)
+{
+	CLEANUP_STORE_SLOT struct store_slot a, b;
+
+	slot_of(KEY_A, &a);
+	slot_of(KEY_A, &b);
+	CHECK_EQ(store_lock(&a, STORE_LOCK_SHARED, false, &err), 0);
+	CHECK_EQ(store_lock(&b, STORE_LOCK_SHARED, false, &err), 0);
+	CHECK_EQ(store_lock(&a, STORE_LOCK_EXCLUSIVE, false, &err), -EWOULDBLOCK);
+	CHECK_EQ(a.lock_fd, -1);
+	CHECK_EQ(store_lock(&b, STORE_LOCK_EXCLUSIVE, false, &err), 0);
+}
+
+/* An image in a folder that is read-only can be locked by readers, and by nobody else. */
+static void test_read_only_folder(void)
+{
+	CLEANUP_STORE_SLOT struct store_slot slot, missing;
+
+	if (geteuid() == 0)
+		return; /* root writes everywhere */
+	CHECK_EQ(mkdir("ro", 0700), 0);
+	make("ro/x.jsnap", 0600);
+	CHECK_EQ(chmod("ro", 0500), 0);
+	CHECK_EQ(store_slot_of_image("ro/x.jsnap", &slot, &err), 0);
+	CHECK_EQ(store_slot_of_image("ro/y.jsnap", &missing, &err), 0);
+	CHECK_EQ(store_lock(&slot, STORE_LOCK_SHARED, false, &err), 0);
+	CHECK_EQ(store_lock(&slot, STORE_LOCK_SHARED, false, &err), 0);
+	CHECK_EQ(store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, &err), -EACCES);
+	CHECK_EQ(store_lock(&missing, STORE_LOCK_SHARED, false, &err), -EACCES);
+	CHECK_EQ(chmod("ro", 0700), 0);
+}
+
 /* Waiting for a lock whose file is removed meanwhile ends with a lock of the new file. */
 static void test_lock_of_removed(void)
 {
@@ -284,6 +316,8 @@ int main(void)
 	test_prepare();
 	test_open();
 	test_lock();
+	test_lost_lock();
+	test_read_only_folder();
 	test_lock_of_removed();
 	test_sweep();
 	test_list_and_find();
