@@ -8,6 +8,7 @@
 #include "launcher/snapshot_job.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
 #define END_TIMEOUT_NS 5000000000ull
@@ -124,6 +125,7 @@ static int start_process(struct restore_job *job, const struct restore_source *s
 								     .control_fd = -1};
 	const struct settings *s = job->settings;
 	struct restore_options options;
+	char cwd[PATH_MAX];
 	int rc = find_inherits(source->manifest, job, &i, err);
 
 	if (rc < 0)
@@ -135,6 +137,8 @@ static int start_process(struct restore_job *job, const struct restore_source *s
 		.tids = s->tids,
 		.inherits = i.list,
 		.n_inherits = i.count,
+		/* A Java program's working folder is its caller's; any other's is its own. */
+		.cwd = i.control_fd >= 0 ? getcwd(cwd, sizeof(cwd)) : NULL,
 		.listen_map = s->listen_map,
 		.n_listen_map = s->n_listen_map,
 	};

@@ -49,6 +49,7 @@ static int capture(const struct snapshot_request *r, struct hot *hot, struct man
 		.stream_offset = hot->stream_offset,
 		.externals = externals->list,
 		.n_externals = externals->count,
+		.file_backed = true, /* HotSpot's own memory: see checkpoint/anon_rule.c */
 	};
 	return checkpoint_capture(&options, m, ret_stats, err);
 }
