@@ -8,6 +8,9 @@
  * left to java. The one change is `-jar` in front of a first word that ends in ".jar". The expanded
  * view beside it is for deciding only.
  *
+ * Not seen here: jars that a jar's manifest names in Class-Path, and what the application loads by
+ * itself. They are open in the process, so the engine finds their change (restore_validate).
+ *
  * A program that java cannot start (no such jar, not a jar) is not an error here: `run` lets java
  * say it and passes its exit status on, as the caller of java expects. `checkpoint` and `bench`
  * have no use for such a program and call java_command_check_program first.
