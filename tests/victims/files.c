@@ -19,6 +19,14 @@ static void expect_read(int fd, size_t offset)
 		EXPECT_EQ(got[i], victim_byte(offset + i));
 }
 
+static const char *number_path(int fd)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return path;
+}
+
 static int count_entries(int fd)
 {
 	DIR *dir = fdopendir(dup(fd));
@@ -37,6 +45,7 @@ int main(int argc, char **argv)
 	int data, same, other, high, append, deleted, path, folder, null, zero, urandom, ro, n;
 	struct stat st, before;
 	unsigned char byte;
+	char link[256] = {0};
 
 	victim_init(argc, argv);
 	data = victim_file("data", SIZE);
@@ -91,6 +100,9 @@ int main(int argc, char **argv)
 	EXPECT_EQ(byte, 0);
 	EXPECT_EQ(read(urandom, &byte, 1), 1);
 	EXPECT_EQ(fcntl(urandom, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
-	EXPECT_EQ(open("/dev/null", O_RDONLY), n); /* the lowest free number is the same */
+	/* The lowest free number is the same: jsnap left no descriptor of its own. */
+	if (readlink(number_path(n), link, sizeof(link) - 1) >= 0)
+		victim_fault(__FILE__, __LINE__, "fd %d was closed and is now %s", n, link);
+	EXPECT_EQ(open("/dev/null", O_RDONLY), n);
 	return victim_result();
 }

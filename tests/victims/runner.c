@@ -177,6 +177,18 @@ static void reap_killed(pid_t pid, bool is_jsnap)
 			      : "the dumped victim did not end by SIGKILL");
 }
 
+/* An image and what jsnap keeps beside it by design: the hot copy and the lock. */
+static void remove_image(const char *image)
+{
+	static const char *const suffixes[] = {"", ".hot", ".lock"};
+	char path[256];
+
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		snprintf(path, sizeof(path), "%s%s", image, suffixes[i]);
+		unlink(path);
+	}
+}
+
 static void run_generations(pid_t victim, int n)
 {
 	pid_t parent = victim, pid = victim;
@@ -187,7 +199,7 @@ static void run_generations(pid_t victim, int n)
 		dump(pid, image, false);
 		reap_killed(parent, parent != victim);
 		parent = restore(image, victim, &pid);
-		unlink(image);
+		remove_image(image);
 	}
 	finish_victim(parent, "the restored victim is not what it was");
 }
@@ -198,7 +210,7 @@ static void run_live(pid_t victim, int n)
 		dump(victim, "images/live.jsnap", true);
 		ping(victim, "the victim does not answer after dump --leave-running");
 	}
-	unlink("images/live.jsnap");
+	remove_image("images/live.jsnap");
 	finish_victim(victim, "dump --leave-running changed the victim");
 }
 
@@ -233,7 +245,7 @@ static void run_kill_dump(pid_t victim, int n)
 		sandbox_wait(jsnap, PATIENCE);
 		ping(victim, "the victim does not answer after jsnap was killed in a dump");
 	}
-	unlink("images/killed.jsnap");
+	remove_image("images/killed.jsnap");
 	finish_victim(victim, "a dump that was killed changed the victim");
 }
 
@@ -259,7 +271,7 @@ static void run_kill_restore(pid_t victim, int n)
 	}
 	unlink("v/ping");
 	jsnap = restore("images/killed.jsnap", victim, &pid);
-	unlink("images/killed.jsnap");
+	remove_image("images/killed.jsnap");
 	finish_victim(jsnap, "the victim restored after killed attempts is not what it was");
 }
 

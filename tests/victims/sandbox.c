@@ -168,6 +168,8 @@ void sandbox_enter(struct sandbox *box, enum privilege privilege, const char *js
 	static const char *const folders[] = {"images", "tmp", "home", "v"};
 	char path[PATH_MAX];
 
+	if (access(jsnap, X_OK) < 0 || access(victim, X_OK) < 0)
+		die("%s or %s", jsnap, victim);
 	snprintf(box->dir, sizeof(box->dir), "/tmp/jsnap-victim-XXXXXX");
 	if (!mkdtemp(box->dir))
 		die("mkdtemp %s", box->dir);

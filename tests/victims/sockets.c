@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-static unsigned char bytes[100000], got[100000];
+static unsigned char got[100];
 
 static int option(int fd, int name)
 {
@@ -29,7 +29,6 @@ int main(int argc, char **argv)
 
 	victim_init(argc, argv);
 	signal(SIGPIPE, SIG_IGN);
-	victim_fill(bytes, sizeof(bytes));
 	SETUP(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stream) == 0);
 	SETUP(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, dgram) == 0);
 	SETUP(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, seqpacket) == 0);
@@ -39,12 +38,7 @@ int main(int argc, char **argv)
 	SETUP(setsockopt(stream[0], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) == 0);
 	SETUP(setsockopt(stream[1], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) == 0);
 	sndbuf = option(stream[0], SO_SNDBUF);
-	SETUP(write(stream[0], bytes, 20000) == 20000);
-	SETUP(write(stream[1], bytes, 333) == 333);
-	SETUP(send(dgram[0], bytes, 5, 0) == 5 && send(dgram[0], bytes, 0, 0) == 0);
-	SETUP(send(dgram[0], bytes, 900, 0) == 900);
-	SETUP(send(seqpacket[1], bytes, 11, 0) == 11 && send(seqpacket[1], bytes, 12, 0) == 12);
-	SETUP(write(half[0], bytes, 7) == 7 && shutdown(half[0], SHUT_WR) == 0);
+	SETUP(shutdown(half[0], SHUT_WR) == 0);
 	SETUP(close(marker[1]) == 0);
 	copy = fcntl(stream[1], F_DUPFD_CLOEXEC, 100);
 	SETUP(copy >= 100);
@@ -56,19 +50,10 @@ int main(int argc, char **argv)
 	EXPECT_EQ(option(stream[1], SO_PASSCRED), 0);
 	EXPECT_EQ(fcntl(stream[0], F_GETFD), FD_CLOEXEC);
 	EXPECT_EQ(fcntl(copy, F_GETFD), FD_CLOEXEC);
-	EXPECT_EQ(recv(stream[1], got, 15000, MSG_WAITALL), 15000);
-	EXPECT_EQ(recv(copy, got + 15000, 5000, MSG_WAITALL), 5000);
-	EXPECT(memcmp(got, bytes, 20000) == 0);
-	EXPECT_EQ(recv(stream[0], got, sizeof(got), 0), 333);
-	EXPECT_EQ(recv(stream[1], got, 1, MSG_DONTWAIT), -1);
 	EXPECT_EQ(fcntl(dgram[1], F_GETFL) & O_NONBLOCK, O_NONBLOCK);
-	EXPECT_EQ(recv(dgram[1], got, sizeof(got), 0), 5);
-	EXPECT_EQ(recv(dgram[1], got, sizeof(got), 0), 0);
-	EXPECT_EQ(recv(dgram[1], got, sizeof(got), 0), 900);
 	EXPECT(recv(dgram[1], got, sizeof(got), 0) < 0 && errno == EAGAIN);
-	EXPECT_EQ(recv(seqpacket[0], got, sizeof(got), 0), 11);
-	EXPECT_EQ(recv(seqpacket[0], got, sizeof(got), 0), 12);
-	EXPECT_EQ(recv(half[1], got, sizeof(got), 0), 7);
+	EXPECT_EQ(send(seqpacket[0], "pack", 4, 0), 4);
+	EXPECT_EQ(recv(seqpacket[1], got, sizeof(got), 0), 4);
 	EXPECT_EQ(recv(half[1], got, sizeof(got), 0), 0);
 	EXPECT_EQ(write(half[1], "back", 4), 4);
 	EXPECT_EQ(recv(half[0], got, sizeof(got), 0), 4);
@@ -77,6 +62,6 @@ int main(int argc, char **argv)
 	EXPECT_EQ(recv(marker[0], got, 1, 0), 0);
 	EXPECT(write(marker[0], "x", 1) < 0 && errno == EPIPE);
 	EXPECT_EQ(write(stream[0], "alive", 5), 5);
-	EXPECT_EQ(read(stream[1], got, sizeof(got)), 5);
+	EXPECT_EQ(read(copy, got, sizeof(got)), 5);
 	return victim_result();
 }

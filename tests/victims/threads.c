@@ -14,7 +14,7 @@
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t go = PTHREAD_COND_INITIALIZER;
-static pthread_barrier_t started;
+static volatile int started;
 static bool gone;
 static int woken;
 static __thread unsigned char tls[5000];
@@ -45,7 +45,7 @@ static void *work(void *arg)
 	if (number == 5)
 		SETUP(sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0}) == 0);
 	pthread_mutex_lock(&mutex);
-	pthread_barrier_wait(&started);
+	started++;
 	while (!gone)
 		pthread_cond_wait(&go, &mutex);
 	woken++;
@@ -85,10 +85,11 @@ int main(int argc, char **argv)
 
 	victim_init(argc, argv);
 	for (intptr_t i = 0; i < THREADS; i++) {
-		SETUP(pthread_barrier_init(&started, NULL, 2) == 0);
 		SETUP(pthread_create(&threads[i], NULL, work, (void *)i) == 0);
-		pthread_barrier_wait(&started);
 	}
+	while (started < THREADS)
+		victim_sleep_ms(1);
+	victim_sleep_ms(5); /* the last one is on its way into the wait */
 	/* A thread that hangs in pthread_join all the while. */
 	SETUP(pthread_create(&join, NULL, joiner, &threads[0]) == 0);
 	victim_ready();
