@@ -2,8 +2,8 @@
  * jsnap dump: plumbing. Any single-process program, without a JVM or agent; nothing is known of how
  * it was started.
  *
- * Unless it is to be left running, the program is stopped (SIGSTOP) before the capture and killed
- * only when the image is on the disk: a full disk costs nothing but the attempt.
+ * Unless it is to be left running, the program stays stopped until the image is on the disk and is
+ * killed only then: a full disk costs nothing but the attempt.
  */
 #include "launcher/verbs.h"
 
@@ -16,26 +16,42 @@
 #include <signal.h>
 #include <string.h>
 
-static int write_image(const struct settings *s, const struct image_header *header,
-		       struct checkpoint_stats *ret_stats, struct jsnap_error *err)
+struct dump {
+	const struct settings *settings;
+	struct hot stream;
+	struct image_header header;
+};
+
+/* The program is still stopped: if the image can't be written, it goes on. */
+static int write_image(void *ctx, const struct manifest *m, struct jsnap_error *err)
 {
-	CLEANUP_MANIFEST struct manifest m = {0};
-	CLEANUP_HOT struct hot stream = {.fd = -1};
-	struct image_header filled = *header;
+	struct dump *d = ctx;
 	struct image_write_options options = {0};
-	struct checkpoint_options capture = {.pid = s->pid, .leave_running = true};
+
+	return image_write(d->settings->image, m, d->stream.fd, d->stream.stream_offset, &d->header,
+			   &options, err);
+}
+
+static int dump(struct dump *d, struct checkpoint_stats *ret_stats, struct jsnap_error *err)
+{
+	const struct settings *s = d->settings;
+	CLEANUP_MANIFEST struct manifest m = {0};
+	struct checkpoint_options capture = {.pid = s->pid,
+					     .leave_running = s->leave_running,
+					     .stream_fd = d->stream.fd,
+					     .stream_offset = d->stream.stream_offset};
 	int rc = manifest_init(&m, err);
 
-	if (rc == 0)
-		rc = hot_create(NULL, &stream, err);
 	if (rc < 0)
 		return rc;
-	capture.stream_fd = stream.fd;
-	capture.stream_offset = stream.stream_offset;
+	if (!s->leave_running) {
+		capture.commit = write_image;
+		capture.commit_ctx = d;
+	}
 	rc = checkpoint_capture(&capture, &m, ret_stats, err);
-	if (rc < 0)
-		return rc;
-	return image_write(s->image, &m, stream.fd, stream.stream_offset, &filled, &options, err);
+	if (rc == 0 && s->leave_running)
+		rc = write_image(d, &m, err);
+	return rc;
 }
 
 static void report(const struct settings *s, const struct checkpoint_stats *stats)
@@ -56,25 +72,18 @@ static void report(const struct settings *s, const struct checkpoint_stats *stat
 
 int verb_dump(const struct settings *settings, int *ret_status, struct jsnap_error *err)
 {
+	struct dump d = {.settings = settings, .stream = {.fd = -1}};
 	struct checkpoint_stats stats = {0};
-	struct image_header header;
-	struct proc_stat stat;
-	bool was_stopped;
 	int rc;
 
 	if (!settings->pid || !settings->image)
 		return error_set(err, EINVAL, "dump needs --pid PID and --image FILE");
-	rc = proc_stat_read(settings->pid, &stat, err);
+	rc = image_header_here(settings->pid, &d.header, err);
 	if (rc == 0)
-		rc = image_header_here(settings->pid, &header, err);
-	if (rc < 0)
-		return rc;
-	was_stopped = stat.state == 'T';
-	if (!settings->leave_running && kill(settings->pid, SIGSTOP) < 0)
-		return error_errno(err, "stop process %d", (int)settings->pid);
-	rc = write_image(settings, &header, &stats, err);
-	if (!settings->leave_running)
-		kill(settings->pid, rc == 0 ? SIGKILL : was_stopped ? 0 : SIGCONT);
+		rc = hot_create(NULL, &d.stream, err);
+	if (rc == 0)
+		rc = dump(&d, &stats, err);
+	hot_close(&d.stream);
 	if (rc < 0)
 		return rc;
 	report(settings, &stats);

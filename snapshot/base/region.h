@@ -12,8 +12,9 @@
 
 struct region_mark {
 	uint64_t magic, self;
-	uint64_t stream_inode; /* of the file that restored memory is mapped from: a later checkpoint
-				* stores those pages in full, or it would depend on that file */
+	uint64_t
+		stream_inode; /* of the file that restored memory is mapped from: a later checkpoint
+			       * stores those pages in full, or it would depend on that file */
 };
 
 #endif

@@ -106,6 +106,17 @@ static int prepare(struct capture *c, struct jsnap_error *err)
 			 c->options->pid);
 }
 
+/* Readers of the stream want all of it to be there, holes included. */
+static int fill_stream(struct capture *c, struct jsnap_error *err)
+{
+	off_t end = (off_t)(c->options->stream_offset + c->m->process->stream_size);
+	off_t size = lseek(c->options->stream_fd, 0, SEEK_END);
+
+	if (size < end && ftruncate(c->options->stream_fd, end) < 0)
+		return error_errno(err, "set the size of the page stream");
+	return 0;
+}
+
 int checkpoint_capture(const struct checkpoint_options *options, struct manifest *m,
 		       struct checkpoint_stats *ret_stats, struct jsnap_error *err)
 {
@@ -123,6 +134,10 @@ int checkpoint_capture(const struct checkpoint_options *options, struct manifest
 		r = PHASES[i].run(&c, err);
 	if (r == 0)
 		r = manifest_check(m, err);
+	if (r == 0)
+		r = fill_stream(&c, err);
+	if (r == 0 && options->commit)
+		r = options->commit(options->commit_ctx, m, err);
 	stats.threads = (uint32_t)c.tracee.n_threads;
 	if (r == 0 && !options->leave_running)
 		tracee_kill(&c.tracee);

@@ -28,6 +28,10 @@ struct checkpoint_options {
 	 * (HotSpot does not): its large mappings may be restored as private file mappings. See
 	 * anon_rule.c. */
 	bool file_backed;
+	/* Called when everything is captured and the target is still stopped, to write the image:
+	 * unless it returns 0 the checkpoint has failed and the target goes on. May be NULL. */
+	int (*commit)(void *ctx, const struct manifest *m, struct jsnap_error *err);
+	void *commit_ctx;
 	bool tcp_close; /* established TCP connections come back closed by the peer; else refused */
 };
 

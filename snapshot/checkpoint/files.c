@@ -148,13 +148,35 @@ static int capture_path(struct capture *c, const struct open_file *f, struct m_f
 	return capture_backing(c, f->link, &f->st, M_BACKING_OPEN, &file->target, err);
 }
 
-/* Copies what is unread without taking it out of the pipe. */
+/* Reads a copied pipe empty. Each read gives one packet of a pipe in packet mode, else all. */
+static int drain(int in, unsigned char *data, size_t *ret_used, size_t *ret_bytes)
+{
+	size_t used = 0, bytes = 0;
+
+	for (;;) {
+		ssize_t n = read(in, data + used + sizeof(uint32_t), PIPE_MAX);
+		uint32_t size = (uint32_t)n;
+
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n <= 0 || used + (size_t)n > PIPE_MAX)
+			return n < 0 ? -errno : -EIO;
+		memcpy(data + used, &size, sizeof(size));
+		used = (used + sizeof(size) + size + 3) & ~3ull;
+		bytes += size;
+	}
+	*ret_used = used;
+	*ret_bytes = bytes;
+	return 0;
+}
+
+/* Copies what is unread without taking it out of the pipe: u32 length and bytes of each packet. */
 static int peek_pipe(struct capture *c, int pipe_fd, struct m_file *file, struct jsnap_error *err)
 {
 	CLEANUP_CLOSE int in = -1, out = -1;
 	CLEANUP_FREE unsigned char *data = NULL;
-	int ends[2], unread;
-	ssize_t n, got;
+	size_t used = 0, bytes = 0;
+	int ends[2], unread, r;
 
 	if (ioctl(pipe_fd, FIONREAD, &unread) < 0)
 		return error_errno(err, "ask how much a pipe holds");
@@ -164,18 +186,19 @@ static int peek_pipe(struct capture *c, int pipe_fd, struct m_file *file, struct
 		return error_errno(err, "make a pipe");
 	in = ends[0];
 	out = ends[1];
-	data = malloc(PIPE_MAX);
+	data = calloc(1, 2 * PIPE_MAX + 64);
 	if (!data)
 		return error_set(err, ENOMEM, "out of memory");
 	fcntl(out, F_SETPIPE_SZ, fcntl(pipe_fd, F_GETPIPE_SZ));
-	n = tee(pipe_fd, out, PIPE_MAX, SPLICE_F_NONBLOCK);
-	got = n < 0 ? -1 : read(in, data, PIPE_MAX);
-	if (got < 0)
+	if (tee(pipe_fd, out, PIPE_MAX, SPLICE_F_NONBLOCK) < 0)
 		return error_errno(err, "copy what a pipe holds");
-	if (got != unread)
-		return error_set(err, ENOTSUP, "a pipe holds %d bytes, of which %zd can be copied",
-				 unread, got);
-	return manifest_blob(c->m, data, (size_t)got, &file->data);
+	r = drain(in, data, &used, &bytes);
+	if (r < 0)
+		return error_set(err, -r, "read what a pipe holds: %s", strerror(-r));
+	if (bytes != (size_t)unread)
+		return error_set(err, ENOTSUP, "a pipe holds %d bytes, of which %zu can be copied",
+				 unread, bytes);
+	return manifest_blob(c->m, data, used, &file->data);
 }
 
 static int capture_pipe(struct capture *c, const struct open_file *f, struct m_file *file,

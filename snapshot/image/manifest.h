@@ -183,10 +183,11 @@ struct m_socket {
 	uint32_t family, type, protocol;
 	uint32_t state; /* enum m_socket_state */
 	uint32_t backlog;
-	uint32_t peer;		     /* index into sockets, or NONE */
-	uint32_t shutdown;	     /* bit 0 receive, bit 1 send */
-	uint32_t mode;		     /* permissions of a Unix socket's file */
-	/* sockaddr bytes; empty when unset. `remote` of a Unix listener: the name it was renamed to */
+	uint32_t peer;	   /* index into sockets, or NONE */
+	uint32_t shutdown; /* bit 0 receive, bit 1 send */
+	uint32_t mode;	   /* permissions of a Unix socket's file */
+	/* sockaddr bytes; empty when unset. `remote` of a Unix listener: the name it was renamed to
+	 */
 	struct m_blob local, remote;
 	struct m_blob options; /* struct m_sockopt records, each followed by its bytes, 8-aligned */
 	struct m_blob data;    /* unread bytes: u32 length and bytes for each message, 4-aligned */

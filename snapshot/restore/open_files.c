@@ -138,17 +138,40 @@ static int open_object_again(struct opening *o, const struct m_file *file, struc
 	return opening_lift(o, fd);
 }
 
+static bool in_packet_mode(const struct opening *o, const struct m_file *file)
+{
+	for (uint32_t i = 0; i < o->m->n_files; i++)
+		if (o->m->files[i].kind == M_FILE_PIPE &&
+		    o->m->files[i].value[0] == file->value[0] && (o->m->files[i].flags & O_DIRECT))
+			return true;
+	return false;
+}
+
 static int fill_pipe(struct opening *o, int write_end, const struct m_file *file,
 		     struct jsnap_error *err)
 {
-	int r;
+	const unsigned char *p = manifest_bytes(o->m, file->data);
+	const unsigned char *end = p + file->data.size;
 
 	if (file->value[1])
 		fcntl(write_end, F_SETPIPE_SZ, (int)file->value[1]);
-	if (!file->data.size)
-		return 0;
-	r = write_full(write_end, manifest_bytes(o->m, file->data), file->data.size);
-	return r < 0 ? error_set(err, -r, "refill a pipe: %s", strerror(-r)) : 0;
+	if (file->data.size && in_packet_mode(o, file))
+		fcntl(write_end, F_SETFL, O_DIRECT);
+	while ((size_t)(end - p) > sizeof(uint32_t)) {
+		uint32_t size;
+		int r;
+
+		memcpy(&size, p, sizeof(size));
+		p += sizeof(size);
+		if (size > (size_t)(end - p))
+			return error_set(err, EBADMSG, "a pipe's contents are cut short");
+		r = write_full(write_end, p, size);
+		if (r < 0)
+			return error_set(err, -r, "refill a pipe: %s", strerror(-r));
+		p += size;
+		p += (size_t)(end - p) < (-size & 3u) ? (size_t)(end - p) : (-size & 3u);
+	}
+	return 0;
 }
 
 /* Makes one pipe and gives its ends to every description of it. */

@@ -167,7 +167,10 @@ static int step(struct remote *remote, struct jsnap_error *err)
 			return r;
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
 			return 0;
-		if (status >> 16 == 0)
+		if (WSTOPSIG(status) == SIGSTOP && status >> 16 == 0)
+			remote->tracee->stop_signal =
+				SIGSTOP; /* the one stop that can't be blocked */
+		else if (status >> 16 == 0)
 			return error_set(err, EIO, "thread %d got signal %d in an injected call",
 					 tid, WSTOPSIG(status));
 	}

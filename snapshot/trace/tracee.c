@@ -272,6 +272,8 @@ void tracee_release(struct tracee *tracee)
 		}
 		ptrace(PTRACE_DETACH, thread->tid, NULL, NULL);
 	}
+	if (tracee->stop_signal)
+		kill(tracee->pid, tracee->stop_signal);
 	free(tracee->threads);
 	if (tracee->mem_fd >= 0)
 		close(tracee->mem_fd);

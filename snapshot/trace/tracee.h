@@ -39,7 +39,8 @@ struct tracee_thread {
 
 struct tracee {
 	pid_t pid;
-	int mem_fd;		       /* /proc/PID/mem, read-write */
+	int stop_signal; /* a stop that came during an injected call: sent again on release */
+	int mem_fd;	 /* /proc/PID/mem, read-write */
 	struct tracee_thread *threads; /* ascending by TID */
 	size_t n_threads;
 };
