@@ -73,7 +73,7 @@ void run_decide(const struct run_facts *f, struct run_decision *ret_decision)
 		cold(d, take && f->image != -EPERM, "the snapshot is refused: %s",
 		     f->image_problem);
 	else if (f->stale)
-		cold(d, take, "%s since the snapshot was taken", f->stale);
+		cold(d, take, "%s", f->stale);
 	else if (f->failure)
 		decide_failed(f, d);
 }

@@ -29,25 +29,6 @@ static void restore_end(struct restore *r)
 	supervise_end(&r->supervise);
 }
 
-/* Without an operand: the one snapshot there is. */
-static int find_only(struct restore *r, struct jsnap_error *err)
-{
-	CLEANUP_STORE_ENTRIES struct store_entries entries = {0};
-	int rc = store_list(r->settings, &entries, err);
-
-	if (rc < 0)
-		return rc;
-	if (entries.count == 0)
-		return error_set(err, ENOENT,
-				 "the store holds no snapshot; jsnap run or jsnap "
-				 "checkpoint takes one");
-	if (entries.count > 1)
-		return error_set(err, EINVAL,
-				 "the store holds %zu snapshots: name one (jsnap list shows them)",
-				 entries.count);
-	return store_slot_of_image(entries.entries[0].image, &r->slot, err);
-}
-
 static int find(struct restore *r, struct jsnap_error *err)
 {
 	const struct settings *s = r->settings;
@@ -65,7 +46,9 @@ static int find(struct restore *r, struct jsnap_error *err)
 				 s->argv[0]);
 	if (s->image)
 		return store_slot_of_image(s->image, &r->slot, err);
-	return s->argc ? store_find(s, s->argv[0], &r->slot, err) : find_only(r, err);
+	if (!s->argc)
+		return error_set(err, EINVAL, "restore needs a KEY, a FILE, - or --image FILE");
+	return store_find(s, s->argv[0], &r->slot, err);
 }
 
 /* A slot in a folder that can't be written has no lock; reading needs none there. */
