@@ -128,26 +128,6 @@ static bool device_carried(dev_t rdev)
 	return major(rdev) == 5 || (major(rdev) >= 136 && major(rdev) <= 143); /* tty, pts */
 }
 
-static int capture_path(struct capture *c, const struct open_file *f, struct m_file *file,
-			struct jsnap_error *err)
-{
-	struct stat now;
-
-	if (f->link[0] != '/')
-		return refuse_fd(f, err, "is not a file that can be opened again");
-	if (S_ISCHR(f->st.st_mode) && !device_carried(f->st.st_rdev))
-		return refuse_fd(f, err, "is a device, which is not carried");
-	if (S_ISBLK(f->st.st_mode))
-		return refuse_fd(f, err, "is a block device, which is not carried");
-	if (stat(f->link, &now) < 0 || now.st_ino != f->st.st_ino || now.st_dev != f->st.st_dev) {
-		if (S_ISREG(f->st.st_mode))
-			return capture_deleted(c, f, file, err);
-		return refuse_fd(f, err, "no longer has this name, and is no regular file");
-	}
-	file->kind = M_FILE_PATH;
-	return capture_backing(c, f->link, &f->st, M_BACKING_OPEN, &file->target, err);
-}
-
 /* Reads a copied pipe empty. Each read gives one packet of a pipe in packet mode, else all. */
 static int drain(int in, unsigned char *data, size_t *ret_used, size_t *ret_bytes)
 {
@@ -199,6 +179,35 @@ static int peek_pipe(struct capture *c, int pipe_fd, struct m_file *file, struct
 		return error_set(err, ENOTSUP, "a pipe holds %d bytes, of which %zu can be copied",
 				 unread, bytes);
 	return manifest_blob(c->m, data, used, &file->data);
+}
+
+static int capture_path(struct capture *c, const struct open_file *f, struct m_file *file,
+			struct jsnap_error *err)
+{
+	struct stat now;
+
+	if (f->link[0] != '/')
+		return refuse_fd(f, err, "is not a file that can be opened again");
+	if (S_ISCHR(f->st.st_mode) && !device_carried(f->st.st_rdev))
+		return refuse_fd(f, err, "is a device, which is not carried");
+	if (S_ISBLK(f->st.st_mode))
+		return refuse_fd(f, err, "is a block device, which is not carried");
+	if (stat(f->link, &now) < 0 || now.st_ino != f->st.st_ino || now.st_dev != f->st.st_dev) {
+		if (S_ISREG(f->st.st_mode))
+			return capture_deleted(c, f, file, err);
+		return refuse_fd(f, err, "no longer has this name, and is no regular file");
+	}
+	file->kind = M_FILE_PATH;
+	if (S_ISFIFO(f->st.st_mode) && !(file->flags & O_PATH)) {
+		CLEANUP_CLOSE int fd = open_target_fd(c, f, O_RDONLY);
+		int r = fd < 0 ? -errno : 0;
+
+		if (r == 0 && (file->flags & O_ACCMODE) != O_WRONLY)
+			r = peek_pipe(c, fd, file, err);
+		if (r < 0)
+			return r;
+	}
+	return capture_backing(c, f->link, &f->st, M_BACKING_OPEN, &file->target, err);
 }
 
 static int capture_pipe(struct capture *c, const struct open_file *f, struct m_file *file,
@@ -333,6 +342,7 @@ static int capture_epoll(struct capture *c, const struct open_file *f, uint32_t 
 		*target = (struct m_epoll_target){.file = file,
 						  .fd = (uint32_t)from->fd,
 						  .events = from->events,
+						  .target_file = MANIFEST_NONE,
 						  .data = from->data};
 	}
 	return 0;
@@ -368,26 +378,68 @@ static int capture_fd(struct capture *c, int number, struct jsnap_error *err)
 	return r;
 }
 
-static const struct m_fd *find_fd(const struct manifest *m, uint32_t number)
+static uint32_t file_of_number(const struct manifest *m, uint32_t number)
 {
 	for (uint32_t i = 0; i < m->n_fds; i++)
 		if (m->fds[i].fd == number)
-			return &m->fds[i];
-	return NULL;
+			return m->fds[i].file;
+	return MANIFEST_NONE;
 }
 
-static int check_epoll_targets(struct capture *c, struct jsnap_error *err)
+/* Whether a descriptor is the one that an epoll set watches under a number: 0 when it is. */
+static long compare_watched(struct capture *c, uint32_t fd, uint32_t epoll_fd, uint32_t number,
+			    uint32_t nth)
 {
-	for (uint32_t i = 0; i < c->m->n_epoll_targets; i++) {
-		uint32_t number = c->m->epoll_targets[i].fd;
+	struct kcmp_epoll_slot slot = {.efd = epoll_fd, .tfd = number, .toff = nth};
 
-		if (!find_fd(c->m, number))
-			return error_set(err, ENOTSUP,
-					 "an epoll set watches what was fd %u, whose number is "
-					 "closed while a duplicate lives on; that is not carried",
-					 number);
+	return syscall(SYS_kcmp, c->options->pid, c->options->pid, KCMP_EPOLL_TFD,
+		       (unsigned long)fd, &slot);
+}
+
+static uint32_t number_of_file(const struct manifest *m, uint32_t file)
+{
+	for (uint32_t i = 0; i < m->n_fds; i++)
+		if (m->fds[i].file == file)
+			return m->fds[i].fd;
+	return MANIFEST_NONE;
+}
+
+/* What is watched is nearly always what has the number now; a closed or reused one takes a search.
+ */
+static int resolve_epoll_target(struct capture *c, uint32_t index, struct jsnap_error *err)
+{
+	struct m_epoll_target *target = &c->m->epoll_targets[index];
+	uint32_t epoll_fd = number_of_file(c->m, target->file), nth = 0;
+	uint32_t file = file_of_number(c->m, target->fd);
+	long r;
+
+	for (uint32_t i = 0; i < index; i++)
+		nth += c->m->epoll_targets[i].file == target->file &&
+		       c->m->epoll_targets[i].fd == target->fd;
+	r = file == MANIFEST_NONE ? 1 : compare_watched(c, target->fd, epoll_fd, target->fd, nth);
+	/* Where kcmp is filtered, the number is believed. */
+	if (r == 0 || (r < 0 && errno == EPERM)) {
+		target->target_file = file;
+		return 0;
 	}
-	return 0;
+	for (uint32_t i = 0; i < c->m->n_fds; i++)
+		if (compare_watched(c, c->m->fds[i].fd, epoll_fd, target->fd, nth) == 0) {
+			target->target_file = c->m->fds[i].file;
+			return 0;
+		}
+	return error_set(err, ENOTSUP,
+			 "the epoll set at fd %u watches what was fd %u, which is closed here and "
+			 "lives on elsewhere; that is not carried",
+			 epoll_fd, target->fd);
+}
+
+static int resolve_epoll_targets(struct capture *c, struct jsnap_error *err)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < c->m->n_epoll_targets; i++)
+		r = resolve_epoll_target(c, i, err);
+	return r;
 }
 
 /* A pipe end whose other end is held outside cannot be connected again. */
@@ -430,7 +482,7 @@ int capture_files(struct capture *c, struct jsnap_error *err)
 		if (c->m->files[c->m->fds[i].file].kind == M_FILE_PIPE)
 			r = check_pipe(c, &c->m->fds[i], err);
 	if (r == 0)
-		r = check_epoll_targets(c, err);
+		r = resolve_epoll_targets(c, err);
 	if (r == 0)
 		r = capture_socket_peers(c, err);
 	return r;

@@ -9,6 +9,8 @@
 
 #include <linux/tcp.h> /* glibc's struct tcp_info is too old to count segments */
 #include <netinet/in.h>
+#include <libgen.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -26,6 +28,8 @@ static const struct {
 	{0, SOL_SOCKET, SO_BROADCAST},
 	{0, SOL_SOCKET, SO_LINGER},
 	{0, SOL_SOCKET, SO_OOBINLINE},
+	{0, SOL_SOCKET, SO_SNDBUF},
+	{0, SOL_SOCKET, SO_RCVBUF},
 	{0, SOL_SOCKET, SO_RCVTIMEO},
 	{0, SOL_SOCKET, SO_SNDTIMEO},
 	{AF_UNIX, SOL_SOCKET, SO_PASSCRED},
@@ -39,6 +43,14 @@ static const struct {
 };
 
 enum { K_TCP_CLOSE = 7, K_TCP_CLOSE_WAIT = 8, K_TCP_LAST_ACK = 9 }; /* include/net/tcp_states.h */
+
+#ifndef SO_BUF_LOCK
+#define SO_BUF_LOCK 72
+#endif
+#ifndef SOCK_SNDBUF_LOCK
+#define SOCK_SNDBUF_LOCK 1 /* include/uapi/linux/socket.h */
+#define SOCK_RCVBUF_LOCK 2
+#endif
 
 #define ADDRESS_OFFSET 64u /* in the call buffer, after a length */
 
@@ -118,19 +130,36 @@ static int ask_address(struct asker *a, long nr, struct m_blob *ret_blob, bool *
 	return r;
 }
 
+/* Buffer sizes follow the kernel's tuning unless the program fixed them (SO_BUF_LOCK, Linux 5.14).
+ */
+static int ask_fixed_buffers(struct asker *a, int *ret_locked, struct jsnap_error *err)
+{
+	uint32_t size;
+	long result;
+	int r = ask_option(a, SOL_SOCKET, SO_BUF_LOCK, ret_locked, sizeof(*ret_locked), &size,
+			   &result, err);
+
+	if (r == 0 && result < 0)
+		*ret_locked = 0;
+	return r;
+}
+
 static int ask_options(struct asker *a, int family, struct m_blob *ret_blob,
 		       struct jsnap_error *err)
 {
 	unsigned char all[ARRAY_SIZE(OPTIONS) * (sizeof(struct m_sockopt) + 32)];
 	size_t used = 0;
+	int locked, r = ask_fixed_buffers(a, &locked, err);
 
-	for (size_t i = 0; i < ARRAY_SIZE(OPTIONS); i++) {
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(OPTIONS); i++) {
 		struct m_sockopt option = {.level = OPTIONS[i].level, .name = OPTIONS[i].name};
 		unsigned char value[32] = {0};
 		long result;
-		int r;
 
 		if (OPTIONS[i].family && OPTIONS[i].family != family)
+			continue;
+		if ((option.name == SO_SNDBUF && !(locked & SOCK_SNDBUF_LOCK)) ||
+		    (option.name == SO_RCVBUF && !(locked & SOCK_RCVBUF_LOCK)))
 			continue;
 		r = ask_option(a, option.level, option.name, value, sizeof(value), &option.size,
 			       &result, err);
@@ -142,7 +171,7 @@ static int ask_options(struct asker *a, int family, struct m_blob *ret_blob,
 		memcpy(all + used + sizeof(option), value, (option.size + 7) & ~7u);
 		used += sizeof(option) + ((option.size + 7) & ~7u);
 	}
-	return manifest_blob(a->c->m, all, used, ret_blob);
+	return r < 0 ? r : manifest_blob(a->c->m, all, used, ret_blob);
 }
 
 static int capture_tcp(struct asker *a, struct m_socket *s, bool has_peer, struct jsnap_error *err)
@@ -255,16 +284,31 @@ static uint32_t fd_of_file(const struct manifest *m, uint32_t file)
 	return 0;
 }
 
+/* The name in `folder` that belongs to the inode. */
+static bool find_by_inode(const char *folder, uint32_t inode, char *ret_name, size_t size)
+{
+	CLEANUP_CLOSEDIR DIR *dir = opendir(folder);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if ((uint32_t)entry->d_ino == inode) {
+			snprintf(ret_name, size, "%s", entry->d_name);
+			return true;
+		}
+	return false;
+}
+
 /*
  * Where the listener's name is now. A server that must appear complete binds a temporary name and
- * renames it (HotSpot's attach listener does), so the address it reports may be gone.
+ * renames it (HotSpot's attach listener does), so the address it reports may be gone; the renamed
+ * file is looked for where it was bound.
  */
-static int remember_path(struct capture *c, struct m_socket *s, struct jsnap_error *err)
+static int remember_path(struct capture *c, struct m_socket *s, uint32_t inode,
+			 struct jsnap_error *err)
 {
-	const char *suffix = ".tmp";
-	struct sockaddr_un address = {0};
+	struct sockaddr_un address = {0}, renamed = {.sun_family = AF_UNIX};
+	char folder[sizeof(address.sun_path)], name[NAME_MAX + 1];
 	struct stat st;
-	size_t length;
 	int r;
 
 	if (s->local.size <= sizeof(sa_family_t) || s->local.size > sizeof(address))
@@ -273,20 +317,21 @@ static int remember_path(struct capture *c, struct m_socket *s, struct jsnap_err
 	if (address.sun_path[0] == '\0')
 		return 0;
 	address.sun_path[sizeof(address.sun_path) - 1] = '\0';
-	length = strlen(address.sun_path);
-	if (stat(address.sun_path, &st) < 0) {
-		if (length <= strlen(suffix) ||
-		    strcmp(address.sun_path + length - strlen(suffix), suffix) != 0)
-			return 0;
-		address.sun_path[length - strlen(suffix)] = '\0';
-		if (stat(address.sun_path, &st) < 0)
-			return 0;
-		r = manifest_blob(c->m, &address, sizeof(address), &s->remote);
-		if (r < 0)
-			return error_set(err, -r, "out of memory");
+	if (stat(address.sun_path, &st) == 0 && (uint32_t)st.st_ino == inode) {
+		s->mode = st.st_mode & 07777;
+		return 0;
 	}
+	memcpy(folder, address.sun_path, sizeof(folder));
+	if (!find_by_inode(dirname(folder), inode, name, sizeof(name)))
+		return 0; /* nobody can connect any more; it comes back under its first name */
+	memcpy(folder, address.sun_path, sizeof(folder));
+	if ((size_t)snprintf(renamed.sun_path, sizeof(renamed.sun_path), "%.80s/%.100s",
+			     dirname(folder), name) >= sizeof(renamed.sun_path) ||
+	    stat(renamed.sun_path, &st) < 0)
+		return 0;
 	s->mode = st.st_mode & 07777;
-	return 0;
+	r = manifest_blob(c->m, &renamed, sizeof(renamed), &s->remote);
+	return r < 0 ? error_set(err, -r, "out of memory") : 0;
 }
 
 static int connect_unix(struct capture *c, const struct unixdiag *diag, uint32_t file,
@@ -302,7 +347,7 @@ static int connect_unix(struct capture *c, const struct unixdiag *diag, uint32_t
 	s->shutdown = seen->shutdown;
 	if (s->state == M_SOCKET_LISTEN) {
 		s->backlog = seen->wqueue;
-		return remember_path(c, s, err);
+		return remember_path(c, s, seen->file_inode, err);
 	}
 	if (s->state != M_SOCKET_PAIR && !seen->has_peer)
 		return 0;

@@ -28,7 +28,7 @@ static int check_carried(const struct maps_entry *entry, struct jsnap_error *err
 	if (starts_with(entry->name, "[v"))
 		return 0; /* the vDSO and its data are special mappings that every process has */
 	if (starts_with(entry->name, "/SYSV"))
-		return refuse_vma(entry, err, "is SysV shared memory, which is not carried");
+		return refuse_vma(entry, err, "is System V shared memory, which is not carried");
 	if (starts_with(entry->name, "anon_inode:[io_uring]"))
 		return refuse_vma(entry, err, "is an io_uring ring, which is not carried");
 	if (starts_with(entry->name, "anon_inode:"))

@@ -200,8 +200,9 @@ struct m_sockopt {
 
 struct m_epoll_target {
 	uint32_t file; /* index into files, the epoll */
-	uint32_t fd;
-	uint32_t events, reserved;
+	uint32_t fd;   /* the number it was added under, which may since be another's */
+	uint32_t events;
+	uint32_t target_file; /* index into files, what is watched */
 	uint64_t data;
 };
 

@@ -351,6 +351,10 @@ static int check_watchers(const struct manifest *m, struct jsnap_error *err)
 		if (!file_is(m, m->epoll_targets[i].file, M_FILE_EPOLL))
 			return BAD("epoll target %u: file %u is not an epoll", i,
 				   m->epoll_targets[i].file);
+	for (uint32_t i = 0; i < m->n_epoll_targets; i++)
+		if (m->epoll_targets[i].target_file >= m->n_files)
+			return BAD("epoll target %u: file %u does not exist", i,
+				   m->epoll_targets[i].target_file);
 	for (uint32_t i = 0; i < m->n_inotify_watches; i++) {
 		if (!file_is(m, m->inotify_watches[i].file, M_FILE_INOTIFY))
 			return BAD("inotify watch %u: file %u is not an inotify", i,

@@ -18,6 +18,43 @@ static const char *last_component(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/*
+ * A file without a name where the file system has them (O_TMPFILE, open(2)): whoever is killed
+ * leaves nothing. It gets the temporary name only for the moment before the rename, for a link
+ * cannot replace what stands under the final name.
+ */
+static int open_temporary(const char *temporary, int folder_length)
+{
+	CLEANUP_FREE char *folder = NULL;
+	int fd;
+
+	if (asprintf(&folder, "%.*s", folder_length ? folder_length : 1,
+		     folder_length ? temporary : ".") < 0) {
+		folder = NULL;
+		errno = ENOMEM;
+		return -1;
+	}
+	fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+		return fd;
+	return open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+static int name_it(int fd, const char *temporary, struct jsnap_error *err)
+{
+	char self[64];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, "stat %s", temporary);
+	if (st.st_nlink)
+		return 0;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, self, AT_FDCWD, temporary, AT_SYMLINK_FOLLOW) < 0)
+		return error_errno(err, "link %s", temporary);
+	return 0;
+}
+
 int tempfile_create(const char *path, int *ret_fd, char **ret_temporary, struct jsnap_error *err)
 {
 	const char *name = last_component(path);
@@ -37,7 +74,7 @@ int tempfile_create(const char *path, int *ret_fd, char **ret_temporary, struct 
 			temporary = NULL;
 			return error_set(err, ENOMEM, "no memory for a file name");
 		}
-		fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		fd = open_temporary(temporary, folder);
 		if (fd >= 0) {
 			*ret_fd = fd;
 			*ret_temporary = STEAL_PTR(temporary);
@@ -66,8 +103,13 @@ static void sync_folder(const char *path)
 
 int tempfile_publish(int fd, const char *temporary, const char *path, struct jsnap_error *err)
 {
+	int r;
+
 	if (fsync(fd) < 0)
 		return error_errno(err, "fsync %s", temporary);
+	r = name_it(fd, temporary, err);
+	if (r < 0)
+		return r;
 	if (rename(temporary, path) < 0)
 		return error_errno(err, "rename %s to %s", temporary, path);
 	sync_folder(path);

@@ -30,7 +30,7 @@ static int unixdiag_request(int fd)
 			   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
 		.body = {.sdiag_family = AF_UNIX,
 			 .udiag_states = UINT32_MAX,
-			 .udiag_show = UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN},
+			 .udiag_show = UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN | UDIAG_SHOW_VFS},
 	};
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 
@@ -47,6 +47,7 @@ static void unixdiag_attribute(const struct rtattr *attr, struct unixdiag_socket
 {
 	const void *data = RTA_DATA(attr);
 	struct unix_diag_rqlen queues;
+	struct unix_diag_vfs file;
 
 	switch (attr->rta_type) {
 	case UNIX_DIAG_PEER:
@@ -61,6 +62,12 @@ static void unixdiag_attribute(const struct rtattr *attr, struct unixdiag_socket
 		memcpy(&queues, data, sizeof(queues));
 		socket->rqueue = queues.udiag_rqueue;
 		socket->wqueue = queues.udiag_wqueue;
+		break;
+	case UNIX_DIAG_VFS:
+		if (RTA_PAYLOAD(attr) < sizeof(file))
+			return;
+		memcpy(&file, data, sizeof(file));
+		socket->file_inode = file.udiag_vfs_ino;
 		break;
 	case UNIX_DIAG_SHUTDOWN:
 		if (RTA_PAYLOAD(attr) >= 1)

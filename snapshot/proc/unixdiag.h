@@ -18,6 +18,7 @@ struct unixdiag_socket {
 	uint8_t type;		 /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
 	uint8_t state;		 /* TCP_ESTABLISHED, TCP_LISTEN, TCP_CLOSE of <netinet/tcp.h> */
 	uint8_t shutdown;	 /* bit 0 receive, bit 1 send */
+	uint32_t file_inode;	 /* low 32 bits; of the name it is bound to, 0 without one */
 	uint32_t rqueue, wqueue; /* for a listener: pending connections and backlog */
 };
 

@@ -87,12 +87,12 @@ static int enter(const struct tids_request *request, struct jsnap_error *err)
 }
 
 /* Reaps until it is killed: orphans of the restored process become its children. */
-static void init_main(void)
+static void init_main(int report_fd)
 {
 	sigset_t all;
 	int signo;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	tids_die_with_parent(report_fd);
 	prctl(PR_SET_NAME, "jsnap-init");
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
@@ -115,12 +115,14 @@ static void mount_proc(void)
 static void helper_main(const struct tids_request *request, int report_fd)
 {
 	struct helper_report report = {0};
-	int r = enter(request, &report.error);
+	int r;
 
+	tids_die_with_parent(report_fd);
+	r = enter(request, &report.error);
 	if (r == 0) {
 		report.init_pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
 		if (report.init_pid == 0)
-			init_main();
+			init_main(report_fd);
 		if (report.init_pid < 0)
 			r = error_errno(&report.error, "start the namespace's init");
 	}

@@ -99,45 +99,6 @@ int open_backing(struct opening *o, uint32_t index, int flags, struct jsnap_erro
 	return fd < 0 ? error_set(err, -fd, "move a descriptor: %s", strerror(-fd)) : fd;
 }
 
-static int open_path(struct opening *o, const struct m_file *file, struct jsnap_error *err)
-{
-	const int keep = O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_DIRECTORY | O_NOFOLLOW |
-			 O_NOATIME | O_PATH | O_SYNC | O_DSYNC | O_LARGEFILE;
-	const struct m_backing *backing = &o->m->backings[file->target];
-	int fd = open_backing(o, file->target, (int)file->flags & keep, err);
-	off_t pos = (off_t)file->pos;
-
-	if (fd < 0 || !S_ISREG(backing->mode) || (file->flags & O_PATH))
-		return fd;
-	/* A log that was written at its end goes on at its end, wherever that is by now. */
-	if ((file->flags & O_ACCMODE) == O_WRONLY && file->pos >= backing->size)
-		pos = lseek(fd, 0, SEEK_END) > pos ? lseek(fd, 0, SEEK_END) : pos;
-	if (lseek(fd, pos, SEEK_SET) < 0) {
-		error_errno(err, "seek in %s", manifest_str(o->m, backing->path));
-		close(fd);
-		return -err->code;
-	}
-	return fd;
-}
-
-/* Another description of an object: its own offset and flags. */
-static int open_object_again(struct opening *o, const struct m_file *file, struct jsnap_error *err)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", o->objects[file->target]);
-	fd = open(path, (int)(file->flags & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_LARGEFILE)) |
-				O_CLOEXEC);
-	if (fd < 0)
-		return error_errno(err, "open a restored memory file again");
-	if (lseek(fd, (off_t)file->pos, SEEK_SET) < 0) {
-		close(fd);
-		return error_errno(err, "seek in a restored memory file");
-	}
-	return opening_lift(o, fd);
-}
-
 static bool in_packet_mode(const struct opening *o, const struct m_file *file)
 {
 	for (uint32_t i = 0; i < o->m->n_files; i++)
@@ -172,6 +133,66 @@ static int fill_pipe(struct opening *o, int write_end, const struct m_file *file
 		p += (size_t)(end - p) < (-size & 3u) ? (size_t)(end - p) : (-size & 3u);
 	}
 	return 0;
+}
+
+/* A FIFO's end opens without its other end, and gets back what was unread. */
+static int open_fifo(struct opening *o, const struct m_file *file, struct jsnap_error *err)
+{
+	int both = open_backing(o, file->target, O_RDWR | O_NONBLOCK, err);
+	int fd, r = 0;
+
+	if (both < 0)
+		return both;
+	fd = open_backing(o, file->target, (int)(file->flags & O_ACCMODE) | O_NONBLOCK, err);
+	if (fd >= 0)
+		r = fill_pipe(o, both, file, err);
+	if (fd >= 0 && r == 0)
+		fcntl(fd, F_SETFL, file->flags & (O_NONBLOCK | O_DIRECT | O_APPEND));
+	/* Stays open above the target's numbers, so that ends opened later find their other end. */
+	return r < 0 ? r : fd;
+}
+
+static int open_path(struct opening *o, const struct m_file *file, struct jsnap_error *err)
+{
+	const int keep = O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_DIRECTORY | O_NOFOLLOW |
+			 O_NOATIME | O_PATH | O_SYNC | O_DSYNC | O_LARGEFILE;
+	const struct m_backing *backing = &o->m->backings[file->target];
+	off_t pos = (off_t)file->pos;
+	int fd;
+
+	if (S_ISFIFO(backing->mode) && !(file->flags & O_PATH))
+		return open_fifo(o, file, err);
+	fd = open_backing(o, file->target, (int)file->flags & keep, err);
+
+	if (fd < 0 || !S_ISREG(backing->mode) || (file->flags & O_PATH))
+		return fd;
+	/* A log that was written at its end goes on at its end, wherever that is by now. */
+	if ((file->flags & O_ACCMODE) == O_WRONLY && file->pos >= backing->size)
+		pos = lseek(fd, 0, SEEK_END) > pos ? lseek(fd, 0, SEEK_END) : pos;
+	if (lseek(fd, pos, SEEK_SET) < 0) {
+		error_errno(err, "seek in %s", manifest_str(o->m, backing->path));
+		close(fd);
+		return -err->code;
+	}
+	return fd;
+}
+
+/* Another description of an object: its own offset and flags. */
+static int open_object_again(struct opening *o, const struct m_file *file, struct jsnap_error *err)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", o->objects[file->target]);
+	fd = open(path, (int)(file->flags & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_LARGEFILE)) |
+				O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, "open a restored memory file again");
+	if (lseek(fd, (off_t)file->pos, SEEK_SET) < 0) {
+		close(fd);
+		return error_errno(err, "seek in a restored memory file");
+	}
+	return opening_lift(o, fd);
 }
 
 /* Makes one pipe and gives its ends to every description of it. */
@@ -327,6 +348,34 @@ static int place_files(struct opening *o, struct jsnap_error *err)
 	return 0;
 }
 
+/*
+ * A set keeps watching a description after its number was closed, under that number. Such targets
+ * are added before the target's own descriptors are in place.
+ */
+static bool number_moved(const struct opening *o, const struct m_epoll_target *target)
+{
+	for (uint32_t i = 0; i < o->m->n_fds; i++)
+		if (o->m->fds[i].fd == target->fd)
+			return o->m->fds[i].file != target->target_file;
+	return true;
+}
+
+static int fill_moved_epolls(struct opening *o, struct jsnap_error *err)
+{
+	for (uint32_t i = 0; i < o->m->n_epoll_targets; i++) {
+		const struct m_epoll_target *target = &o->m->epoll_targets[i];
+		struct epoll_event event = {.events = target->events, .data.u64 = target->data};
+
+		if (!number_moved(o, target))
+			continue;
+		if (dup3(o->files[target->target_file], (int)target->fd, O_CLOEXEC) < 0 ||
+		    epoll_ctl(o->files[target->file], EPOLL_CTL_ADD, (int)target->fd, &event) < 0)
+			return error_errno(err, "watch what was fd %u again", target->fd);
+		close((int)target->fd);
+	}
+	return 0;
+}
+
 /* Sets watch descriptors by number, so they need the target's numbers to be in place. */
 static int fill_epolls(struct opening *o, struct jsnap_error *err)
 {
@@ -334,6 +383,8 @@ static int fill_epolls(struct opening *o, struct jsnap_error *err)
 		const struct m_epoll_target *target = &o->m->epoll_targets[i];
 		struct epoll_event event = {.events = target->events, .data.u64 = target->data};
 
+		if (number_moved(o, target))
+			continue;
 		if (epoll_ctl(o->files[target->file], EPOLL_CTL_ADD, (int)target->fd, &event) < 0)
 			return error_errno(err, "watch fd %u again", target->fd);
 	}
@@ -370,10 +421,11 @@ static int place_engine_fds(struct opening *o, struct jsnap_error *err)
 			r = place(o->objects[i], plan->object_fds[i], err);
 	if (r == 0 && plan->exe_fd >= 0) {
 		uint32_t exe = o->m->process->exe_backing;
-		int fd = open(manifest_str(o->m, o->m->backings[exe].path), O_RDONLY | O_CLOEXEC);
+		int fd = opening_lift(o, open(manifest_str(o->m, o->m->backings[exe].path),
+					      O_RDONLY | O_CLOEXEC));
 
 		/* Only the link /proc/PID/exe depends on it. */
-		if (fd >= 0 && fd != plan->exe_fd)
+		if (fd >= 0)
 			place(fd, plan->exe_fd, NULL);
 	}
 	return r;
@@ -403,22 +455,16 @@ static int apply_settings(const struct plan *plan, struct jsnap_error *err)
 	return 0;
 }
 
+/* By the raw call: glibc's wrapper leaves its own flags and refuses the two signals it uses. */
 static void reset_signals(void)
 {
-	struct sigaction action = {.sa_handler = SIG_DFL};
+	const uint64_t none[4] = {0};
 	sigset_t all;
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	for (int signo = 1; signo <= 64; signo++) {
-		const uint64_t none[4] = {0};
-
-		/* glibc keeps two signals for itself and refuses to touch them. */
-		if (signo == 32 || signo == 33)
-			syscall(SYS_rt_sigaction, signo, none, NULL, sizeof(uint64_t));
-		else
-			sigaction(signo, &action, NULL);
-	}
+	for (int signo = 1; signo <= 64; signo++)
+		syscall(SYS_rt_sigaction, signo, none, NULL, sizeof(uint64_t));
 }
 
 static int *fill_minus_one(size_t count)
@@ -466,6 +512,8 @@ int open_everything(const struct plan *plan, int *status_fd, struct jsnap_error 
 	r = open_objects(&o, err);
 	if (r == 0)
 		r = open_files(&o, err);
+	if (r == 0)
+		r = fill_moved_epolls(&o, err);
 	if (r == 0)
 		r = place_files(&o, err);
 	if (r == 0)

@@ -27,6 +27,14 @@ static int set_options(struct opening *o, const struct m_socket *s, int fd, stru
 		if (option.size > (size_t)(end - p))
 			return error_set(err, EBADMSG, "a socket option is cut short");
 		memcpy(&value, p, option.size < sizeof(value) ? option.size : sizeof(value));
+		/* The kernel doubles what it is given for its own overhead (socket(7)). */
+		if (option.level == SOL_SOCKET &&
+		    (option.name == SO_SNDBUF || option.name == SO_RCVBUF)) {
+			value /= 2;
+			setsockopt(fd, SOL_SOCKET, option.name, &value, sizeof(value));
+			p += (option.size + 7) & ~7u;
+			continue;
+		}
 		/* Those at zero are what a new socket has; some may not be set on this kind. */
 		if ((value || option.name == IPV6_V6ONLY) &&
 		    setsockopt(fd, option.level, option.name, p, option.size) < 0 &&
@@ -208,6 +216,12 @@ int open_socket(struct opening *o, uint32_t index, uint32_t flags, struct jsnap_
 		fd = opening_lift(o, fd);
 		if (fd < 0)
 			return error_set(err, -fd, "move a socket's descriptor: %s", strerror(-fd));
+	}
+	if (s->state == M_SOCKET_PAIR) {
+		int r = set_options(o, s, fd, err);
+
+		if (r < 0)
+			return r;
 	}
 	if (s->shutdown && s->state == M_SOCKET_PAIR && s->peer != MANIFEST_NONE)
 		shutdown(fd, s->shutdown == 3 ? SHUT_RDWR : s->shutdown == 1 ? SHUT_RD : SHUT_WR);

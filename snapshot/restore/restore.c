@@ -13,7 +13,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -78,8 +77,7 @@ static void child_main(void *arg)
 	struct rst_report report = {.failed = REPORT_CHILD_ERROR};
 	struct jsnap_error error = {0};
 
-	if (!job->plan->options->keep_parent_death_signal)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	tids_die_with_parent(job->status_fd);
 	if (open_everything(job->plan, &job->status_fd, &error) == 0) {
 		unregister_rseq();
 		plan_enter(job->plan);

@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,6 +38,15 @@ pid_t tids_clone3(pid_t wanted, uint64_t flags)
 				      .set_tid_size = 1};
 
 	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+void tids_die_with_parent(int pipe_fd)
+{
+	struct pollfd p = {.fd = pipe_fd};
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP)))
+		_exit(125);
 }
 
 static int taken(pid_t tid, struct jsnap_error *err)

@@ -32,6 +32,10 @@ int tids_check_free(const struct manifest *m, struct jsnap_error *err);
 int namespace_clone_leader(const struct tids_request *request, struct tids_result *ret_result,
 			   struct jsnap_error *err);
 
+/* Ties this process's life to its parent's, which holds the read end of pipe_fd: PR_SET_PDEATHSIG
+ * comes too late when the parent is gone already, and inside a PID namespace getppid cannot tell. */
+void tids_die_with_parent(int pipe_fd);
+
 /* clone3 as fork with a chosen PID; like fork(2). `flags` of <linux/sched.h>. */
 pid_t tids_clone3(pid_t wanted, uint64_t flags);
 

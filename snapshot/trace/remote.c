@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 /* Flags the kernel rejects, and rt_sigreturn ignores that: the alternate stack stays as it is. */
@@ -97,6 +98,40 @@ static bool has_room(const struct maps *maps, uint64_t low, uint64_t high)
 	       (entry->prot & PROT_READ);
 }
 
+static int step(struct tracee *tracee, pid_t tid, struct jsnap_error *err);
+
+/*
+ * The main stack grows when its own process touches it, not when somebody writes to it from
+ * outside: let the kernel write a signal mask there. The one call without a way home; it lasts
+ * microseconds, and is only needed by a thread that stands within a page of its stack's end.
+ */
+static int grow_stack(struct tracee *tracee, struct tracee_thread *thread,
+		      const struct remote_gadgets *gadgets, const struct maps *maps, uint64_t low)
+{
+	struct user_regs_struct regs = thread->regs;
+	const struct maps_entry *entry = maps_find(maps, thread->regs.rsp);
+	int r;
+
+	if (!entry || !(entry->vmflags & MAPS_VM_GROWSDOWN))
+		return -ENOTSUP;
+	regs.rip = gadgets->syscall_ret.value;
+	regs.orig_rax = (uint64_t)-1;
+	regs.rax = SYS_rt_sigprocmask;
+	regs.rdi = SIG_BLOCK;
+	regs.rsi = 0;
+	regs.rdx = low;
+	regs.r10 = sizeof(uint64_t);
+	thread->redirected = true;
+	r = tracee_set_regs(thread->tid, &regs, NULL);
+	if (r == 0)
+		r = step(tracee, thread->tid, NULL);
+	if (r == 0)
+		r = step(tracee, thread->tid, NULL);
+	if (r == 0)
+		r = tracee_get_regs(thread->tid, &regs, NULL);
+	return r < 0 ? r : (int)regs.rax;
+}
+
 int remote_begin(struct remote *remote, struct tracee *tracee, struct tracee_thread *thread,
 		 const struct remote_gadgets *gadgets, const struct maps *maps,
 		 struct jsnap_error *err)
@@ -114,9 +149,9 @@ int remote_begin(struct remote *remote, struct tracee *tracee, struct tracee_thr
 		return r;
 	restart_rewind(tracee, &home, false, &restart, &deadline);
 	top = thread->regs.rsp - RED_ZONE;
-	at = (top - SIGFRAME_MAX) & ~63ull;
+	at = (top - SIGFRAME_OVERHEAD - xsave_size) & ~63ull;
 	low = at - sizeof(back) - REMOTE_DATA_SIZE;
-	if (!has_room(maps, low, top))
+	if (!has_room(maps, low, top) && grow_stack(tracee, thread, gadgets, maps, low) < 0)
 		return error_set(err, ENOTSUP,
 				 "thread %d has no room for a signal frame on its stack (%#lx)",
 				 thread->tid, (unsigned long)thread->regs.rsp);
@@ -153,10 +188,8 @@ int remote_begin(struct remote *remote, struct tracee *tracee, struct tracee_thr
 }
 
 /* Runs to the next system call stop. */
-static int step(struct remote *remote, struct jsnap_error *err)
+static int step(struct tracee *tracee, pid_t tid, struct jsnap_error *err)
 {
-	pid_t tid = remote->thread->tid;
-
 	for (;;) {
 		int status, r;
 
@@ -168,7 +201,7 @@ static int step(struct remote *remote, struct jsnap_error *err)
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
 			return 0;
 		if (WSTOPSIG(status) == SIGSTOP && status >> 16 == 0)
-			remote->tracee->stop_signal =
+			tracee->stop_signal =
 				SIGSTOP; /* the one stop that can't be blocked */
 		else if (status >> 16 == 0)
 			return error_set(err, EIO, "thread %d got signal %d in an injected call",
@@ -191,9 +224,9 @@ int remote_call(struct remote *remote, long *ret_result, struct jsnap_error *err
 	regs.r9 = args[5];
 	r = tracee_set_regs(remote->thread->tid, &regs, err);
 	if (r == 0)
-		r = step(remote, err);
+		r = step(remote->tracee, remote->thread->tid, err);
 	if (r == 0)
-		r = step(remote, err);
+		r = step(remote->tracee, remote->thread->tid, err);
 	if (r == 0)
 		r = tracee_get_regs(remote->thread->tid, &regs, err);
 	if (r < 0)

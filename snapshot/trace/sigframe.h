@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/user.h>
 
+#define SIGFRAME_OVERHEAD \
+	1280u		    /* bytes a frame needs beside the extended state, alignment included */
 #define SIGFRAME_MAX 20480u /* bytes that a frame may need, alignment included */
 
 struct sigframe_input {
