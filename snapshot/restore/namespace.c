@@ -112,11 +112,12 @@ static void mount_proc(void)
 		mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 }
 
-static void helper_main(const struct tids_request *request, int report_fd)
+static void helper_main(const struct tids_request *request, int read_end, int report_fd)
 {
 	struct helper_report report = {0};
 	int r;
 
+	close(read_end); /* only the parent may hold it, or its death would not be seen */
 	tids_die_with_parent(report_fd);
 	r = enter(request, &report.error);
 	if (r == 0) {
@@ -158,7 +159,7 @@ int namespace_clone_leader(const struct tids_request *request, struct tids_resul
 	if (helper < 0)
 		return error_errno(err, "fork");
 	if (helper == 0)
-		helper_main(request, out);
+		helper_main(request, in, out);
 	close(steal_fd(&out));
 	r = read_full(in, &report, sizeof(report));
 	while (waitpid(helper, NULL, 0) < 0 && errno == EINTR)

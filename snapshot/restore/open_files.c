@@ -217,8 +217,9 @@ static int open_pipe(struct opening *o, uint32_t index, struct jsnap_error *err)
 		if (mode != O_WRONLY && o->files[i] < 0)
 			r = fill_pipe(o, ends[1], file, err);
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[mode == O_RDONLY ? 0 : 1]);
-		fd = open(path,
-			  (int)(file->flags & (O_ACCMODE | O_NONBLOCK | O_DIRECT)) | O_CLOEXEC);
+		fd = open(path, mode | O_CLOEXEC);
+		if (fd >= 0 && (file->flags & (O_NONBLOCK | O_DIRECT)))
+			fcntl(fd, F_SETFL, file->flags & (O_NONBLOCK | O_DIRECT));
 		o->files[i] = opening_lift(o, fd);
 		if (o->files[i] < 0)
 			r = error_set(err, EMFILE, "open a pipe's end again");

@@ -22,7 +22,7 @@
 
 struct job {
 	struct plan *plan;
-	int status_fd;
+	int status_fd, read_end; /* of the pipe to the parent */
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -77,6 +77,7 @@ static void child_main(void *arg)
 	struct rst_report report = {.failed = REPORT_CHILD_ERROR};
 	struct jsnap_error error = {0};
 
+	close(job->read_end);
 	tids_die_with_parent(job->status_fd);
 	if (open_everything(job->plan, &job->status_fd, &error) == 0) {
 		unregister_rseq();
@@ -134,6 +135,7 @@ static int run_plan(struct plan *plan, enum tids_way way, struct tids_result *re
 	in = ends[0];
 	out = ends[1];
 	job.status_fd = out;
+	job.read_end = in;
 	r = tids_clone_leader(&request, &child, err);
 	if (r < 0)
 		return r;
