@@ -87,12 +87,12 @@ static int enter(const struct tids_request *request, struct jsnap_error *err)
 }
 
 /* Reaps until it is killed: orphans of the restored process become its children. */
-static void init_main(int report_fd)
+static void init_main(int parent_pidfd)
 {
 	sigset_t all;
 	int signo;
 
-	tids_die_with_parent(report_fd);
+	tids_die_with_parent(parent_pidfd);
 	prctl(PR_SET_NAME, "jsnap-init");
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
@@ -112,18 +112,17 @@ static void mount_proc(void)
 		mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 }
 
-static void helper_main(const struct tids_request *request, int read_end, int report_fd)
+static void helper_main(const struct tids_request *request, int report_fd)
 {
 	struct helper_report report = {0};
 	int r;
 
-	close(read_end); /* only the parent may hold it, or its death would not be seen */
-	tids_die_with_parent(report_fd);
+	tids_die_with_parent(request->self_pidfd);
 	r = enter(request, &report.error);
 	if (r == 0) {
 		report.init_pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
 		if (report.init_pid == 0)
-			init_main(report_fd);
+			init_main(request->self_pidfd);
 		if (report.init_pid < 0)
 			r = error_errno(&report.error, "start the namespace's init");
 	}
@@ -159,7 +158,7 @@ int namespace_clone_leader(const struct tids_request *request, struct tids_resul
 	if (helper < 0)
 		return error_errno(err, "fork");
 	if (helper == 0)
-		helper_main(request, in, out);
+		helper_main(request, out);
 	close(steal_fd(&out));
 	r = read_full(in, &report, sizeof(report));
 	while (waitpid(helper, NULL, 0) < 0 && errno == EINTR)

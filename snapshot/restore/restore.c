@@ -22,7 +22,7 @@
 
 struct job {
 	struct plan *plan;
-	int status_fd, read_end; /* of the pipe to the parent */
+	int status_fd, self_pidfd;
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -77,8 +77,7 @@ static void child_main(void *arg)
 	struct rst_report report = {.failed = REPORT_CHILD_ERROR};
 	struct jsnap_error error = {0};
 
-	close(job->read_end);
-	tids_die_with_parent(job->status_fd);
+	tids_die_with_parent(job->self_pidfd);
 	if (open_everything(job->plan, &job->status_fd, &error) == 0) {
 		unregister_rseq();
 		plan_enter(job->plan);
@@ -122,6 +121,7 @@ static int run_plan(struct plan *plan, enum tids_way way, struct tids_result *re
 {
 	const struct m_process *p = plan->m->process;
 	CLEANUP_CLOSE int in = -1, out = -1;
+	CLEANUP_CLOSE int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	struct tids_result child;
 	struct job job = {.plan = plan};
 	struct tids_request request = {
@@ -135,7 +135,7 @@ static int run_plan(struct plan *plan, enum tids_way way, struct tids_result *re
 	in = ends[0];
 	out = ends[1];
 	job.status_fd = out;
-	job.read_end = in;
+	job.self_pidfd = request.self_pidfd = self;
 	r = tids_clone_leader(&request, &child, err);
 	if (r < 0)
 		return r;

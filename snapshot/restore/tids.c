@@ -40,12 +40,12 @@ pid_t tids_clone3(pid_t wanted, uint64_t flags)
 	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
-void tids_die_with_parent(int pipe_fd)
+void tids_die_with_parent(int parent_pidfd)
 {
-	struct pollfd p = {.fd = pipe_fd};
+	struct pollfd p = {.fd = parent_pidfd, .events = POLLIN};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (poll(&p, 1, 0) > 0 && (p.revents & (POLLERR | POLLHUP)))
+	if (poll(&p, 1, 0) > 0)
 		_exit(125);
 }
 

@@ -14,6 +14,7 @@ struct tids_request {
 	/* Runs in the new process and never returns. Capabilities are not effective. */
 	void (*child)(void *arg);
 	void *arg;
+	int self_pidfd; /* of the caller, for tids_die_with_parent */
 };
 
 struct tids_result {
@@ -32,9 +33,10 @@ int tids_check_free(const struct manifest *m, struct jsnap_error *err);
 int namespace_clone_leader(const struct tids_request *request, struct tids_result *ret_result,
 			   struct jsnap_error *err);
 
-/* Ties this process's life to its parent's, which holds the read end of pipe_fd: PR_SET_PDEATHSIG
- * comes too late when the parent is gone already, and inside a PID namespace getppid cannot tell. */
-void tids_die_with_parent(int pipe_fd);
+/* Ties this process's life to its parent's, of which parent_pidfd is a pidfd: PR_SET_PDEATHSIG
+ * comes too late when the parent is gone already, and inside a PID namespace getppid cannot tell.
+ */
+void tids_die_with_parent(int parent_pidfd);
 
 /* clone3 as fork with a chosen PID; like fork(2). `flags` of <linux/sched.h>. */
 pid_t tids_clone3(pid_t wanted, uint64_t flags);
