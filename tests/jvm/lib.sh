@@ -17,6 +17,12 @@ if [ "$(id -u)" = 0 ]; then
 		bash "$JSNAP_TEST_WORK/scripts/$(basename "$0")" "$@"
 fi
 
+# What leaked in from the caller is no business of the programs started here.
+for fd in /proc/$$/fd/*; do
+	fd=${fd##*/}
+	[ "$fd" -le 2 ] || [ "$fd" = 255 ] || eval "exec $fd>&-"
+done
+
 cache=${JSNAP_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/jsnap-tests}
 requests=${JSNAP_TEST_REQUESTS:-1000}
 strict=${JSNAP_TEST_STRICT:-0}
@@ -34,6 +40,7 @@ unset XDG_CACHE_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR JAVA_TOOL_OPTIONS JDK_JAVA_
 say() { echo "$*" >&2; }
 
 fail() {
+	failure=$*
 	say "FAILED: $*"
 	exit 1
 }
@@ -74,7 +81,8 @@ finish() {
 	if [ $status = 0 ] || [ $status = 77 ]; then
 		[ "${JSNAP_TEST_KEEP:-0}" = 1 ] || rm -rf "$dir"
 	else
-		tail -n 12 "$dir"/*.err >&2 2>/dev/null || true
+		tail -n 6 "$dir"/*.err >&2 2>/dev/null || true
+		[ -z "${failure:-}" ] || say "FAILED: $failure"
 		say "kept: $dir"
 		say "run again: $self"
 	fi
@@ -168,6 +176,10 @@ start_timed() {
 	"$probe" "$to" "$path" "$dir/$name.body" "$patience" >"$name.probe" &
 	watcher=$!
 	start "$name" "$@"
+	while [ ! -s "$name.probe" ] && kill -0 $watcher 2>/dev/null; do
+		ended "$pid" && { kill $watcher; fail "$name ended before it answered on port $to"; }
+		sleep 0.01
+	done
 	wait $watcher || fail "$name gave no answer on port $to$path"
 	answered=$(cat "$name.probe")
 	ttfr_ms=$(awk "BEGIN { printf \"%.1f\", ($answered - $start_us) / 1000 }")
@@ -178,7 +190,7 @@ stop() {
 	kill "-$2" "$1"
 	until_true 60 "process $1 ends after SIG$2" ended "$1"
 	status=0
-	wait "$1" || status=$?
+	wait "$1" 2>/dev/null || status=$?
 }
 
 ended() { ! kill -0 "$1" 2>/dev/null || [ "$(process_state "$1")" = Z ]; }

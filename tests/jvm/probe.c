@@ -27,28 +27,44 @@ static long long wall_us(void)
 	return tv.tv_sec * 1000000LL + tv.tv_usec;
 }
 
+/* Has all of the answer come? Else the end of the connection tells. */
+static int complete(size_t total)
+{
+	const char *body = strstr(answer, "\r\n\r\n");
+	const char *length;
+
+	if (!body)
+		return 0;
+	length = strcasestr(answer, "\r\nContent-Length:");
+	if (length && length < body)
+		return answer + total - (body + 4) >= atol(length + 17);
+	return total > 5 && strcmp(answer + total - 5, "0\r\n\r\n") == 0;
+}
+
 /* One request over a connection of its own; the length of the answer or -1. */
 static ssize_t ask(int port, const char *path)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
 				      .sin_port = htons(port),
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct timeval patience = {.tv_sec = 30};
+	struct timeval patience = {.tv_sec = 20};
 	char request[512];
 	ssize_t total = -1, n;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int length = snprintf(request, sizeof(request),
-			      "GET %s HTTP/1.0\r\nHost: localhost:%d\r\nConnection: close\r\n\r\n",
+			      "GET %s HTTP/1.1\r\nHost: localhost:%d\r\nConnection: close\r\n\r\n",
 			      path, port);
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
 	    send(fd, request, length, MSG_NOSIGNAL) == length) {
 		total = 0;
-		while (total < (ssize_t)sizeof(answer) - 1 &&
-		       (n = read(fd, answer + total, sizeof(answer) - 1 - total)) > 0)
+		answer[0] = 0;
+		while (total < (ssize_t)sizeof(answer) - 1 && !complete(total) &&
+		       (n = read(fd, answer + total, sizeof(answer) - 1 - total)) > 0) {
 			total += n;
-		answer[total] = 0;
+			answer[total] = 0;
+		}
 	}
 	close(fd);
 	return total;

@@ -1,7 +1,6 @@
 /*
  * eventfd, signalfd and epoll: counts, flags, masks, edge and oneshot states, what is
- * ready and what isn't, the user's data, nested sets and a target registered under a number since
- * closed.
+ * ready and what isn't, the user's data, nested sets.
  */
 #include "victim.h"
 
