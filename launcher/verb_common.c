@@ -11,7 +11,14 @@
 int start_begin(struct start *start, const struct settings *settings, int *ret_status,
 		struct jsnap_error *err)
 {
-	int rc = supervise_begin(&start->supervise, err);
+	int rc;
+
+	if (settings->cpu != CPU_NATIVE)
+		return error_set(
+			err, ENOTSUP,
+			"this version of jsnap takes snapshots for the processor it runs on "
+			"alone; leave --cpu out");
+	rc = supervise_begin(&start->supervise, err);
 
 	start->settings = settings;
 	start->slot.lock_fd = -1;
