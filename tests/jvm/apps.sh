@@ -96,8 +96,9 @@ app_check() {
 		get / | grep -qi "h2 console\|login" || fail "the console's page is another"
 		h2_query "select sum(n) from t" | grep -qw "${h2_sum:-42}" || fail "the table has another sum"
 		curl -sf --max-time 600 "http://127.0.0.1:$port/stylesheet.css?r=[1-$1]" >sheets
-		expect "bytes of $1 answers" "$(stat -c %s sheets)" $(($1 * $(get /stylesheet.css | wc -c)))
-		grep -q "font-family" sheets || fail "the console's style sheet is another"
+		get /stylesheet.css >sheet
+		[ "$(stat -c %s sheet)" -gt 1000 ] || fail "the console's style sheet is empty"
+		cmp sheets <(for ((i = 0; i < $1; i++)); do cat sheet; done) || fail "an answer of $1 was wrong"
 		;;
 	esac
 }

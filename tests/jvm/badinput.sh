@@ -85,13 +85,23 @@ cp good.jsnap bad.jsnap
 chmod 666 bad.jsnap
 refused_image 'write|mode|others' "an image that others can write"
 
-# A disk that is full: the application goes on, and no file is left.
+# A disk that is full: the application goes on, and no file is left. Only a user namespace of its own lets
+# an ordinary user mount a small file system, so application and jsnap both run in one.
 if unshare -Urm true 2>/dev/null; then
 	mkdir full
-	# shellcheck disable=SC2016
-	refused 125 'space|full' "a full disk" unshare -Urm sh -c \
-		'mount -t tmpfs -o size=256k none full && "$0" dump --pid '"$app"' --image full/x.jsnap --leave-running; s=$?; [ -z "$(ls -A full)" ] || s=99; exit $s' "$jsnap"
-	get /hello >/dev/null || fail "the application does not go on after the disk was full"
+	full_port=$(free_port)
+	cat >full.sh <<-EOF
+		mount -t tmpfs -o size=256k none full || exit 98
+		"$JAVA_HOME/bin/java" -Xmx64m -XX:+UseSerialGC -jar "$cache/tiny.jar" $full_port >full.log 2>&1 &
+		for i in \$(seq 500); do curl -sf http://127.0.0.1:$full_port/hello >/dev/null && break; sleep 0.02; done
+		"$jsnap" dump --pid \$! --image full/x.jsnap
+		status=\$?
+		[ -z "\$(ls -A full)" ] || { echo "left in full: \$(ls -A full)" >&2; status=97; }
+		curl -sf http://127.0.0.1:$full_port/hello >/dev/null || { echo "it does not go on" >&2; status=96; }
+		kill -KILL \$!
+		exit \$status
+	EOF
+	refused 125 'space|full' "a full disk" unshare -Urm sh full.sh
 fi
 
 # What the snapshot needs is taken, or gone.
@@ -111,19 +121,22 @@ stop "$other" TERM
 cp "$cache/tiny.jar" own.jar
 start_timed own "$port" "$path" "$JAVA_HOME/bin/java" -Xmx64m -XX:+UseSerialGC -jar "$dir/own.jar" "$port"
 "$jsnap" dump --pid "$pid" --image "$dir/own.jsnap" || fail "jsnap dump"
-wait "$pid" || true
+wait "$pid" 2>/dev/null || true
 mv own.jar away.jar
 refused 125 'own.jar' "a file of the snapshot gone" "$jsnap" restore --tids $tids "$dir/own.jsnap"
 cp "$cache/args.jar" own.jar
 refused 125 'own.jar' "a file of the snapshot changed" "$jsnap" restore --tids $tids "$dir/own.jsnap"
 cp -p away.jar own.jar
 
-# A snapshot in the store that is damaged: run starts cold and says so, restore fails.
+# A snapshot in the store that is damaged: run starts cold and says so. Without the hot copy, which is
+# whole still and would do.
 "$jsnap" checkpoint --store "$dir/store" --tids $tids -jar "$cache/tiny.jar" "$port" </dev/null >checkpoint.out 2>checkpoint.err ||
 	fail "jsnap checkpoint exited with $?"
 image=$(find store -name '*.jsnap')
+find store -name '*.hot' -delete
 dd if=/dev/urandom of="$image" bs=1 seek=$(($(stat -c %s "$image") / 2)) count=64 conv=notrunc status=none
-start_timed cold "$port" "$path" "${run[@]}" --no-checkpoint -jar "$cache/tiny.jar" "$port"
+start_timed cold "$port" "$path" "${run[@]}" --hot-copy off --no-checkpoint \
+	-jar "$cache/tiny.jar" "$port"
 grep -q "jsnap: cold start:" cold.err || fail "a damaged snapshot: run does not say that it started cold"
 stop "$pid" TERM
 expect "the exit status after SIGTERM" $status 143

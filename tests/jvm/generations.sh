@@ -17,7 +17,7 @@ for ((generation = 1; generation <= ${5:-5}; generation++)); do
 	lasting_threads "$java" >before
 	"$jsnap" dump --pid "$java" --image "$dir/generation.jsnap" 2>dump.err || fail "dump $generation"
 	status=0
-	wait "$pid" || status=$?
+	wait "$pid" 2>/dev/null || status=$?
 	expect "the end of the dumped process" $status 137
 	bytes=$(stat -c %s generation.jsnap)
 	start_timed "restored$generation" "$port" "$path" "$jsnap" restore --tids $tids "$dir/generation.jsnap"

@@ -24,8 +24,11 @@ for ((i = 1; i <= n; i++)); do
 		stop "$pid" TERM
 		expect "the exit status of restore $i after SIGTERM" $status 143
 	else
+		java=$(java_below "$pid")
 		kill -KILL "$pid"
-		wait "$pid" || true
+		wait "$pid" 2>/dev/null || true
+		# An orphan now: it keeps its number until init has reaped it.
+		until_true 10 "the program dies with jsnap" gone "$java"
 	fi
 	until_true 10 "restore $i leaves no process" no_process
 	now=$(find store tmp home -type f -not -path '*/hsperfdata*' -not -name '.java_pid*' | sort)

@@ -39,7 +39,7 @@ for ((i = 1; i <= ${4:-50}; i++)); do
 		rm live.jsnap
 	else
 		"$jsnap" dump --pid "$java" --image "$dir/stress.jsnap" 2>dump.err || fail "dump $i"
-		wait "$pid" || true
+		wait "$pid" 2>/dev/null || true
 		start restored "$jsnap" restore --tids $tids "$dir/stress.jsnap"
 		until_true 30 "restore $i serves" get /status >/dev/null
 		java=$(java_below "$pid")
