@@ -45,7 +45,7 @@ else
 	java=$(java_below "$pid")
 	[ -n "$java" ] || fail "no java below jsnap"
 	number=$(inner_number "$java")
-	until_true "$patience" "the snapshot" snapshot_exists
+	until_true "$patience" "the snapshot" snapshot_settled
 	lasting_threads "$java" >early
 	app_check 100
 	lasting_threads "$java" >late

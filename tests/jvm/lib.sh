@@ -240,6 +240,12 @@ lasting_threads() {
 
 snapshot_exists() { [ -n "$(find "${1:-store}" -name '*.jsnap' -print -quit)" ]; }
 
+# Written whole, and its hot copy too: until then another run finds the snapshot being worked on.
+snapshot_settled() {
+	snapshot_exists && [ -n "$(find store -name '*.hot' -print -quit)" ] &&
+		[ -z "$(find store -name '*tmp*' -print -quit)" ]
+}
+
 # Nothing of the test may run, and the store holds finished files only.
 nothing_left() {
 	local left

@@ -20,7 +20,7 @@ start_timed first "$port" "$path" "${command[@]}"
 cold_ms=$ttfr_ms
 grep '^jsnap: ' first.err || true
 echo "first response after $cold_ms ms"
-until_true "$patience" "the snapshot" snapshot_exists
+until_true "$patience" "the snapshot" snapshot_settled
 "$jsnap" list --store "$dir/store" || true
 stop "$pid" TERM
 echo "stopped by SIGTERM; and again, the same command:"
