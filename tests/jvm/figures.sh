@@ -59,9 +59,10 @@ one_row() { # APP MODE
 			elif [ $name = cold ] && [ $i = 0 ]; then
 				pause=$(measure_pause "$pid")
 			fi
+			java=$(java_below "$pid")
 			kill -KILL "$pid"
 			wait "$pid" 2>/dev/null || true
-			until_true 10 "the processes are gone" no_process
+			until_true 10 "the processes are gone" gone "$java"
 		done
 	done
 	factor=$(awk "BEGIN { printf \"%.1f\", $(median cold.times) / $(median restored.times) }")
