@@ -137,7 +137,7 @@ find store -name '*.hot' -delete
 dd if=/dev/urandom of="$image" bs=1 seek=$(($(stat -c %s "$image") / 2)) count=64 conv=notrunc status=none
 start_timed cold "$port" "$path" "${run[@]}" --hot-copy off --no-checkpoint \
 	-jar "$cache/tiny.jar" "$port"
-grep -q "jsnap: cold start:" cold.err || fail "a damaged snapshot: run does not say that it started cold"
+said cold "jsnap: cold start:" "a damaged snapshot"
 stop "$pid" TERM
 expect "the exit status after SIGTERM" $status 143
 say "$checked refusals"

@@ -41,7 +41,7 @@ if [ "$app" = h2 ]; then
 else
 	MARK=first start_timed first "$port" "$path" "${command[@]}"
 	say "cold under jsnap: $ttfr_ms ms (java alone: $java_ms ms)"
-	grep -q "jsnap: cold start:" first.err || fail "jsnap run does not say that it started cold"
+	said first "jsnap: cold start:" "the first run"
 	java=$(java_below "$pid")
 	[ -n "$java" ] || fail "no java below jsnap"
 	number=$(inner_number "$java")
@@ -60,7 +60,7 @@ snapshot_exists || fail "no snapshot"
 # Second: restored.
 MARK=second start_timed second "$port" "$path" "${command[@]}"
 say "restored: $ttfr_ms ms, $(awk "BEGIN { printf \"%.1f\", $java_ms / $ttfr_ms }") times sooner than java"
-grep -q "jsnap: restored .*(tids: $tids)" second.err || fail "jsnap run does not say that it restored"
+said second "jsnap: restored .*(tids: $tids)" "the second run"
 java=$(java_below "$pid")
 [ -n "$java" ] || fail "no java below jsnap"
 lasting_threads "$java" >after

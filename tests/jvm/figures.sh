@@ -49,7 +49,7 @@ one_row() { # APP MODE
 				start_timed $name "$port" "$path" "$JAVA_HOME/bin/java" "$gc" "${java_args[@]}"
 			else
 				start_timed $name "$port" "$path" "${command[@]}"
-				grep -q "jsnap: restored" restored.err || fail "$1 $2: started cold: $(tail -1 restored.err)"
+				said restored "jsnap: restored" "$1 $2"
 				rm restored.err
 			fi
 			echo "$ttfr_ms" >>$name.times

@@ -109,6 +109,9 @@ until_true() {
 	done
 }
 
+# said NAME PATTERN WHAT: jsnap's line may come a moment after the program's first answer.
+said() { until_true 5 "$3: $1.err does not say '$2'" grep -q "$2" "$1.err"; }
+
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
 # The JDK of that major version, wherever distributions put it; the newest build wins.

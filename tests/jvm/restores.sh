@@ -17,7 +17,7 @@ files=
 for ((i = 1; i <= n; i++)); do
 	start_timed restored "$port" "$path" "${command[@]}"
 	echo "$ttfr_ms" >>times
-	grep -q "jsnap: restored" restored.err || fail "restore $i started cold"
+	said restored "jsnap: restored" "restore $i"
 	rm restored.err
 	# By turns the two ways a service is ended.
 	if ((i % 2)); then
