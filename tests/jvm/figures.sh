@@ -35,7 +35,7 @@ measure_pause() {
 one_row() { # APP MODE
 	local i name factor promised pause
 	use_mode "$2"
-	rm -rf store database base ./*.times ./*.err
+	rm -rf store database database.kept base ./*.times ./*.err
 	mkdir store
 	app_use "$1"
 	command=("$jsnap" checkpoint --store "$dir/store" --tids $tids "${warmup[@]}" "$gc" "${java_args[@]}")
