@@ -23,12 +23,12 @@ memory_of() { # KEY of smaps_rollup, in MiB
 	awk -v key="$2:" '$1 == key { printf "%d", $2 / 1024 }' "/proc/$1/smaps_rollup"
 }
 
-# The longest time the application did not answer while it was being snapshotted.
+# How long all threads stood still for the checkpoint, in ms, by what jsnap itself reports.
 measure_pause() {
 	curl -s --max-time 1 -o /dev/null "http://127.0.0.1:$port$path" || true
 	"$jsnap" dump --pid "$1" --image "$dir/pause.jsnap" --leave-running --log-format json --log-level debug \
 		2>pause.err || fail "jsnap dump"
-	grep -o 'pause[^0-9]*[0-9.]*' pause.err | grep -o '[0-9.]*$' | head -1
+	sed -n 's/.*"pause_ms":\([0-9]*\.\{0,1\}[0-9]\{0,1\}\).*/\1/p' pause.err | head -1
 	rm -f pause.jsnap
 }
 
@@ -75,7 +75,7 @@ one_row() { # APP MODE
 }
 
 say "JDK $jdk, $gc, $n runs each, $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg)"
-printf '%-7s %-6s %10s %10s %10s %7s %9s %9s %6s %6s\n' app mode "cold ms" "restored" "first one" factor "pause" \
+printf '%-7s %-6s %10s %10s %10s %7s %9s %9s %6s %6s\n' app mode "cold ms" "restored" "first one" factor "pause ms" \
 	"image MB" "RSS" "PSS"
 for app_name in ${JSNAP_TEST_APPS:-tiny h2 tomcat spring}; do
 	for mode in "${modes[@]}"; do
