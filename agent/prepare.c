@@ -17,6 +17,8 @@
 #include "base/io.h"
 
 #include <dlfcn.h>
+#include <limits.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <time.h>
 
@@ -197,6 +199,19 @@ static bool trim_native_memory(void)
 	return trim;
 }
 
+/*
+ * From now on glibc's malloc does not shrink an arena with MADV_DONTNEED (malloc/arena.c,
+ * heap_trim: M_TRIM_THRESHOLD): a restored arena may then be a private file mapping, whose bytes
+ * would come back. Memory at the top of an arena stays with the process; malloc_trim still gives
+ * back the rest.
+ */
+static bool keep_arenas(void)
+{
+	int (*set)(int, int) = (int (*)(int, int))dlsym(RTLD_DEFAULT, "mallopt");
+
+	return set && set(M_TRIM_THRESHOLD, INT_MAX) == 1;
+}
+
 int agent_prepare(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
 		  struct agent_payload *answer, struct jsnap_error *err)
 {
@@ -220,6 +235,8 @@ int agent_prepare(struct agent *agent, JNIEnv *jni, const struct agent_payload *
 		agent_payload_addf(answer, "scrub_error", "%d", -collection.result.error);
 	if (agent_payload_u64(question, "trim", 0))
 		agent_payload_add(answer, "trimmed", trim_native_memory() ? "1" : "0");
+	if (agent_payload_u64(question, "keep_arenas", 0))
+		agent_payload_add(answer, "arenas_kept", keep_arenas() ? "1" : "0");
 	agent_payload_addf(answer, "heap_after", "%lld", heap_used(jni));
 	return 0;
 }

@@ -171,6 +171,8 @@ int agent_client_prepare(struct agent_client *client, struct agent_prepared *ret
 		rc = agent_payload_add(&question, "scrub", "1");
 	if (rc == 0)
 		rc = agent_payload_add(&question, "trim", "1");
+	if (rc == 0)
+		rc = agent_payload_add(&question, "keep_arenas", "1");
 	if (rc < 0)
 		return error_set(err, -rc, "no memory for a message to the agent");
 	rc = ask(client, AGENT_PREPARE, &question, AGENT_PREPARED, AGENT_PREPARE_TIMEOUT_NS,
@@ -181,6 +183,7 @@ int agent_client_prepare(struct agent_client *client, struct agent_prepared *ret
 	ret_prepared->heap_after = agent_payload_u64(&answer, "heap_after", 0);
 	ret_prepared->scrubbed = agent_payload_u64(&answer, "scrubbed", 0);
 	ret_prepared->gc_ms = agent_payload_u64(&answer, "gc_ms", 0);
+	ret_prepared->arenas_kept = agent_payload_u64(&answer, "arenas_kept", 0);
 	return 0;
 }
 

@@ -35,6 +35,7 @@ struct agent_status {
 struct agent_prepared {
 	uint64_t heap_before, heap_after, scrubbed; /* bytes */
 	uint64_t gc_ms;
+	bool arenas_kept; /* malloc no longer shrinks arenas with MADV_DONTNEED */
 };
 
 /*

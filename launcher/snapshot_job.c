@@ -35,7 +35,7 @@ static struct externals *find_externals(const struct snapshot_request *r)
 }
 
 static int capture(const struct snapshot_request *r, struct hot *hot, struct manifest *m,
-		   struct checkpoint_stats *ret_stats, struct jsnap_error *err)
+		   bool arenas_kept, struct checkpoint_stats *ret_stats, struct jsnap_error *err)
 {
 	CLEANUP_FREE struct externals *externals = find_externals(r);
 	struct checkpoint_options options;
@@ -50,6 +50,7 @@ static int capture(const struct snapshot_request *r, struct hot *hot, struct man
 		.externals = externals->list,
 		.n_externals = externals->count,
 		.file_backed = true, /* HotSpot's own memory: see checkpoint/anon_rule.c */
+		.arenas_kept = arenas_kept,
 	};
 	return checkpoint_capture(&options, m, ret_stats, err);
 }
@@ -63,7 +64,7 @@ static int quiesce_and_capture(const struct snapshot_request *r, struct snapshot
 	if (rc == 0)
 		rc = image_header_here(r->supervise->pid, &w->header, err);
 	if (rc == 0)
-		rc = capture(r, &w->hot, &w->manifest, &job->stats, err);
+		rc = capture(r, &w->hot, &w->manifest, job->prepared.arenas_kept, &job->stats, err);
 	if (rc < 0 || r->leave_running)
 		agent_client_resumed(r->agent);
 	return rc;

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 
 #define ARENA_SIZE   (64ull << 20)  /* HEAP_MAX_SIZE of malloc/arena.c on 64-bit */
+#define GUARD_MAX    (1ull << 20)   /* what lies below a stack; larger ones are reservations */
 #define GUARDED_MAX  (64ull << 20)  /* a mapping with a guard below it, up to here, is a stack */
 #define SMALL_ENOUGH (256ull << 10) /* copying is as cheap as one more mapping */
 
@@ -58,7 +59,8 @@ static bool is_guarded(const struct manifest *m, uint32_t i)
 	const struct m_vma *vma = &m->vmas[i];
 
 	return i > 0 && vma[-1].end == vma->start && vma[-1].prot == PROT_NONE &&
-	       vma[-1].kind == M_VMA_ANON && vma->end - vma->start <= GUARDED_MAX;
+	       vma[-1].kind == M_VMA_ANON && vma[-1].end - vma[-1].start <= GUARD_MAX &&
+	       vma->end - vma->start <= GUARDED_MAX;
 }
 
 static bool holds_stack(const struct capture *c, const struct m_vma *vma)
@@ -73,6 +75,17 @@ static bool holds_stack(const struct capture *c, const struct m_vma *vma)
 	return false;
 }
 
+static bool must_be_anon(const struct capture *c, uint32_t i)
+{
+	const struct m_vma *vma = &c->m->vmas[i];
+
+	if (manifest_str(c->m, vma->name)[0] == '[' || holds_stack(c, vma))
+		return true;
+	if (in_arena(c->m, i))
+		return !c->options->arenas_kept;
+	return is_guarded(c->m, i);
+}
+
 void capture_apply_anon_rule(struct capture *c)
 {
 	bool all = !c->options->file_backed || foreign_allocator(c->m);
@@ -80,10 +93,10 @@ void capture_apply_anon_rule(struct capture *c)
 	for (uint32_t i = 0; i < c->m->n_vmas; i++) {
 		struct m_vma *vma = &c->m->vmas[i];
 
+		if (vma->kind == M_VMA_FILE_PRIVATE)
+			vma->must_be_anon = all;
 		if (vma->kind == M_VMA_ANON)
-			vma->must_be_anon = all || manifest_str(c->m, vma->name)[0] == '[' ||
-					    vma->end - vma->start <= SMALL_ENOUGH ||
-					    holds_stack(c, vma) || is_guarded(c->m, i) ||
-					    in_arena(c->m, i);
+			vma->must_be_anon =
+				all || vma->end - vma->start <= SMALL_ENOUGH || must_be_anon(c, i);
 	}
 }

@@ -28,6 +28,7 @@ struct checkpoint_options {
 	 * (HotSpot does not): its large mappings may be restored as private file mappings. See
 	 * anon_rule.c. */
 	bool file_backed;
+	bool arenas_kept; /* and its malloc does not shrink arenas (mallopt(3), M_TRIM_THRESHOLD) */
 	/* Called when everything is captured and the target is still stopped, to write the image:
 	 * unless it returns 0 the checkpoint has failed and the target goes on. May be NULL. */
 	int (*commit)(void *ctx, const struct manifest *m, struct jsnap_error *err);

@@ -70,7 +70,7 @@ static uint64_t place(const struct store *s, uint64_t addr, uint64_t span)
 static int grow_piece(struct store *s, uint64_t addr, uint64_t size, uint64_t span,
 		      struct m_piece **ret_piece, struct jsnap_error *err)
 {
-	uint64_t bridge = s->layout == PAGES_EXACT ? 0 : PAGES_BRIDGE * s->page;
+	uint64_t bridge = s->layout == PAGES_MAPPED ? PAGES_BRIDGE * s->page : 0;
 	struct manifest *m = s->c->m;
 	struct m_piece *piece = s->open ? &m->pieces[m->n_pieces - 1] : NULL;
 

@@ -1,7 +1,8 @@
 /*
- * Puts pages into the page stream and describes them by pieces. All-zero pages are left out; a gap
- * of up to PAGES_BRIDGE pages inside one piece stays a hole of the stream, which reads as zeros, so
- * that few mappings restore many runs.
+ * Puts pages into the page stream and describes them by pieces. All-zero pages are left out. In a
+ * mapping that is restored by mapping the stream, a gap of up to PAGES_BRIDGE pages stays a hole of
+ * the stream, which reads as zeros, so that few mappings restore many runs; where pages are copied,
+ * a gap would be copied too, at the price of a fresh page each.
  */
 #ifndef JSNAP_CHECKPOINT_PAGES_H
 #define JSNAP_CHECKPOINT_PAGES_H
@@ -13,7 +14,7 @@
 
 enum pages_layout {
 	PAGES_EXACT,  /* every piece holds stored pages only: gaps belong to what lies below */
-	PAGES_PACKED, /* gaps are bridged; pieces follow each other in the stream */
+	PAGES_PACKED, /* no zero page is stored; pieces follow each other in the stream */
 	PAGES_MAPPED, /* gaps are bridged; offsets are congruent with addresses, for mapping */
 };
 

@@ -85,7 +85,8 @@ static void map(struct plan *plan, uint32_t index, uint64_t start, uint64_t size
 
 static bool maps_piece(const struct m_vma *vma, const struct m_piece *piece)
 {
-	return vma->kind == M_VMA_ANON && !vma->must_be_anon && piece->size >= MAP_WORTH;
+	return (vma->kind == M_VMA_ANON || vma->kind == M_VMA_FILE_PRIVATE) && !vma->must_be_anon &&
+	       piece->size >= MAP_WORTH;
 }
 
 static bool reads_any(const struct plan *plan, const struct m_vma *vma)
