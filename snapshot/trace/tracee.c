@@ -8,11 +8,13 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #ifndef PTRACE_EVENT_STOP
 #define PTRACE_EVENT_STOP 128
@@ -22,17 +24,62 @@
  */
 #define FREEZE_MAX_PASSES 1000
 
+#define WAIT_YIELDS   200u
+#define WAIT_PAUSE_NS 100000
+
+/*
+ * A leader that died is not reported before the last of its threads has been waited for, and these
+ * are the tracer's to wait for: who waits for the leader alone would wait for ever. proc(5) shows
+ * it.
+ */
+static bool is_dead(pid_t tid)
+{
+	struct proc_stat stat = {0};
+
+	return proc_stat_read(tid, &stat, NULL) == -ESRCH || stat.state == 'Z' || stat.state == 'X';
+}
+
+/* waitid(2) that leaves the news where it is. A stop comes within microseconds as a rule. */
+static int wait_news(pid_t tid, siginfo_t *ret_info)
+{
+	for (unsigned round = 0;; round++) {
+		*ret_info = (siginfo_t){0};
+		if (waitid(P_PID, (id_t)tid, ret_info,
+			   WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) < 0)
+			return -errno;
+		if (ret_info->si_pid)
+			return 0;
+		if (round < WAIT_YIELDS) {
+			sched_yield();
+			continue;
+		}
+		if (is_dead(tid))
+			return -ESRCH;
+		nanosleep(&(struct timespec){.tv_nsec = WAIT_PAUSE_NS}, NULL);
+	}
+}
+
+/* Whether the end of this task is its parent's to learn, and the parent is this process. */
+static bool own_child(pid_t tid)
+{
+	struct proc_status status;
+
+	return proc_status_read(tid, 0, &status, NULL) == 0 && status.tgid == tid &&
+	       status.ppid == getpid();
+}
+
 int tracee_wait(pid_t tid, int *ret_status, struct jsnap_error *err)
 {
-	int status;
-	pid_t got;
+	siginfo_t info;
+	int status, r = wait_news(tid, &info);
+	bool ended = r == -ESRCH || info.si_code == CLD_EXITED || info.si_code == CLD_KILLED ||
+		     info.si_code == CLD_DUMPED;
 
-	do {
-		got = waitpid(tid, &status, __WALL);
-	} while (got < 0 && errno == EINTR);
-	if (got < 0)
+	if (r < 0 && r != -ESRCH)
+		return error_set(err, -r, "wait for thread %d: %s", tid, strerror(-r));
+	if (r == 0 && !(ended && own_child(tid)) && waitpid(tid, &status, __WALL | WNOHANG) != tid)
 		return error_errno(err, "wait for thread %d", tid);
-	if (!WIFSTOPPED(status))
+	if (ended || !WIFSTOPPED(status))
 		return error_set(err, ESRCH, "thread %d ended while it was being stopped", tid);
 	*ret_status = status;
 	return 0;
@@ -282,9 +329,7 @@ void tracee_release(struct tracee *tracee)
 
 void tracee_kill(struct tracee *tracee)
 {
-	struct proc_status status;
-	bool own_child =
-		proc_status_read(tracee->pid, 0, &status, NULL) == 0 && status.ppid == getpid();
+	bool own = own_child(tracee->pid);
 	siginfo_t info;
 
 	kill(tracee->pid, SIGKILL);
@@ -296,7 +341,7 @@ void tracee_kill(struct tracee *tracee)
 	}
 	/* The leader's end is reported last. A child is left for its own wait; the end of somebody
 	 * else's child has to be taken before its parent can see it. */
-	waitid(P_PID, (id_t)tracee->pid, &info, WEXITED | __WALL | (own_child ? WNOWAIT : 0));
+	waitid(P_PID, (id_t)tracee->pid, &info, WEXITED | __WALL | (own ? WNOWAIT : 0));
 	free(tracee->threads);
 	if (tracee->mem_fd >= 0)
 		close(tracee->mem_fd);

@@ -66,7 +66,8 @@ int tracee_write(const struct tracee *tracee, remote_addr to, const void *from, 
 int tracee_xsave(const struct tracee_thread *thread, void *buf, size_t capacity, size_t *ret_size,
 		 struct jsnap_error *err);
 
-/* Waits for the thread's next ptrace stop; *ret_status as waitpid(2). -ESRCH when it died. */
+/* Waits for the thread's next ptrace stop; *ret_status as waitpid(2). -ESRCH when it died: of a
+ * child of this process its exit status is left for waitpid(2). */
 int tracee_wait(pid_t tid, int *ret_status, struct jsnap_error *err);
 
 int tracee_set_regs(pid_t tid, const struct user_regs_struct *regs, struct jsnap_error *err);
