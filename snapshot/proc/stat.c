@@ -17,6 +17,7 @@ enum {
 	STAT_PPID = 4,
 	STAT_PGRP = 5,
 	STAT_SESSION = 6,
+	STAT_FLAGS = 9,
 	STAT_UTIME = 14,
 	STAT_STIME = 15,
 	STAT_START_TIME = 22,
@@ -58,6 +59,7 @@ static void stat_assign(const uint64_t n[STAT_FIELDS], struct proc_stat *stat)
 	stat->ppid = (pid_t)n[STAT_PPID];
 	stat->pgrp = (pid_t)n[STAT_PGRP];
 	stat->session = (pid_t)n[STAT_SESSION];
+	stat->flags = (uint32_t)n[STAT_FLAGS];
 	stat->utime = n[STAT_UTIME];
 	stat->stime = n[STAT_STIME];
 	stat->start_time = n[STAT_START_TIME];

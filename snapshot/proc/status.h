@@ -33,10 +33,13 @@ int proc_status_parse(const char *text, struct proc_status *ret_status, struct j
 /* Of a process (tid == 0 or tid == pid) or of one of its threads. -ESRCH when it is gone. */
 int proc_status_read(pid_t pid, pid_t tid, struct proc_status *ret_status, struct jsnap_error *err);
 
+#define PROC_EXITING 0x4u /* PF_EXITING: it is past do_exit, whatever its state says */
+
 struct proc_stat {
 	char comm[64]; /* may hold blanks and parentheses */
 	char state;
 	pid_t ppid, pgrp, session;
+	uint32_t flags;				    /* PF_* of <linux/sched.h>, PROC_EXITING */
 	uint64_t utime, stime;			    /* clock ticks */
 	uint64_t start_time;			    /* clock ticks since boot */
 	uint64_t start_code, end_code, start_stack; /* 0 where the reader may not see them */

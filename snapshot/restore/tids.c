@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ZOMBIE_WAIT_NS 300000000ull /* how long a PID may still belong to a dead process */
+#define ENDING_WAIT_NS 300000000ull /* how long a PID may still belong to a dying process */
 
 const char *tids_way_name(enum tids_way way)
 {
@@ -57,18 +57,55 @@ static int taken(pid_t tid, struct jsnap_error *err)
 	if (proc_status_read(tid, 0, &status, NULL) < 0 ||
 	    proc_stat_read(status.tgid, &stat, NULL) < 0)
 		return error_set(err, EBUSY, "PID %d is taken by another process", tid);
+	if (stat.state == 'Z')
+		return error_set(err, EBUSY,
+				 "PID %d is taken by process %d (%s), which has ended, but its "
+				 "parent, process %d, has not waited for it",
+				 tid, status.tgid, stat.comm, stat.ppid);
 	return error_set(err, EBUSY, "PID %d is taken by process %d (%s)", tid, status.tgid,
 			 stat.comm);
 }
 
+/* Dead and not reaped yet, exiting, or sent a SIGKILL that it has not seen yet. */
+static bool is_ending(pid_t tid, pid_t *ret_parent)
+{
+	const uint64_t killed = 1ull << (SIGKILL - 1);
+	struct proc_status status;
+	struct proc_stat stat;
+
+	if (proc_stat_read(tid, &stat, NULL) < 0)
+		return true;
+	*ret_parent = stat.ppid;
+	if (stat.state == 'Z' || stat.state == 'X' || (stat.flags & PROC_EXITING))
+		return true;
+	return proc_status_read(tid, 0, &status, NULL) < 0 ||
+	       ((status.sig_pending | status.shared_pending) & killed);
+}
+
+/* A restored process dies with its jsnap, which may be the one that is dying just now. */
+static bool will_end(pid_t tid)
+{
+	pid_t parent = 0, grandparent;
+
+	return is_ending(tid, &parent) || (parent > 0 && is_ending(parent, &grandparent));
+}
+
 int tids_check_free(const struct manifest *m, struct jsnap_error *err)
 {
+	uint64_t deadline = 0;
+
 	for (uint32_t i = 0; i < m->n_threads; i++) {
+		pid_t tid = (pid_t)m->threads[i].tid;
 		char path[48];
 
-		snprintf(path, sizeof(path), "/proc/%u", m->threads[i].tid);
-		if (access(path, F_OK) == 0)
-			return taken((pid_t)m->threads[i].tid, err);
+		snprintf(path, sizeof(path), "/proc/%d", tid);
+		while (access(path, F_OK) == 0) {
+			if (!deadline)
+				deadline = monotonic_ns() + ENDING_WAIT_NS;
+			if (!will_end(tid) || monotonic_ns() > deadline)
+				return taken(tid, err);
+			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		}
 	}
 	return 0;
 }
@@ -78,7 +115,7 @@ static int clone3_leader(const struct tids_request *request, struct tids_result 
 {
 	pid_t wanted = (pid_t)request->manifest->process->pid, pid;
 	int capability = privilege_tid_capability();
-	uint64_t deadline = monotonic_ns() + ZOMBIE_WAIT_NS;
+	uint64_t deadline = monotonic_ns() + ENDING_WAIT_NS;
 	bool raised = geteuid() != 0;
 	int saved;
 

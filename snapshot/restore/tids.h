@@ -26,7 +26,8 @@ struct tids_result {
 int tids_clone_leader(const struct tids_request *request, struct tids_result *ret_result,
 		      struct jsnap_error *err);
 
-/* Whether some TID of the image is in use in this PID namespace; -EBUSY names the process. */
+/* Whether some TID of the image is in use in this PID namespace; -EBUSY names the process. One that
+ * is ending anyway is given 0.3 s. */
 int tids_check_free(const struct manifest *m, struct jsnap_error *err);
 
 /* namespace.c: the same in new user, PID, mount and time namespaces. */

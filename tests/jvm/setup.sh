@@ -21,7 +21,7 @@ for mode in cap userns; do
 	cmake --install "$build" --prefix "$work/$mode" >/dev/null
 done
 mkdir -p "$work/scripts"
-cp "$here"/*.sh "$build/tests/jvm/jsnap-probe" "$work/scripts/"
+cp "$here"/*.sh "$build/tests/jvm/jsnap-probe" "$build/tests/jvm/jsnap-reaper" "$work/scripts/"
 chmod -R a+rX "$work/cap" "$work/userns" "$work/scripts"
 
 # The user the tests run as: for root the one of sudo, else nobody.

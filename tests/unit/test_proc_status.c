@@ -104,6 +104,8 @@ static void test_recorded_stat(void)
 	CHECK_EQ(stat.ppid, 10217);
 	CHECK_EQ(stat.pgrp, 10163);
 	CHECK_EQ(stat.session, 3297);
+	CHECK_EQ(stat.flags, 4194304);
+	CHECK(!(stat.flags & PROC_EXITING));
 	CHECK_EQ(stat.utime, 85);
 	CHECK_EQ(stat.stime, 14);
 	CHECK_EQ(stat.start_time, 244737);
