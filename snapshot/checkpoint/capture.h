@@ -73,6 +73,20 @@ int capture_socket(struct capture *c, int fd, uint32_t inode, uint32_t *ret_inde
 		   struct jsnap_error *err);
 int capture_socket_peers(struct capture *c, struct jsnap_error *err);
 
+/* Unread data of a connected Unix socket, as m_socket.data. A jsnap that dies meanwhile may leave
+ * SO_PEEK_OFF set, which only a program that peeks would notice. */
+struct capture_unread {
+	int fd, type;
+	int peer_fd;	   /* -1: the peer is closed */
+	uint32_t bytes;	   /* of a stream or packet socket, what is unread */
+	uint32_t shutdown; /* as in m_socket */
+	const char *name;
+};
+int capture_unread(struct capture *c, const struct capture_unread *what, struct m_blob *ret_blob,
+		   struct jsnap_error *err);
+/* poll(2) of one descriptor for reading, in the target. */
+int capture_poll_socket(struct capture *c, int fd, int *ret_events, struct jsnap_error *err);
+
 /* Whether a mapping shows pages of the stream that an earlier restore mapped. */
 bool capture_from_stream(const struct capture *c, const struct maps_entry *entry);
 

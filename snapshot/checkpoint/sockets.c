@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <libgen.h>
 #include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -33,6 +34,7 @@ static const struct {
 	{0, SOL_SOCKET, SO_RCVTIMEO},
 	{0, SOL_SOCKET, SO_SNDTIMEO},
 	{AF_UNIX, SOL_SOCKET, SO_PASSCRED},
+	{AF_UNIX, SOL_SOCKET, SO_PEEK_OFF},
 	{AF_INET6, IPPROTO_IPV6, IPV6_V6ONLY},
 	{AF_INET, IPPROTO_IP, IP_TOS},
 	{AF_INET6, IPPROTO_IPV6, IPV6_TCLASS},
@@ -334,6 +336,60 @@ static int remember_path(struct capture *c, struct m_socket *s, uint32_t inode,
 	return r < 0 ? error_set(err, -r, "out of memory") : 0;
 }
 
+static int fd_of_socket(const struct manifest *m, uint32_t index)
+{
+	for (uint32_t i = 0; i < m->n_files; i++)
+		if (m->files[i].kind == M_FILE_SOCKET && m->files[i].target == index)
+			return (int)fd_of_file(m, i);
+	return -1;
+}
+
+static int capture_queue(struct asker *a, const struct unixdiag_socket *seen, struct m_socket *s,
+			 struct jsnap_error *err)
+{
+	struct capture_unread what = {.fd = a->fd,
+				      .type = (int)s->type,
+				      .peer_fd = -1,
+				      .bytes = seen->rqueue,
+				      .shutdown = seen->shutdown,
+				      .name = a->name};
+	int events = 0;
+	int r = capture_poll_socket(a->c, a->fd, &events, err);
+
+	if (r < 0)
+		return r;
+	if (events & POLLERR)
+		return refuse_socket(a, err, "has a pending error, which is not carried");
+	if (!(events & POLLIN) || (s->type == SOCK_STREAM && !seen->rqueue))
+		return 0;
+	if (s->state != M_SOCKET_PAIR)
+		return refuse_socket(a, err,
+				     "holds unread data, which is carried for connected Unix "
+				     "sockets only; read it before the checkpoint");
+	if (s->peer != MANIFEST_NONE)
+		what.peer_fd = fd_of_socket(a->c->m, s->peer);
+	return capture_unread(a->c, &what, &s->data, err);
+}
+
+static int connect_peer(struct asker *a, const struct unixdiag *diag,
+			const struct unixdiag_socket *seen, struct m_socket *s,
+			struct jsnap_error *err)
+{
+	const struct unixdiag_socket *other;
+
+	if (!seen->peer)
+		return 0;
+	s->peer = socket_by_inode(a->c->m, seen->peer);
+	if (s->peer == MANIFEST_NONE)
+		return refuse_socket(a, err, "is a Unix socket connected to another process");
+	other = unixdiag_find(diag, seen->peer);
+	if (!other || other->peer != seen->inode)
+		return refuse_socket(a, err,
+				     "is connected to a Unix socket that is not connected back, "
+				     "which is not carried");
+	return 0;
+}
+
 static int connect_unix(struct capture *c, const struct unixdiag *diag, uint32_t file,
 			struct m_socket *s, struct jsnap_error *err)
 {
@@ -349,17 +405,15 @@ static int connect_unix(struct capture *c, const struct unixdiag *diag, uint32_t
 		s->backlog = seen->wqueue;
 		return remember_path(c, s, seen->file_inode, err);
 	}
-	if (s->state != M_SOCKET_PAIR && !seen->has_peer)
-		return 0;
-	s->state = M_SOCKET_PAIR;
-	if (seen->rqueue)
-		return refuse_socket(&a, err, "holds unread data, which is not carried yet");
-	if (!seen->peer)
-		return 0;
-	s->peer = socket_by_inode(c->m, seen->peer);
-	if (s->peer == MANIFEST_NONE)
-		return refuse_socket(&a, err, "is a Unix socket connected to another process");
-	return 0;
+	if (s->state == M_SOCKET_PAIR || seen->has_peer) {
+		int r;
+
+		s->state = M_SOCKET_PAIR;
+		r = connect_peer(&a, diag, seen, s, err);
+		return r < 0 ? r : capture_queue(&a, seen, s, err);
+	}
+	/* Only one that takes datagrams can hold any without being connected. */
+	return s->type == SOCK_DGRAM ? capture_queue(&a, seen, s, err) : 0;
 }
 
 int capture_socket_peers(struct capture *c, struct jsnap_error *err)

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "image/manifest_tables.h"
+#include "image/messages.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
@@ -304,12 +305,13 @@ static bool options_ok(const struct manifest *m, struct m_blob blob)
 static bool messages_ok(const struct manifest *m, struct m_blob blob)
 {
 	const char *bytes = blob.size ? manifest_bytes(m, blob) : NULL;
+	uint32_t count = 0;
 	uint64_t at = 0;
 
 	while (at < blob.size) {
 		uint32_t length;
 
-		if (blob.size - at < sizeof(length))
+		if (count++ == MESSAGES_COUNT_MAX || blob.size - at < sizeof(length))
 			return false;
 		memcpy(&length, bytes + at, sizeof(length));
 		at += sizeof(length);
@@ -334,8 +336,12 @@ static int check_sockets(const struct manifest *m, struct jsnap_error *err)
 			return BAD("socket %u: bad address", i);
 		if (!blob_ok(m, s->options, 1u << 20) || !options_ok(m, s->options))
 			return BAD("socket %u: bad options", i);
-		if (!blob_ok(m, s->data, MANIFEST_BLOBS_MAX) || !messages_ok(m, s->data))
+		if (!blob_ok(m, s->data, MESSAGES_BYTES_MAX) || !messages_ok(m, s->data))
 			return BAD("socket %u: bad unread data", i);
+		if (s->state == M_SOCKET_PAIR && s->peer != MANIFEST_NONE &&
+		    (s->peer == i || m->sockets[s->peer].peer != i ||
+		     m->sockets[s->peer].state != M_SOCKET_PAIR))
+			return BAD("socket %u: its peer %u is not connected to it", i, s->peer);
 	}
 	return 0;
 }

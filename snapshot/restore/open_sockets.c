@@ -2,6 +2,8 @@
 #include "restore/open_files.h"
 
 #include "base/cleanup.h"
+#include "image/messages.h"
+#include "base/io.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -10,6 +12,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
+
+#define PORT_WAIT_NS 300000000ull
 
 static int set_options(struct opening *o, const struct m_socket *s, int fd, struct jsnap_error *err)
 {
@@ -36,7 +41,7 @@ static int set_options(struct opening *o, const struct m_socket *s, int fd, stru
 			continue;
 		}
 		/* Those at zero are what a new socket has; some may not be set on this kind. */
-		if ((value || option.name == IPV6_V6ONLY) &&
+		if ((value || option.name == IPV6_V6ONLY || option.name == SO_PEEK_OFF) &&
 		    setsockopt(fd, option.level, option.name, p, option.size) < 0 &&
 		    errno != ENOPROTOOPT && errno != EOPNOTSUPP && errno != EINVAL)
 			return error_errno(err, "set option %d of a socket", option.name);
@@ -76,6 +81,19 @@ static bool inet_unbound(const struct sockaddr_storage *address)
 	return ((const struct sockaddr_in6 *)address)->sin6_port == 0;
 }
 
+/* The port of a process that was killed is free only when its memory has been given back. */
+static int bind_patiently(int fd, const struct sockaddr_storage *address, socklen_t size)
+{
+	uint64_t deadline = monotonic_ns() + PORT_WAIT_NS;
+
+	while (bind(fd, (const struct sockaddr *)address, size) < 0) {
+		if (errno != EADDRINUSE || monotonic_ns() > deadline)
+			return -1;
+		nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+	}
+	return 0;
+}
+
 static int bind_inet(struct opening *o, const struct m_socket *s, int fd, struct jsnap_error *err)
 {
 	struct sockaddr_storage address;
@@ -85,7 +103,7 @@ static int bind_inet(struct opening *o, const struct m_socket *s, int fd, struct
 		return r;
 	if (s->state == M_SOCKET_LISTEN)
 		move_port(o, &address);
-	if (bind(fd, (struct sockaddr *)&address, s->local.size) < 0) {
+	if (bind_patiently(fd, &address, s->local.size) < 0) {
 		in_port_t port = address.ss_family == AF_INET
 					 ? ((struct sockaddr_in *)&address)->sin_port
 					 : ((struct sockaddr_in6 *)&address)->sin6_port;
@@ -164,13 +182,36 @@ static int connect_dgram(struct opening *o, const struct m_socket *s, int fd,
 	return r;
 }
 
+/* Unread data goes in from the other end, before either is shut down or closed. The receivers'
+ * options come first: who sent a message is recorded only for those that want to know. */
+static int fill_pair(struct opening *o, const struct m_socket *s, const int ends[2],
+		     struct jsnap_error *err)
+{
+	const struct m_socket *peer = s->peer == MANIFEST_NONE ? NULL : &o->m->sockets[s->peer];
+	int r = set_options(o, s, ends[0], err);
+
+	if (r == 0 && peer)
+		r = set_options(o, peer, ends[1], err);
+	if (r == 0)
+		r = messages_send(ends[1], manifest_bytes(o->m, s->data), s->data.size, err);
+	if (r == 0 && peer)
+		r = messages_send(ends[0], manifest_bytes(o->m, peer->data), peer->data.size, err);
+	return r;
+}
+
 static int open_pair(struct opening *o, uint32_t index, struct jsnap_error *err)
 {
 	const struct m_socket *s = &o->m->sockets[index];
-	int ends[2];
+	int ends[2], r;
 
 	if (socketpair((int)s->family, (int)s->type | SOCK_CLOEXEC, (int)s->protocol, ends) < 0)
 		return error_errno(err, "make a socket pair");
+	r = fill_pair(o, s, ends, err);
+	if (r < 0) {
+		close(ends[0]);
+		close(ends[1]);
+		return r;
+	}
 	if (s->peer == MANIFEST_NONE)
 		close(ends[1]);
 	else
@@ -216,12 +257,6 @@ int open_socket(struct opening *o, uint32_t index, uint32_t flags, struct jsnap_
 		fd = opening_lift(o, fd);
 		if (fd < 0)
 			return error_set(err, -fd, "move a socket's descriptor: %s", strerror(-fd));
-	}
-	if (s->state == M_SOCKET_PAIR) {
-		int r = set_options(o, s, fd, err);
-
-		if (r < 0)
-			return r;
 	}
 	if (s->shutdown && s->state == M_SOCKET_PAIR && s->peer != MANIFEST_NONE)
 		shutdown(fd, s->shutdown == 3 ? SHUT_RDWR : s->shutdown == 1 ? SHUT_RD : SHUT_WR);

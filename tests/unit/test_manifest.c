@@ -152,6 +152,12 @@ static void refuse(void (*spoil)(struct manifest *m), const char *word)
 	CHECK_EQ(manifest_load(data, size, &loaded, &err), -EBADMSG);
 }
 
+static void pair_with_itself(struct m_socket *first)
+{
+	first->state = M_SOCKET_PAIR;
+	first->peer = 0;
+}
+
 #define SPOILS(X)                                                           \
 	X(page_size, m->process->page_size = 8192, "page size")             \
 	X(stream, m->process->stream_size += 1, "stream size")              \
@@ -197,6 +203,7 @@ static void refuse(void (*spoil)(struct manifest *m), const char *word)
 	X(socket_local, m->sockets[0].local.size = 500, "address")          \
 	X(socket_option, m->sockets[0].options.size = 20, "options")        \
 	X(socket_data, m->sockets[0].data.size = 6, "unread")               \
+	X(socket_self, pair_with_itself(&m->sockets[0]), "peer")            \
 	X(epoll, m->epoll_targets[0].file = 0, "epoll")                     \
 	X(inotify, m->inotify_watches[0].file = 9, "inotify")               \
 	X(signo, m->sigactions[0].signo = 65, "signal 65")                  \

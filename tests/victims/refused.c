@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -180,6 +181,111 @@ static void netlink_check(void)
 	EXPECT(address.nl_pid != 0);
 }
 
+/* A descriptor on its way in a queue, behind a message without one. */
+static void pass(int type)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr head;
+	} control = {.head = {.cmsg_len = CMSG_LEN(sizeof(int)),
+			      .cmsg_level = SOL_SOCKET,
+			      .cmsg_type = SCM_RIGHTS}};
+	char with[] = "with";
+	struct iovec iov = {with, 4};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	SETUP(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) == 0 && null >= 0);
+	memcpy(CMSG_DATA(&control.head), &null, sizeof(null));
+	SETUP(send(fds[0], "none", 4, 0) == 4);
+	SETUP(sendmsg(fds[0], &msg, 0) == 4 && close(null) == 0);
+}
+
+static void passed_setup(void)
+{
+	pass(SOCK_STREAM);
+}
+
+static void passed_packet_setup(void)
+{
+	pass(SOCK_SEQPACKET);
+}
+
+static void passed_check(void)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr head;
+	} control = {0};
+	char got[4];
+	struct iovec iov = {got, sizeof(got)};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
+	int free_number = dup(0), off = 0, received;
+	socklen_t size = sizeof(off);
+
+	EXPECT(free_number > 0 && close(free_number) == 0);
+	EXPECT_EQ(getsockopt(fds[1], SOL_SOCKET, SO_PEEK_OFF, &off, &size), 0);
+	EXPECT_EQ(off, -1);
+	EXPECT_EQ(recv(fds[1], got, 4, MSG_DONTWAIT), 4);
+	EXPECT_EQ(recvmsg(fds[1], &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC), 4);
+	EXPECT(memcmp(got, "with", 4) == 0);
+	memcpy(&received, CMSG_DATA(&control.head), sizeof(received));
+	/* Looking at the queue left no copy of it here. */
+	EXPECT_EQ(received, free_number);
+}
+
+static void bound_dgram(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%.100s", victim_path("bound"));
+	fds[0] = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	fds[1] = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	SETUP(bind(fds[0], (struct sockaddr *)&address, sizeof(address)) == 0);
+	SETUP(connect(fds[1], (struct sockaddr *)&address, sizeof(address)) == 0);
+}
+
+static void one_way_check(void)
+{
+	char got[8];
+
+	EXPECT_EQ(send(fds[1], "there", 5, 0), 5);
+	EXPECT_EQ(recv(fds[0], got, sizeof(got), MSG_DONTWAIT), 5);
+}
+
+static void unconnected_setup(void)
+{
+	bound_dgram();
+	SETUP(send(fds[1], "there", 5, 0) == 5 && close(fds[1]) == 0);
+}
+
+static void unconnected_check(void)
+{
+	char got[8];
+
+	EXPECT_EQ(recv(fds[0], got, sizeof(got), MSG_DONTWAIT), 5);
+}
+
+/* A peer that closes without having read all resets the connection. */
+static void socket_error_setup(void)
+{
+	SETUP(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+	SETUP(write(fds[0], "unread", 6) == 6 && close(fds[1]) == 0);
+}
+
+static void socket_error_check(void)
+{
+	char byte;
+
+	EXPECT(read(fds[0], &byte, 1) < 0 && errno == ECONNRESET);
+}
+
 static const struct kind {
 	const char *name;
 	void (*setup)(void), (*check)(void);
@@ -191,6 +297,11 @@ static const struct kind {
 	{"connection", connection_setup, connection_check},
 	{"shm", shm_setup, shm_check},
 	{"netlink", netlink_setup, netlink_check},
+	{"passed", passed_setup, passed_check},
+	{"passed_packet", passed_packet_setup, passed_check},
+	{"one_way", bound_dgram, one_way_check},
+	{"unconnected", unconnected_setup, unconnected_check},
+	{"socket_error", socket_error_setup, socket_error_check},
 };
 
 int main(int argc, char **argv)
