@@ -27,10 +27,13 @@ int restore_source_open(int fd, struct restore_source *ret_source, struct jsnap_
 static bool use_hot(struct restore_source *source, const struct store_slot *slot)
 {
 	struct jsnap_error problem = {0};
+	struct image_origin origin;
 	int rc = store_check_file(slot->hot, &problem);
 
 	if (rc == 0)
-		rc = hot_open(slot->hot, &source->header->id, &source->hot, &problem);
+		rc = image_origin(source->image_fd, source->header, &origin, &problem);
+	if (rc == 0)
+		rc = hot_open(slot->hot, &origin, &source->hot, &problem);
 	if (rc == -ENOENT || rc == -ESTALE)
 		log_debug("hot copy is made anew: %s", problem.text);
 	else if (rc < 0)
@@ -60,15 +63,19 @@ static int make_hot(struct restore_source *source, const struct store_slot *slot
 		    struct jsnap_error *err)
 {
 	CLEANUP_HOT struct hot hot = {.fd = -1};
-	int rc = hot_create(slot->hot, &hot, err);
+	struct image_origin origin;
+	/* Before it is read: a change from then on makes the copy useless, not wrong. */
+	int rc = image_origin(source->image_fd, source->header, &origin, err);
 
+	if (rc == 0)
+		rc = hot_create(slot->hot, &hot, err);
 	if (rc < 0)
 		return rc;
 	rc = extract(source, &hot, err);
 	if (rc == 0)
-		rc = hot_commit(&hot, source->manifest, source->header->id, err);
+		rc = hot_commit(&hot, source->manifest, &origin, err);
 	if (rc == 0)
-		rc = hot_open(slot->hot, &source->header->id, &source->hot, err);
+		rc = hot_open(slot->hot, &origin, &source->hot, err);
 	if (rc < 0)
 		source->hot.fd = -1;
 	return rc;

@@ -2,8 +2,8 @@
  * A snapshot opened for restoring: manifest, and a page stream that can be mapped.
  *
  * The image is opened and its manifest verified in any case. The pages come from the hot copy when
- * it belongs to this very image; else from the image, decompressed into a new hot copy, or into
- * anonymous memory when there is to be none (or the folder can't be written).
+ * it was made from this very image file, unmodified since; else from the image, decompressed into a
+ * new hot copy, or into anonymous memory when there is to be none (or the folder can't be written).
  */
 #ifndef JSNAP_LAUNCHER_RESTORE_SOURCE_H
 #define JSNAP_LAUNCHER_RESTORE_SOURCE_H

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #define NICE 10
 
@@ -43,7 +42,8 @@ static int write_image(struct snapshot_writer *w, struct snapshot_result *result
 	const struct snapshot_request *r = w->request;
 	struct image_write_options options = {0};
 	struct jsnap_error *err = &result->error;
-	struct stat st;
+	struct image_origin origin;
+	CLEANUP_CLOSE int fd = -1;
 	int rc = key_store(r->facts, &w->manifest, err);
 
 	if (rc == 0)
@@ -51,11 +51,17 @@ static int write_image(struct snapshot_writer *w, struct snapshot_result *result
 	if (rc == 0)
 		rc = image_write(r->slot->image, &w->manifest, w->hot.fd, w->hot.stream_offset,
 				 &w->header, &options, err);
+	if (rc < 0)
+		return rc;
+	fd = open(r->slot->image, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return error_errno(err, "open %s", r->slot->image);
+	rc = image_origin(fd, &w->header, &origin, err);
 	/* Last: a hot copy without its image would be worth nothing. */
 	if (rc == 0 && r->hot_copy)
-		rc = hot_commit(&w->hot, &w->manifest, w->header.id, err);
-	if (rc == 0 && stat(r->slot->image, &st) == 0)
-		result->image_bytes = (uint64_t)st.st_size;
+		rc = hot_commit(&w->hot, &w->manifest, &origin, err);
+	if (rc == 0)
+		result->image_bytes = origin.size;
 	return rc;
 }
 

@@ -22,13 +22,14 @@ struct verdict {
 /* The hot copy is a cache: a bad one is worth a word, and costs nothing but time. */
 static void verify_hot(const struct opened *opened, struct verdict *verdict)
 {
-	struct image_id id = image_header(opened->image)->id;
 	CLEANUP_HOT struct hot hot = {.fd = -1};
+	struct image_origin origin;
 	struct jsnap_error err = {0};
 
 	if (access(opened->slot.hot, F_OK) < 0)
 		return;
-	if (hot_open(opened->slot.hot, &id, &hot, &err) < 0 || hot_verify(&hot, &err) < 0)
+	if (image_origin(opened->fd, image_header(opened->image), &origin, &err) < 0 ||
+	    hot_open(opened->slot.hot, &origin, &hot, &err) < 0 || hot_verify(&hot, &err) < 0)
 		snprintf(verdict->hot, sizeof(verdict->hot), "%s", err.text);
 }
 

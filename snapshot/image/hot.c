@@ -19,7 +19,7 @@
 #include <time.h>
 #include <xxhash.h>
 
-#define HOT_VERSION 1u
+#define HOT_VERSION 2u
 #define HOT_HEADER  4096u
 #define HOT_CHUNK   (1u << 20) /* bytes of the stream that one hash of the table covers */
 #define HOT_ALIGN   (2ull << 20)
@@ -31,7 +31,9 @@ struct hot_header {
 	uint64_t manifest_size, stream_offset, stream_size;
 	int64_t mtime; /* seconds */
 	uint64_t manifest_hash, table_hash;
-	char zero[HOT_HEADER - 88];
+	uint64_t image_size;
+	int64_t image_mtime_ns;
+	char zero[HOT_HEADER - 104];
 	uint64_t hash;
 };
 
@@ -40,6 +42,20 @@ _Static_assert(sizeof(struct hot_header) == HOT_HEADER, "format");
 static uint64_t table_size(uint64_t stream_size)
 {
 	return (stream_size + HOT_CHUNK - 1) / HOT_CHUNK * sizeof(uint64_t);
+}
+
+int image_origin(int fd, const struct image_header *header, struct image_origin *ret_origin,
+		 struct jsnap_error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, "fstat of the image");
+	*ret_origin = (struct image_origin){.id = header->id,
+					    .size = (uint64_t)st.st_size,
+					    .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 +
+							st.st_mtim.tv_nsec};
+	return 0;
 }
 
 int hot_create(const char *path, struct hot *ret_hot, struct jsnap_error *err)
@@ -175,9 +191,9 @@ static int commit_publish(struct hot *hot, int64_t mtime, struct jsnap_error *er
 	return tempfile_publish(hot->fd, hot->temporary, hot->path, err);
 }
 
-static int commit_prepare(struct hot *hot, const struct manifest *m, struct image_id id,
-			  void **ret_manifest, struct hot_header *ret_header,
-			  struct jsnap_error *err)
+static int commit_prepare(struct hot *hot, const struct manifest *m,
+			  const struct image_origin *origin, void **ret_manifest,
+			  struct hot_header *ret_header, struct jsnap_error *err)
 {
 	CLEANUP_FREE void *data = NULL;
 	XXH128_hash_t own;
@@ -192,7 +208,7 @@ static int commit_prepare(struct hot *hot, const struct manifest *m, struct imag
 	if (r < 0)
 		return r;
 	own = XXH3_128bits(data, size);
-	if (own.low64 != id.lo || own.high64 != id.hi)
+	if (own.low64 != origin->id.lo || own.high64 != origin->id.hi)
 		return error_set(err, EINVAL, "the manifest is not the one the image has");
 	if (hot->stream_offset % HOT_ALIGN || size > hot->stream_offset - HOT_HEADER)
 		return error_set(err, E2BIG,
@@ -202,7 +218,9 @@ static int commit_prepare(struct hot *hot, const struct manifest *m, struct imag
 	memcpy(ret_header->magic, "JSNAPHOT", 8);
 	ret_header->version = HOT_VERSION;
 	ret_header->chunk = HOT_CHUNK;
-	ret_header->id = id;
+	ret_header->id = origin->id;
+	ret_header->image_size = origin->size;
+	ret_header->image_mtime_ns = origin->mtime_ns;
 	ret_header->manifest_size = size;
 	ret_header->stream_offset = hot->stream_offset;
 	ret_header->stream_size = m->process->stream_size;
@@ -212,12 +230,12 @@ static int commit_prepare(struct hot *hot, const struct manifest *m, struct imag
 	return 0;
 }
 
-int hot_commit(struct hot *hot, const struct manifest *m, struct image_id id,
+int hot_commit(struct hot *hot, const struct manifest *m, const struct image_origin *origin,
 	       struct jsnap_error *err)
 {
 	CLEANUP_FREE void *manifest = NULL;
 	struct hot_header header;
-	int r = commit_prepare(hot, m, id, &manifest, &header, err);
+	int r = commit_prepare(hot, m, origin, &manifest, &header, err);
 
 	if (r == 0)
 		r = commit_write(hot, &header, manifest, err);
@@ -229,7 +247,7 @@ int hot_commit(struct hot *hot, const struct manifest *m, struct image_id id,
 	}
 	free(hot->temporary);
 	hot->temporary = NULL;
-	hot->id = id;
+	hot->origin = *origin;
 	return 0;
 }
 
@@ -294,7 +312,7 @@ static int open_manifest(int fd, const struct hot_header *h, struct manifest *re
 	return 0;
 }
 
-static int open_checked(int fd, const struct image_id *expect, struct hot *hot,
+static int open_checked(int fd, const struct image_origin *expect, struct hot *hot,
 			struct jsnap_error *err)
 {
 	struct hot_header header;
@@ -313,14 +331,18 @@ static int open_checked(int fd, const struct image_id *expect, struct hot *hot,
 	r = check_header(&header, &st, err);
 	if (r < 0)
 		return r;
-	if (expect && (expect->lo != header.id.lo || expect->hi != header.id.hi))
+	if (expect && (expect->id.lo != header.id.lo || expect->id.hi != header.id.hi))
 		return error_set(err, ESTALE, "it was made from another image");
+	if (expect &&
+	    (expect->size != header.image_size || expect->mtime_ns != header.image_mtime_ns))
+		return error_set(err, ESTALE, "its image was modified after it was made");
 	hot->stream_offset = header.stream_offset;
-	hot->id = header.id;
+	hot->origin = (struct image_origin){
+		.id = header.id, .size = header.image_size, .mtime_ns = header.image_mtime_ns};
 	return open_manifest(fd, &header, &hot->manifest, err);
 }
 
-int hot_open(const char *path, const struct image_id *expect, struct hot *ret_hot,
+int hot_open(const char *path, const struct image_origin *expect, struct hot *ret_hot,
 	     struct jsnap_error *err)
 {
 	/* O_NONBLOCK: opening a FIFO must not wait for a writer before it is refused. */

@@ -18,8 +18,14 @@
 
 #define IMAGE_FORMAT_VERSION 1u
 
-struct image_id { /* XXH3-128 of the manifest: ties a hot copy to its image */
+struct image_id { /* XXH3-128 of the manifest */
 	uint64_t lo, hi;
+};
+
+struct image_origin { /* ties a hot copy to the image file that it was made from */
+	struct image_id id;
+	uint64_t size;	  /* of the file, bytes */
+	int64_t mtime_ns; /* its modification time; a whole second as image_write leaves it */
 };
 
 struct image_header { /* decoded */
@@ -48,6 +54,7 @@ struct image_write_options {
  * Writes image `path` (mode 0600, through a temporary file beside it, fsync'ed, renamed). The page
  * stream is m->process->stream_size bytes at `stream_offset` of `stream_fd`. `header` gives arch,
  * kernel, machine, lsm and lsm_label (see image_header_here); the rest is filled in and returned.
+ * Its modification time is a whole second, so that any later write is seen by it (image_origin).
  * On failure no file is left and what was under `path` is untouched. Moves the file offset of
  * stream_fd (it looks for holes). -ENODATA when that file ends before the stream does.
  */
@@ -64,6 +71,10 @@ int image_header_here(pid_t pid, struct image_header *ret_header, struct jsnap_e
 /* The header alone, verified, by pread(2) at the start of a file: cheap, for listing snapshots and
  * for learning the id that hot_open expects. */
 int image_read_header(int fd, struct image_header *ret_header, struct jsnap_error *err);
+
+/* Of the open file that has this header. */
+int image_origin(int fd, const struct image_header *header, struct image_origin *ret_origin,
+		 struct jsnap_error *err);
 
 struct image; /* an image being read */
 
@@ -96,12 +107,13 @@ int image_verify(struct image *image, unsigned threads, struct jsnap_error *err)
 
 /*
  * The hot copy: header, manifest and the uncompressed page stream at a 2 MiB boundary, so that the
- * stream can be mapped. A cache of an image, never trusted more than it.
+ * stream can be mapped. A cache of an image, never trusted more than it: it is tied to the very
+ * file (image_origin), and useless when that is gone, replaced or modified.
  *
  *   struct hot hot;                       // capture straight into it ...
  *   hot_create(path, &hot, err);          // temporary file, nothing visible yet
  *   ... write the stream at hot.fd, hot.stream_offset ...
- *   hot_commit(&hot, &manifest, id, err); // header + manifest, renamed into place
+ *   hot_commit(&hot, &manifest, &origin, err); // header + manifest, renamed into place
  *
  * Who knows that the manifest will not fit below HOT_STREAM_OFFSET (image_header has its size) may
  * set hot.stream_offset to a greater multiple of 2 MiB before writing.
@@ -111,7 +123,7 @@ struct hot {
 	uint64_t stream_offset;	  /* bytes; HOT_STREAM_OFFSET at least, 2 MiB aligned */
 	char *path, *temporary;	  /* owned; NULL for a memfd */
 	struct manifest manifest; /* after hot_open */
-	struct image_id id;
+	struct image_origin origin;
 };
 
 #define HOT_STREAM_OFFSET (64ull << 20) /* manifest and header come first, sparse up to here */
@@ -119,16 +131,16 @@ struct hot {
 /* path NULL: an anonymous memfd that hot_commit does not rename. */
 int hot_create(const char *path, struct hot *ret_hot, struct jsnap_error *err);
 /* hot->path must not be NULL. Later restores map this file, so it is made read-only to everybody,
- * and it is synced. -EINVAL when `id` is not that of `m` (image_manifest_id, or the header that
- * image_write or image_open returned); -E2BIG when the manifest does not fit below the stream;
- * -ENODATA when the file ends before the stream does. On failure hot_close still removes it. */
-int hot_commit(struct hot *hot, const struct manifest *m, struct image_id id,
+ * and it is synced. -EINVAL when origin's id is not that of `m`; -E2BIG when the manifest does not
+ * fit below the stream; -ENODATA when the file ends before the stream does. On failure hot_close
+ * still removes it. */
+int hot_commit(struct hot *hot, const struct manifest *m, const struct image_origin *origin,
 	       struct jsnap_error *err);
 /* Opens and verifies header and manifest; -ESTALE when `expect` is given and differs, or when the
  * file was written after hot_commit; -EPERM when it is not the effective user's alone to write. The
  * stream's size is checked against the file's; its bytes are covered as docs/image-format.md says.
  */
-int hot_open(const char *path, const struct image_id *expect, struct hot *ret_hot,
+int hot_open(const char *path, const struct image_origin *expect, struct hot *ret_hot,
 	     struct jsnap_error *err);
 /* Hashes the whole stream of a copy that hot_open returned; -EBADMSG names the MiB at fault. */
 int hot_verify(const struct hot *hot, struct jsnap_error *err);

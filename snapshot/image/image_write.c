@@ -242,6 +242,7 @@ static int write_file(const char *path, const void *manifest, const struct image
 {
 	struct writer w = {.level = options && options->level ? options->level : LEVEL_DEFAULT,
 			   .options = options};
+	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = time(NULL)}};
 	CLEANUP_FREE char *temporary = NULL;
 	CLEANUP_CLOSE int fd = -1;
 	int r;
@@ -254,6 +255,8 @@ static int write_file(const char *path, const void *manifest, const struct image
 	w.fd = fd;
 	if (r == 0)
 		r = emit_all(&w, manifest, header, stream_fd, stream_offset, err);
+	if (r == 0 && futimens(fd, times) < 0)
+		r = error_errno(err, "set its time");
 	if (r == 0)
 		r = tempfile_publish(fd, temporary, path, err);
 	if (r < 0 && temporary)

@@ -128,17 +128,31 @@ cp "$cache/args.jar" own.jar
 refused 125 'own.jar' "a file of the snapshot changed" "$jsnap" restore --tids $tids "$dir/own.jsnap"
 cp -p away.jar own.jar
 
-# A snapshot in the store that is damaged: run starts cold and says so. Without the hot copy, which is
-# whole still and would do.
+# A snapshot in the store that is damaged: run starts cold and says so, restore fails, with and without
+# the hot copy, which is whole still. The copy is trusted no more than the image it was made from.
 "$jsnap" checkpoint --store "$dir/store" --tids $tids -jar "$cache/tiny.jar" "$port" </dev/null >checkpoint.out 2>checkpoint.err ||
 	fail "jsnap checkpoint exited with $?"
 image=$(find store -name '*.jsnap')
-find store -name '*.hot' -delete
+cp -p "$image" whole.jsnap
 dd if=/dev/urandom of="$image" bs=1 seek=$(($(stat -c %s "$image") / 2)) count=64 conv=notrunc status=none
-start_timed cold "$port" "$path" "${run[@]}" --hot-copy off --no-checkpoint \
-	-jar "$cache/tiny.jar" "$port"
-said cold "jsnap: cold start:" "a damaged snapshot"
-stop "$pid" TERM
-expect "the exit status after SIGTERM" $status 143
+for hot in on off; do
+	refused 125 'damaged|checksum|corrupt' "a damaged image, --hot-copy $hot" "$jsnap" restore --hot-copy $hot --tids $tids "$image"
+	start_timed cold-$hot "$port" "$path" "${run[@]}" --hot-copy $hot --no-checkpoint -jar "$cache/tiny.jar" "$port"
+	said cold-$hot "jsnap: cold start: the snapshot could not be restored" "a damaged snapshot"
+	stop "$pid" TERM
+	expect "the exit status after SIGTERM" $status 143
+done
+# Put back, with another time: it is read in full, and good again.
+cp whole.jsnap "$image"
+before=$(stat -c %i "$(find store -name '*.hot')")
+for what in read copied; do
+	start_timed $what "$port" "$path" "${run[@]}" -jar "$cache/tiny.jar" "$port"
+	said $what "jsnap: restored" "a snapshot put back"
+	stop "$pid" TERM
+	after=$(stat -c %i "$(find store -name '*.hot')")
+	[ $what = read ] || expect "the hot copy made from it" "$after" "$before"
+	[ $what = copied ] || [ "$after" != "$before" ] || fail "the hot copy was not made anew"
+	before=$after
+done
 say "$checked refusals"
 nothing_left

@@ -24,30 +24,30 @@ static void build(struct manifest *m)
 	CHECK_EQ(manifest_set_note(m, "main", "App", NULL), 0);
 }
 
-static struct image_id make(void)
+static struct image_origin make(void)
 {
 	CLEANUP_HOT struct hot hot = {.fd = -1};
 	CLEANUP_MANIFEST struct manifest m = {0};
 	struct jsnap_error err = {0};
-	struct image_id id;
+	struct image_origin origin = {.size = 77, .mtime_ns = 5000000000};
 	struct stat st;
 
 	unlink(path);
 	build(&m);
-	CHECK_EQ(image_manifest_id(&m, &id, &err), 0);
+	CHECK_EQ(image_manifest_id(&m, &origin.id, &err), 0);
 	CHECK_EQ(hot_create(path, &hot, &err), 0);
 	CHECK_EQ(hot.stream_offset, HOT_STREAM_OFFSET);
 	CHECK(access(path, F_OK) < 0);
 	CHECK_EQ(pwrite_full(hot.fd, "head", 4, (off_t)hot.stream_offset), 0);
 	CHECK_EQ(pwrite_full(hot.fd, "tail", 4, (off_t)(hot.stream_offset + STREAM - 4)), 0);
-	CHECK_EQ(hot_commit(&hot, &m, id, &err), 0);
+	CHECK_EQ(hot_commit(&hot, &m, &origin, &err), 0);
 	CHECK_EQ(fstat(hot.fd, &st), 0);
 	CHECK_EQ(st.st_mode & 07777, 0400);
 	CHECK(st.st_blocks < 200);
-	return id;
+	return origin;
 }
 
-static int try_open(const struct image_id *expect, bool verify, struct jsnap_error *err)
+static int try_open(const struct image_origin *expect, bool verify, struct jsnap_error *err)
 {
 	CLEANUP_HOT struct hot hot = {.fd = -1};
 	int r;
@@ -64,16 +64,24 @@ static void test_open(void)
 {
 	CLEANUP_HOT struct hot hot = {.fd = -1};
 	struct jsnap_error err = {0};
-	struct image_id id = make(), other = {1, 2};
+	struct image_origin origin = make(), other = origin;
 	char bytes[4];
 
-	CHECK_EQ(hot_open(path, &id, &hot, &err), 0);
-	CHECK(memcmp(&hot.id, &id, sizeof(id)) == 0);
+	CHECK_EQ(hot_open(path, &origin, &hot, &err), 0);
+	CHECK(memcmp(&hot.origin, &origin, sizeof(origin)) == 0);
 	CHECK_STR(manifest_note(&hot.manifest, "main"), "App");
 	CHECK_EQ(pread_full(hot.fd, bytes, 4, (off_t)(hot.stream_offset + STREAM - 4)), 0);
 	CHECK(memcmp(bytes, "tail", 4) == 0);
 	CHECK_EQ(hot_verify(&hot, &err), 0);
+	other.id.lo++;
 	CHECK_EQ(try_open(&other, false, &err), -ESTALE);
+	other = origin;
+	other.size++;
+	CHECK_EQ(try_open(&other, false, &err), -ESTALE);
+	other = origin;
+	other.mtime_ns++;
+	CHECK_EQ(try_open(&other, false, &err), -ESTALE);
+	CHECK_EQ(try_open(&origin, false, &err), 0);
 	CHECK_EQ(try_open(NULL, true, &err), 0);
 }
 
@@ -160,24 +168,24 @@ static void test_commit_failures(void)
 {
 	struct jsnap_error err = {0};
 	CLEANUP_MANIFEST struct manifest m = {0};
-	struct image_id id, other = {1, 2};
+	struct image_origin origin = {0}, other = {.id = {1, 2}};
 	struct hot hot;
 
 	unlink(path);
 	build(&m);
-	CHECK_EQ(image_manifest_id(&m, &id, &err), 0);
+	CHECK_EQ(image_manifest_id(&m, &origin.id, &err), 0);
 	CHECK_EQ(hot_create(path, &hot, &err), 0);
-	CHECK_EQ(hot_commit(&hot, &m, id, &err), -ENODATA);
+	CHECK_EQ(hot_commit(&hot, &m, &origin, &err), -ENODATA);
 	CHECK_EQ(ftruncate(hot.fd, (off_t)hot.stream_offset + STREAM), 0);
-	CHECK_EQ(hot_commit(&hot, &m, other, &err), -EINVAL);
+	CHECK_EQ(hot_commit(&hot, &m, &other, &err), -EINVAL);
 	hot.stream_offset = PAGE;
-	CHECK_EQ(hot_commit(&hot, &m, id, &err), -E2BIG);
+	CHECK_EQ(hot_commit(&hot, &m, &origin, &err), -E2BIG);
 	hot_close(&hot);
 	CHECK_EQ(rmdir(folder), 0);
 	CHECK_EQ(mkdir(folder, 0700), 0);
 	CHECK_EQ(hot_create(NULL, &hot, &err), 0);
 	CHECK(hot.fd >= 0 && !hot.path);
-	CHECK_EQ(hot_commit(&hot, &m, id, &err), -EINVAL);
+	CHECK_EQ(hot_commit(&hot, &m, &origin, &err), -EINVAL);
 	hot_close(&hot);
 }
 

@@ -114,6 +114,7 @@ static void round_trip(uint64_t offset, uint64_t size, const uint32_t *pages, si
 	CHECK(fd >= 0);
 	CHECK_EQ(fstat(fd, &st), 0);
 	CHECK_EQ(st.st_mode & 07777, 0600);
+	CHECK_EQ(st.st_mtim.tv_nsec, 0);
 	CHECK_EQ(image_read_header(fd, &alone, &err), 0);
 	CHECK(memcmp(&alone, &header, sizeof(alone)) == 0);
 	CHECK_EQ(image_open(fd, &image, &err), 0);
