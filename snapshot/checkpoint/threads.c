@@ -6,6 +6,7 @@
 #include "trace/restart.h"
 
 #include <fcntl.h>
+#include <linux/rseq.h>
 #include <linux/sched.h>
 #include <linux/sched/types.h>
 #include <signal.h>
@@ -127,6 +128,32 @@ static int capture_own(struct capture *c, struct tracee_thread *from, struct m_t
 	return 0;
 }
 
+/*
+ * A thread stopped inside a restartable sequence must start it over (rseq(2), kernel/rseq.c): the
+ * kernel forgets the sequence while the thread makes our calls, and a restored one was moved for
+ * sure. Sets the registers that both kinds of going on use.
+ */
+static int abort_sequence(struct capture *c, struct tracee_thread *from,
+			  const struct m_thread *thread, struct jsnap_error *err)
+{
+	struct rseq_cs sequence;
+	uint64_t at;
+	int r;
+
+	if (!thread->rseq_addr)
+		return 0;
+	r = tracee_read(&c->tracee, remote_at(thread->rseq_addr + offsetof(struct rseq, rseq_cs)),
+			&at, sizeof(at), err);
+	if (r < 0 || !at)
+		return r;
+	/* A stale pointer to a sequence that is gone is legal: the kernel only looks inside one. */
+	if (tracee_read(&c->tracee, remote_at(at), &sequence, sizeof(sequence), NULL) < 0)
+		return 0;
+	if (from->regs.rip - sequence.start_ip < sequence.post_commit_offset)
+		from->regs.rip = sequence.abort_ip;
+	return 0;
+}
+
 static bool signal_pending(const struct capture *c, const struct m_thread *thread)
 {
 	for (uint32_t i = 0; i < c->m->n_siginfos; i++) {
@@ -185,6 +212,8 @@ static int capture_thread(struct capture *c, struct tracee_thread *from, struct 
 		r = capture_scheduling(c, from->tid, thread, err);
 	if (r == 0)
 		r = capture_rseq(from->tid, thread, err);
+	if (r == 0)
+		r = abort_sequence(c, from, thread, err);
 	if (r == 0)
 		r = capture_own(c, from, thread, err);
 	if (r == 0)
