@@ -7,6 +7,7 @@
 #include "proc/pagemap.h"
 
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 static const struct {
@@ -76,14 +77,24 @@ static void capture_close(struct capture *c)
 		close(c->pagemap_fd);
 }
 
-static int find_gadgets(struct capture *c, struct jsnap_error *err)
+/* Looked for beforehand, so that the search costs the target no pause; mappings that change while
+ * they are read (a torn /proc/PID/maps) only put it off until the target is stopped. */
+static void find_gadgets_early(struct capture *c)
 {
 	CLEANUP_MAPS struct maps before = {0};
-	int r = maps_read(c->options->pid, false, &before, err);
 
-	if (r < 0)
-		return r;
-	return remote_find_gadgets(c->options->pid, &before, &c->gadgets, err);
+	if (maps_read(c->options->pid, false, &before, NULL) == 0)
+		remote_find_gadgets(c->options->pid, &before, &c->gadgets, NULL);
+}
+
+/* The library may have been unmapped since: what was found must still be code. */
+static bool gadgets_stand(const struct capture *c)
+{
+	const struct maps_entry *call = maps_find(&c->maps, c->gadgets.syscall_ret.value);
+	const struct maps_entry *back = maps_find(&c->maps, c->gadgets.sigreturn.value);
+
+	return call && back && (call->prot & PROT_EXEC) && (back->prot & PROT_EXEC) &&
+	       call->inode && back->inode;
 }
 
 static int prepare(struct capture *c, struct jsnap_error *err)
@@ -94,6 +105,11 @@ static int prepare(struct capture *c, struct jsnap_error *err)
 		r = proc_status_read(c->options->pid, 0, &c->status, err);
 	if (r < 0)
 		return r;
+	if (!gadgets_stand(c)) {
+		r = remote_find_gadgets(c->options->pid, &c->maps, &c->gadgets, err);
+		if (r < 0)
+			return r;
+	}
 	c->ns_pid = c->status.ns_pid;
 	c->pagemap_fd = pagemap_open(c->options->pid, err);
 	if (c->pagemap_fd < 0)
@@ -123,11 +139,11 @@ int checkpoint_capture(const struct checkpoint_options *options, struct manifest
 	struct capture c = {.options = options, .m = m, .pagemap_fd = -1, .tracee = {.mem_fd = -1}};
 	struct checkpoint_stats stats = {0};
 	uint64_t stopped;
-	int r = find_gadgets(&c, err);
+	int r;
 
+	find_gadgets_early(&c);
 	stopped = monotonic_ns();
-	if (r == 0)
-		r = tracee_freeze(options->pid, &c.tracee, err);
+	r = tracee_freeze(options->pid, &c.tracee, err);
 	if (r == 0)
 		r = prepare(&c, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(PHASES); i++)
