@@ -202,6 +202,12 @@ int cold_supervise(struct cold *cold, int *ret_status, struct jsnap_error *err)
 	relay_finish(&cold->relay);
 	if (rc != -ECHILD)
 		return supervise_explain(cold->supervise, rc, err);
+	/* With the end of PID 1 the kernel ends all of its namespace, the writer too. */
+	if (cold->job.result_fd >= 0 && getpid() == 1) {
+		log_info("waiting until the snapshot is written");
+		poll(&(struct pollfd){.fd = cold->job.result_fd, .events = POLLIN}, 1, -1);
+		collect(cold);
+	}
 	*ret_status = supervise_exit_status(cold->supervise->wait_status);
 	return 0;
 }

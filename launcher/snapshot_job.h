@@ -9,7 +9,8 @@
  *
  * The writer holds the slot's exclusive lock and goes on when jsnap ends: signals are blocked in
  * it, it has a process group of its own and no descriptor of the application's. So a short program
- * gets its snapshot too, and ends when java would have ended.
+ * gets its snapshot too, and ends when java would have ended. (As PID 1, whose end is everybody's
+ * end, jsnap waits for it.) The next `run` waits for the lock a while.
  */
 #ifndef JSNAP_LAUNCHER_SNAPSHOT_JOB_H
 #define JSNAP_LAUNCHER_SNAPSHOT_JOB_H

@@ -2,6 +2,7 @@
 #include "launcher/verbs.h"
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "launcher/cold.h"
 #include "launcher/log.h"
 #include "launcher/restore_job.h"
@@ -10,6 +11,10 @@
 #include "launcher/verb_common.h"
 
 #include <string.h>
+
+/* A writer that is about to finish is worth waiting for, as long as a cold start takes anyway. */
+#define WRITER_WAIT_NS 3000000000ull
+#define WRITER_LOOK_NS 5000000ull
 
 struct run {
 	struct start start;
@@ -30,15 +35,43 @@ static void find_slot(struct run *run)
 		run->facts.store_problem = run->problem.text;
 }
 
-/* Locks the slot shared and opens what is in it. */
-static void look_at_snapshot(struct run *run, struct restore_source *source)
+/*
+ * Shared, for reading. Whoever has it exclusively takes, replaces or removes the snapshot: the
+ * writer that outlives an earlier run, as a rule. -EWOULDBLOCK when it takes too long, -ECANCELED
+ * when jsnap was asked to end meanwhile.
+ */
+static int lock_snapshot(struct run *run)
 {
 	struct store_slot *slot = &run->start.slot;
+	uint64_t limit = WRITER_WAIT_NS, timeout = run->settings->timeout_ns, deadline;
 	int rc = store_lock(slot, STORE_LOCK_SHARED, false, &run->problem);
 
+	if (rc != -EWOULDBLOCK || run->settings->no_restore)
+		return rc;
+	if (timeout && timeout < limit)
+		limit = timeout;
+	log_info("another jsnap is writing this snapshot: waiting for it, at most %.1f s",
+		 (double)limit / 1e9);
+	deadline = monotonic_ns() + limit;
+	while (rc == -EWOULDBLOCK && monotonic_ns() < deadline) {
+		if (supervise_pause(&run->start.supervise, WRITER_LOOK_NS) < 0)
+			return -ECANCELED;
+		rc = store_lock(slot, STORE_LOCK_SHARED, false, &run->problem);
+	}
+	return rc;
+}
+
+/* Locks the slot and opens what is in it; -ECANCELED as above, nothing else is a failure. */
+static int look_at_snapshot(struct run *run, struct restore_source *source)
+{
+	struct store_slot *slot = &run->start.slot;
+	int rc = lock_snapshot(run);
+
+	if (rc == -ECANCELED)
+		return rc;
 	if (rc == -EWOULDBLOCK) {
 		run->facts.locked = true;
-		return;
+		return 0;
 	}
 	if (rc == 0)
 		rc = store_open_image(slot, &run->problem);
@@ -49,6 +82,7 @@ static void look_at_snapshot(struct run *run, struct restore_source *source)
 	if (rc == 0 &&
 	    key_compare(source->manifest, &run->start.facts, run->stale, sizeof(run->stale)) != 0)
 		run->facts.stale = run->stale;
+	return 0;
 }
 
 static void report_restored(const struct restore_source *source, const struct restore_job *job)
@@ -77,15 +111,19 @@ static int restore(struct run *run, struct restore_source *source, struct restor
 	return rc;
 }
 
-/* 1 when the program was restored, ran and ended; 0 when it is to be started cold. */
+/* 1 when the program was restored, ran and ended, or is not to be started; 0 when it is to be
+ * started cold. */
 static int try_restore(struct run *run, int *ret_status, struct jsnap_error *err)
 {
 	CLEANUP_RESTORE_SOURCE struct restore_source source = {.image_fd = -1, .hot.fd = -1};
 	struct restore_job job;
 	int rc;
 
-	if (!run->facts.no_snapshot && !run->facts.store_problem)
-		look_at_snapshot(run, &source);
+	if (!run->facts.no_snapshot && !run->facts.store_problem &&
+	    look_at_snapshot(run, &source) == -ECANCELED) {
+		*ret_status = 128 + run->start.supervise.ending_signal;
+		return 1;
+	}
 	run_decide(&run->facts, &run->decision);
 	if (run->decision.action != RUN_RESTORE)
 		return 0;

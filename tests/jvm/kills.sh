@@ -16,6 +16,31 @@ command[1]=checkpoint
 "${command[@]}" </dev/null >checkpoint.out 2>checkpoint.err || fail "jsnap checkpoint exited with $?"
 command[1]=run
 
+# The program ends while its snapshot is being written: the writer finishes, and the next run waits
+# for it. As PID 1 jsnap itself waits, for nothing outlives it.
+being_written() { snapshot_exists "$1" || [ -n "$(find "$1" -name '.*.tmp' -print -quit)" ]; }
+for ((i = 1; i <= 3; i++)); do
+	rm -rf store/*
+	start ended "${command[@]}"
+	until_true "$patience" "the snapshot is begun" being_written store
+	kill -KILL "$(java_below "$pid")"
+	wait "$pid" || expect "the exit status" $? 137
+	start_timed next "$port" "$path" "${command[@]}"
+	said next "jsnap: restored" "the run after one that ended while its snapshot was written"
+	rm next.err
+	stop "$pid" TERM
+done
+if unshare -Urpf --mount-proc true 2>/dev/null; then
+	mkdir -m 700 one
+	as_init=("${command[@]}")
+	as_init[3]=$dir/one
+	start one unshare -Urpf --kill-child --mount-proc "${as_init[@]}"
+	until_true "$patience" "the snapshot is begun" being_written one
+	kill -KILL "$(java_below "$pid")"
+	until_true 10 "the namespace is gone" ended "$pid"
+	snapshot_exists one || fail "PID 1 ended before its snapshot was written"
+fi
+
 # The program dies with jsnap. Its numbers and its port may be its own for a moment more.
 for ((i = 1; i <= n; i++)); do
 	start_timed again "$port" "$path" "${command[@]}"
