@@ -87,6 +87,9 @@ int capture_unread(struct capture *c, const struct capture_unread *what, struct 
 /* poll(2) of one descriptor for reading, in the target. */
 int capture_poll_socket(struct capture *c, int fd, int *ret_events, struct jsnap_error *err);
 
+/* inotify watches, once every file is known. */
+int capture_inotify(struct capture *c, struct jsnap_error *err);
+
 /* Whether a mapping shows pages of the stream that an earlier restore mapped. */
 bool capture_from_stream(const struct capture *c, const struct maps_entry *entry);
 

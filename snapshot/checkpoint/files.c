@@ -250,8 +250,6 @@ static int capture_anon_inode(struct capture *c, const struct open_file *f, stru
 		file->kind = M_FILE_EPOLL;
 	} else if (strcmp(f->link, "anon_inode:inotify") == 0) {
 		file->kind = M_FILE_INOTIFY;
-		if (info->n_inotify)
-			return refuse_fd(f, err, "has inotify watches, which are not carried yet");
 	} else if (info->pidfd_pid && info->pidfd_pid == c->options->pid) {
 		file->kind = M_FILE_PIDFD_SELF;
 	} else {
@@ -485,5 +483,7 @@ int capture_files(struct capture *c, struct jsnap_error *err)
 		r = resolve_epoll_targets(c, err);
 	if (r == 0)
 		r = capture_socket_peers(c, err);
+	if (r == 0)
+		r = capture_inotify(c, err);
 	return r;
 }

@@ -206,9 +206,13 @@ struct m_epoll_target {
 	uint64_t data;
 };
 
-struct m_inotify_watch {
-	uint32_t file;
-	uint32_t wd, mask, path;
+#define MANIFEST_WD_MAX 65536 /* the kernel counts up: a restore has to go through all of them */
+
+struct m_inotify_watch { /* ascending by file, then by wd */
+	uint32_t file;	 /* index into files, the inotify */
+	uint32_t wd;	 /* the number inotify_add_watch(2) gave */
+	uint32_t mask;
+	uint32_t path; /* string: an absolute path of what is watched */
 };
 
 enum m_lock_kind { M_LOCK_POSIX, M_LOCK_FLOCK, M_LOCK_OFD };

@@ -361,12 +361,26 @@ static int check_watchers(const struct manifest *m, struct jsnap_error *err)
 		if (m->epoll_targets[i].target_file >= m->n_files)
 			return BAD("epoll target %u: file %u does not exist", i,
 				   m->epoll_targets[i].target_file);
+	return 0;
+}
+
+static int check_inotify(const struct manifest *m, struct jsnap_error *err)
+{
+	const struct m_inotify_watch *before = NULL;
+
 	for (uint32_t i = 0; i < m->n_inotify_watches; i++) {
-		if (!file_is(m, m->inotify_watches[i].file, M_FILE_INOTIFY))
-			return BAD("inotify watch %u: file %u is not an inotify", i,
-				   m->inotify_watches[i].file);
-		if (!string_ok(m, m->inotify_watches[i].path))
-			return BAD("inotify watch %u: its path is outside the string pool", i);
+		const struct m_inotify_watch *w = &m->inotify_watches[i];
+
+		if (!file_is(m, w->file, M_FILE_INOTIFY))
+			return BAD("inotify watch %u: file %u is not an inotify", i, w->file);
+		if (w->wd < 1 || w->wd > MANIFEST_WD_MAX)
+			return BAD("inotify watch %u: bad number %u", i, w->wd);
+		if (before &&
+		    (w->file < before->file || (w->file == before->file && w->wd <= before->wd)))
+			return BAD("inotify watch %u: number %u is out of order", i, w->wd);
+		if (!string_ok(m, w->path) || *manifest_str(m, w->path) != '/')
+			return BAD("inotify watch %u: no absolute path", i);
+		before = w;
 	}
 	return 0;
 }
@@ -418,9 +432,9 @@ static int check_notes(const struct manifest *m, struct jsnap_error *err)
 int manifest_check(const struct manifest *m, struct jsnap_error *err)
 {
 	static int (*const checks[])(const struct manifest *, struct jsnap_error *) = {
-		check_pools,	check_process, check_threads, check_pieces,
-		check_backings, check_files,   check_fds,     check_sockets,
-		check_watchers, check_signals, check_locks,   check_notes,
+		check_pools,   check_process, check_threads, check_pieces,   check_backings,
+		check_files,   check_fds,     check_sockets, check_watchers, check_inotify,
+		check_signals, check_locks,   check_notes,
 	};
 	uint64_t owned = 0;
 	int r;

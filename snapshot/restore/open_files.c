@@ -522,6 +522,8 @@ int open_everything(const struct plan *plan, int *status_fd, struct jsnap_error 
 	if (r == 0)
 		r = place_engine_fds(&o, err);
 	if (r == 0)
+		r = open_inotify_watches(&o, err);
+	if (r == 0)
 		r = apply_settings(plan, err);
 	if (r == 0)
 		r = place(o.status_fd, plan->status_fd, err);

@@ -23,6 +23,8 @@ struct opening {
 int open_everything(const struct plan *plan, int *status_fd, struct jsnap_error *err);
 
 int open_objects(struct opening *o, struct jsnap_error *err);
+/* Sets the watches of every inotify, as late as can be: what is opened later is seen by them. */
+int open_inotify_watches(struct opening *o, struct jsnap_error *err);
 int open_socket(struct opening *o, uint32_t index, uint32_t flags, struct jsnap_error *err);
 
 /* Moves a descriptor out of the target's range. Takes ownership; -errno when that fails. */

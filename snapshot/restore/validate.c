@@ -77,6 +77,18 @@ static int check_backing(const struct manifest *m, uint32_t index, struct jsnap_
 	return 0;
 }
 
+static int check_watch(const struct manifest *m, uint32_t index, struct jsnap_error *err)
+{
+	const char *path = manifest_str(m, m->inotify_watches[index].path);
+	struct stat st;
+
+	if (lstat(path, &st) < 0) {
+		error_errno(err, "%s, which the program watches (inotify)", path);
+		return error_hint(err, "make it again, or take a new snapshot");
+	}
+	return 0;
+}
+
 static const struct m_vma *find_vdso(const struct manifest *m)
 {
 	for (uint32_t i = 0; i < m->n_vmas; i++)
@@ -141,6 +153,8 @@ int restore_validate(const struct restore_options *options, struct jsnap_error *
 			      (unsigned long long)m->process->page_size);
 	for (uint32_t i = 0; r == 0 && i < m->n_backings; i++)
 		r = check_backing(m, i, err);
+	for (uint32_t i = 0; r == 0 && i < m->n_inotify_watches; i++)
+		r = check_watch(m, i, err);
 	if (r == 0)
 		r = check_clock(options, err);
 	return r;

@@ -61,7 +61,10 @@ static void build(struct manifest *m)
 	memcpy(bytes, &length, sizeof(length));
 	CHECK_EQ(manifest_blob(m, bytes, 12, &m->sockets[0].data), 0);
 	MANIFEST_ADD(m, epoll_targets)->file = 1;
-	MANIFEST_ADD(m, inotify_watches)->file = 2;
+	*MANIFEST_ADD(m, inotify_watches) = (struct m_inotify_watch){.file = 2, .wd = 1};
+	*MANIFEST_ADD(m, inotify_watches) = (struct m_inotify_watch){.file = 2, .wd = 7};
+	CHECK_EQ(manifest_string(m, "/watched", &m->inotify_watches[0].path), 0);
+	m->inotify_watches[1].path = m->inotify_watches[0].path;
 	*MANIFEST_ADD(m, locks) = (struct m_lock){.fd = 1, .type = F_WRLCK};
 	MANIFEST_ADD(m, sigactions)->signo = 15;
 	MANIFEST_ADD(m, siginfos)->tid = 101;
@@ -206,6 +209,10 @@ static void pair_with_itself(struct m_socket *first)
 	X(socket_self, pair_with_itself(&m->sockets[0]), "peer")            \
 	X(epoll, m->epoll_targets[0].file = 0, "epoll")                     \
 	X(inotify, m->inotify_watches[0].file = 9, "inotify")               \
+	X(inotify_wd, m->inotify_watches[0].wd = 0, "number 0")             \
+	X(inotify_order, m->inotify_watches[1].wd = 1, "out of order")      \
+	X(inotify_many, m->inotify_watches[1].wd = 1u << 30, "bad number")  \
+	X(inotify_path, m->inotify_watches[1].path = 0, "absolute path")    \
 	X(signo, m->sigactions[0].signo = 65, "signal 65")                  \
 	X(siginfo, m->siginfos[0].tid = 7, "no thread 7")                   \
 	X(timer, m->posix_timers[1].id = 0, "timer")                        \

@@ -9,11 +9,13 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/syscall.h>
@@ -286,6 +288,43 @@ static void socket_error_check(void)
 	EXPECT(read(fds[0], &byte, 1) < 0 && errno == ECONNRESET);
 }
 
+static void inotify_unread_setup(void)
+{
+	fds[0] = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	SETUP(mkdir(victim_path("watched"), 0700) == 0);
+	SETUP(inotify_add_watch(fds[0], victim_path("watched"), IN_CREATE) == 1);
+	SETUP(mkdir(victim_path("watched/new"), 0700) == 0);
+}
+
+static void expect_event(uint32_t mask)
+{
+	char buffer[sizeof(struct inotify_event) + 16] __attribute__((aligned(8)));
+	const struct inotify_event *event = (void *)buffer;
+
+	EXPECT(read(fds[0], buffer, sizeof(buffer)) >= (ssize_t)sizeof(*event));
+	EXPECT_EQ(event->mask, mask);
+}
+
+static void inotify_unread_check(void)
+{
+	expect_event(IN_CREATE | IN_ISDIR);
+}
+
+/* A file that was removed while it is open is watched on, but has no name. */
+static void inotify_unnamed_setup(void)
+{
+	fds[0] = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	fds[1] = victim_file("gone", 100);
+	SETUP(inotify_add_watch(fds[0], victim_path("gone"), IN_MODIFY) == 1);
+	SETUP(unlink(victim_path("gone")) == 0);
+}
+
+static void inotify_unnamed_check(void)
+{
+	EXPECT_EQ(write(fds[1], "x", 1), 1);
+	expect_event(IN_MODIFY);
+}
+
 static const struct kind {
 	const char *name;
 	void (*setup)(void), (*check)(void);
@@ -297,6 +336,8 @@ static const struct kind {
 	{"connection", connection_setup, connection_check},
 	{"shm", shm_setup, shm_check},
 	{"netlink", netlink_setup, netlink_check},
+	{"inotify_unread", inotify_unread_setup, inotify_unread_check},
+	{"inotify_unnamed", inotify_unnamed_setup, inotify_unnamed_check},
 	{"passed", passed_setup, passed_check},
 	{"passed_packet", passed_packet_setup, passed_check},
 	{"one_way", bound_dgram, one_way_check},
