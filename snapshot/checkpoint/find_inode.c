@@ -6,10 +6,12 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #define SEEN_SLOTS (1u << 17) /* above FIND_ENTRIES_MAX + FIND_PLACES_MAX: never full */
 
@@ -199,10 +201,29 @@ static int look_at_entry(struct find *f, const char *folder, const struct dirent
 	return r == 0 && is_folder ? push(f, path, dev) : r;
 }
 
-/* One folder; those in it are queued. A folder that may not be read is passed over. */
-static int read_folder(struct find *f, const char *path, uint64_t dev, uint32_t limit)
+/* A place as it is; a folder below one only where nothing is mounted on it, for what is mounted may
+ * make us wait, and an automount would become one. */
+static int open_folder(const char *path, bool is_place)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct open_how how = {.flags =
+				       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+			       .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS};
+	const char *slash = strrchr(path, '/');
+	CLEANUP_FREE char *above = NULL;
+	CLEANUP_CLOSE int folder = -1;
+
+	if (is_place || !slash)
+		return open(path, (int)how.flags);
+	above = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	folder = above ? open(above, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	return folder < 0 ? -1 : (int)syscall(SYS_openat2, folder, slash + 1, &how, sizeof(how));
+}
+
+/* One folder; those in it are queued. A folder that may not be read is passed over. */
+static int read_folder(struct find *f, const char *path, uint64_t dev, bool is_place,
+		       uint32_t limit)
+{
+	int fd = open_folder(path, is_place);
 	CLEANUP_CLOSEDIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 	struct stat st;
@@ -234,6 +255,7 @@ enum pass { FIRST_PLACE, SAME_DEVICE, EVERYWHERE };
 static int search(struct find *f, enum pass pass, uint32_t limit)
 {
 	size_t n = pass == FIRST_PLACE && f->n_places ? 1 : f->n_places;
+	size_t n_seeds;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
@@ -243,11 +265,13 @@ static int search(struct find *f, enum pass pass, uint32_t limit)
 		    (pass != SAME_DEVICE || dev_wanted(f, st.st_dev)))
 			r = push(f, f->places[i], st.st_dev);
 	}
+	n_seeds = f->queue_to;
 	while (r == 0 && f->n_left && f->queue_from < f->queue_to && f->entries < limit) {
 		CLEANUP_FREE char *path = f->queue[f->queue_from];
-		uint64_t dev = f->queue_dev[f->queue_from++];
+		uint64_t dev = f->queue_dev[f->queue_from];
+		bool is_place = f->queue_from++ < n_seeds;
 
-		r = read_folder(f, path, dev, limit);
+		r = read_folder(f, path, dev, is_place, limit);
 	}
 	empty_queue(f);
 	return r;

@@ -1,7 +1,7 @@
 /*
  * Names for inodes of which only device and number are known, as fdinfo tells them of what inotify
  * watches. The kernel has no way back without a privilege (open_by_handle_at(2)), so likely places
- * are looked at first, then the folders below them, breadth first and within one file system each.
+ * are looked at first, then the folders below them, breadth first and within one mount each.
  */
 #ifndef JSNAP_CHECKPOINT_FIND_INODE_H
 #define JSNAP_CHECKPOINT_FIND_INODE_H
