@@ -7,6 +7,7 @@
 #include "launcher/child.h"
 #include "launcher/fds.h"
 #include "launcher/log.h"
+#include "launcher/metrics.h"
 
 #include <string.h>
 #include <sys/wait.h>
@@ -156,6 +157,8 @@ void cold_report(const struct cold *cold, const struct checkpoint_stats *stats,
 		  cold->name, cold->facts->key, (double)stats->pause_ns / 1e6,
 		  (double)stats->stored_bytes / 1e6, (double)result->image_bytes / 1e6,
 		  (double)result->write_ns / 1e9);
+	metrics_snapshot(cold->name, (double)stats->pause_ns / 1e6, (double)result->write_ns / 1e6,
+			 stats->stored_bytes, result->image_bytes);
 }
 
 static void collect(struct cold *cold)
@@ -164,10 +167,12 @@ static void collect(struct cold *cold)
 	struct checkpoint_stats stats = cold->job.stats;
 	struct jsnap_error err = {0};
 
-	if (snapshot_collect(&cold->job, &result, &err) < 0)
+	if (snapshot_collect(&cold->job, &result, &err) < 0) {
 		log_warn("no snapshot: %s", err.text);
-	else
+		metrics_snapshot_failed(cold->name);
+	} else {
 		cold_report(cold, &stats, &result);
+	}
 }
 
 /* The application may ask again at any time: there is nothing to take a second time. */

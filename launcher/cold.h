@@ -69,7 +69,7 @@ int cold_await_image(struct cold *cold, struct snapshot_result *ret_result,
 /* Serves agent and writer and passes signals on until the application ends; its exit status. */
 int cold_supervise(struct cold *cold, int *ret_status, struct jsnap_error *err);
 
-/* The line that says what became of the snapshot. */
+/* The line, and the metrics, that say what became of the snapshot. */
 void cold_report(const struct cold *cold, const struct checkpoint_stats *stats,
 		 const struct snapshot_result *result);
 

@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "image/image.h"
 #include "launcher/log.h"
+#include "launcher/metrics.h"
 
 #include <string.h>
 
@@ -33,8 +34,12 @@ static int phase_ready(struct cold *cold, uint64_t deadline, struct jsnap_error 
 	const struct ready_target target = target_of(cold);
 	int rc = ready_wait(&cold->ready, &target, deadline, err);
 
-	if (rc == 0)
-		log_debug("ready after %.1f s", (double)(monotonic_ns() - cold->started_ns) / 1e9);
+	if (rc == 0) {
+		double ms = (double)(monotonic_ns() - cold->started_ns) / 1e6;
+
+		log_debug("ready after %.1f s", ms / 1e3);
+		metrics_ready(cold->name, ms);
+	}
 	return rc;
 }
 

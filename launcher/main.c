@@ -3,6 +3,7 @@
  * status picked (125: jsnap failed; 126, 127: no java; else the verb's).
  */
 #include "launcher/log.h"
+#include "launcher/metrics.h"
 #include "launcher/settings.h"
 #include "launcher/start_time.h"
 #include "launcher/verbs.h"
@@ -53,6 +54,7 @@ int main(int argc, char **argv)
 	rc = settings_load(argc, argv, &settings, &err);
 	if (rc == 0) {
 		log_setup(settings.log_format, settings.log_level, settings.quiet);
+		metrics_setup(settings.metrics);
 		rc = act(&settings, &status, &err);
 		settings_free(&settings);
 	}

@@ -5,14 +5,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void cold(struct run_decision *d, bool take, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+static void cold(struct run_decision *d, const char *kind, bool take, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
-static void cold(struct run_decision *d, bool take, const char *fmt, ...)
+static void cold(struct run_decision *d, const char *kind, bool take, const char *fmt, ...)
 {
 	va_list ap;
 
 	d->action = RUN_COLD;
+	d->kind = kind;
 	d->take = take;
 	va_start(ap, fmt);
 	vsnprintf(d->reason, sizeof(d->reason), fmt, ap);
@@ -46,7 +47,7 @@ static bool snapshot_at_fault(int failure)
 
 static void decide_failed(const struct run_facts *f, struct run_decision *d)
 {
-	cold(d, !f->no_checkpoint && snapshot_at_fault(f->failure),
+	cold(d, "failed", !f->no_checkpoint && snapshot_at_fault(f->failure),
 	     "the snapshot could not be restored: %s", f->failure_text);
 	if (f->on_failure == FAILURE_FAIL)
 		d->action = RUN_FAIL;
@@ -59,21 +60,21 @@ void run_decide(const struct run_facts *f, struct run_decision *ret_decision)
 
 	*d = (struct run_decision){.action = RUN_RESTORE};
 	if (f->no_snapshot)
-		cold(d, false, "%s", f->no_snapshot);
+		cold(d, "unsuitable", false, "%s", f->no_snapshot);
 	else if (f->store_problem)
-		cold(d, false, "no snapshots can be kept: %s", f->store_problem);
+		cold(d, "store", false, "no snapshots can be kept: %s", f->store_problem);
 	else if (f->locked)
-		cold(d, false, "another jsnap is working on this snapshot");
+		cold(d, "locked", false, "another jsnap is working on this snapshot");
 	else if (f->no_restore)
-		cold(d, take, "--no-restore was given");
+		cold(d, "no-restore", take, "--no-restore was given");
 	else if (f->image == -ENOENT)
-		cold(d, take, "there is no snapshot of it yet");
+		cold(d, "absent", take, "there is no snapshot of it yet");
 	else if (f->image < 0)
 		/* One that belongs to somebody else is not ours to replace. */
-		cold(d, take && f->image != -EPERM, "the snapshot is refused: %s",
+		cold(d, "refused", take && f->image != -EPERM, "the snapshot is refused: %s",
 		     f->image_problem);
 	else if (f->stale)
-		cold(d, take, "%s", f->stale);
+		cold(d, "stale", take, "%s", f->stale);
 	else if (f->failure)
 		decide_failed(f, d);
 }

@@ -26,6 +26,7 @@ enum run_action { RUN_RESTORE, RUN_COLD, RUN_FAIL };
 
 struct run_decision {
 	enum run_action action;
+	const char *kind;  /* RUN_COLD and RUN_FAIL: the reason as one word of few */
 	bool take;	   /* RUN_COLD: take a snapshot once it is warm */
 	char reason[1100]; /* RUN_COLD and RUN_FAIL */
 };

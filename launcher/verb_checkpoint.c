@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "launcher/cold.h"
 #include "launcher/log.h"
+#include "launcher/metrics.h"
 #include "launcher/verb_common.h"
 
 #define END_PATIENCE_NS 30000000000ull
@@ -56,6 +57,7 @@ static int take(struct start *start, struct cold *cold, int *ret_status, struct 
 	if (rc == 0)
 		rc = await_image(cold, err);
 	if (rc < 0) {
+		metrics_snapshot_failed(cold->name);
 		end_program(cold);
 		/* Somebody stopped the whole undertaking. */
 		if (start->supervise.ending_signal) {

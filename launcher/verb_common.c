@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "launcher/fds.h"
 #include "launcher/log.h"
+#include "launcher/metrics.h"
 
 #include <limits.h>
 #include <string.h>
@@ -69,17 +70,20 @@ void verb_report_restored(const char *name, const char *key, double ms, enum tid
 
 	log_event(LOG_LEVEL_INFO, fields, ARRAY_SIZE(fields),
 		  "restored %s %.12s in %.1f ms (tids: %s)", name, key, ms, tids_way_name(tids));
+	metrics_restored(name, tids_way_name(tids), ms);
 }
 
-void verb_report_cold(const char *name, const char *reason)
+void verb_report_cold(const char *name, const char *kind, const char *reason)
 {
 	const struct log_field fields[] = {
 		{.key = "event", .value = "cold"},
 		{.key = "name", .value = name},
+		{.key = "kind", .value = kind},
 		{.key = "reason", .value = reason},
 	};
 
 	log_event(LOG_LEVEL_INFO, fields, ARRAY_SIZE(fields), "cold start: %s", reason);
+	metrics_cold(name, kind);
 }
 
 int verb_supervise_restored(struct restore_job *job, int *ret_status, struct jsnap_error *err)

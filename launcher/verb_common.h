@@ -30,9 +30,10 @@ int start_find_slot(struct start *start, struct jsnap_error *err);
 void start_end(struct start *start);
 #define CLEANUP_START __attribute__((cleanup(start_end)))
 
-/* "restored NAME KEY in 9.8 ms (tids: clone3)" and "cold start: REASON". */
+/* To people and to --metrics: "restored NAME KEY in 9.8 ms (tids: clone3)" and "cold start:
+ * REASON". */
 void verb_report_restored(const char *name, const char *key, double ms, enum tids_way tids);
-void verb_report_cold(const char *name, const char *reason);
+void verb_report_cold(const char *name, const char *kind, const char *reason);
 
 /* Passes signals on and serves the agent until the restored process ends; its exit status. Closes
  * the job. */

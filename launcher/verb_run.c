@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "launcher/cold.h"
 #include "launcher/log.h"
+#include "launcher/metrics.h"
 #include "launcher/restore_job.h"
 #include "launcher/run_decision.h"
 #include "launcher/start_time.h"
@@ -171,14 +172,16 @@ static int run_cold(struct run *run, int *ret_status, struct jsnap_error *err)
 	if (rc < 0)
 		return rc;
 	store_unlock(&run->start.slot);
-	verb_report_cold(run->start.command.name, run->decision.reason);
+	verb_report_cold(cold.name, run->decision.kind, run->decision.reason);
 	rc = cold_start(&cold, take, ret_status, err);
 	if (rc < 0)
 		return rc;
 	if (take) {
 		rc = cold_snapshot(&cold, true, true, &problem);
-		if (rc < 0)
+		if (rc < 0) {
 			log_no_snapshot(rc, &problem);
+			metrics_snapshot_failed(cold.name);
+		}
 	}
 	return cold_supervise(&cold, ret_status, err);
 }

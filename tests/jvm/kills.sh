@@ -11,10 +11,11 @@ use_jdk "$1"
 use_mode "$2"
 app_use tiny
 n=${3:-10}
-command=("$jsnap" run --store "$dir/store" --tids $tids "${warmup[@]}" -XX:+UseSerialGC "${java_args[@]}")
+command=("$jsnap" run --store "$dir/store" --metrics "$dir/metrics.prom" --tids $tids "${warmup[@]}" -XX:+UseSerialGC "${java_args[@]}")
 command[1]=checkpoint
 "${command[@]}" </dev/null >checkpoint.out 2>checkpoint.err || fail "jsnap checkpoint exited with $?"
 command[1]=run
+grep -q '^jsnap_snapshots_total{name="tiny"} 1$' metrics.prom || fail "the metrics do not count the snapshot"
 
 # The program ends while its snapshot is being written: the writer finishes, and the next run waits
 # for it. As PID 1 jsnap itself waits, for nothing outlives it.
@@ -28,6 +29,7 @@ for ((i = 1; i <= 3; i++)); do
 	start_timed next "$port" "$path" "${command[@]}"
 	said next "jsnap: restored" "the run after one that ended while its snapshot was written"
 	rm next.err
+	until_true 5 "the metrics count the restore" grep -qx "jsnap_restores_total{name=\"tiny\",tids=\"$tids\"} 1" metrics.prom
 	stop "$pid" TERM
 done
 if unshare -Urpf --mount-proc true 2>/dev/null; then

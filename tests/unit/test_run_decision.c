@@ -14,6 +14,7 @@ static void expect(const struct run_facts *facts, enum run_action action, bool t
 	run_decide(facts, &d);
 	CHECK_EQ(d.action, action);
 	CHECK_EQ(d.take, take);
+	CHECK(action == RUN_RESTORE || (d.kind && d.kind[0]));
 	CHECK(reason ? strstr(d.reason, reason) != NULL : !d.reason[0]);
 }
 
