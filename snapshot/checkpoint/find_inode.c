@@ -2,6 +2,7 @@
 #include "checkpoint/find_inode.h"
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "proc/fdinfo.h"
 
 #include <fcntl.h>
@@ -266,7 +267,8 @@ static int search(struct find *f, enum pass pass, uint32_t limit)
 			r = push(f, f->places[i], st.st_dev);
 	}
 	n_seeds = f->queue_to;
-	while (r == 0 && f->n_left && f->queue_from < f->queue_to && f->entries < limit) {
+	while (r == 0 && f->n_left && f->queue_from < f->queue_to && f->entries < limit &&
+	       monotonic_ns() < f->deadline) {
 		CLEANUP_FREE char *path = f->queue[f->queue_from];
 		uint64_t dev = f->queue_dev[f->queue_from];
 		bool is_place = f->queue_from++ < n_seeds;
@@ -285,6 +287,7 @@ int find_below(struct find *f, struct jsnap_error *err)
 					  [EVERYWHERE] = FIND_ENTRIES_MAX};
 	int r = 0;
 
+	f->deadline = monotonic_ns() + FIND_NS_MAX;
 	for (enum pass pass = FIRST_PLACE; r == 0 && f->n_left && pass <= EVERYWHERE; pass++)
 		r = search(f, pass, limits[pass]);
 	return r < 0 ? error_set(err, -r, "search for what is watched: %s", strerror(-r)) : 0;

@@ -11,8 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FIND_ENTRIES_MAX 50000u /* names looked at below the places; the target is stopped */
-#define FIND_PLACES_MAX	 4096u	/* more are left out */
+#define FIND_ENTRIES_MAX 50000u	     /* names looked at below the places; the target is stopped */
+#define FIND_NS_MAX	 2000000000u /* and no longer, where folders come from a slow disk */
+#define FIND_PLACES_MAX	 4096u	     /* more are left out */
 
 struct find_wanted {
 	uint64_t dev, inode;
@@ -29,6 +30,7 @@ struct find {
 	size_t queue_from, queue_to, queue_cap;
 	uint64_t (*seen)[2]; /* device and inode of folders that were read: a hash table */
 	uint32_t entries;
+	uint64_t deadline; /* CLOCK_MONOTONIC, ns */
 };
 
 int find_begin(struct find *f, struct find_wanted *wanted, size_t count, struct jsnap_error *err);
