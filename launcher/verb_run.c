@@ -74,8 +74,11 @@ static int look_at_snapshot(struct run *run, struct restore_source *source)
 		run->facts.locked = true;
 		return 0;
 	}
-	if (rc == 0)
-		rc = store_open_image(slot, &run->problem);
+	if (rc < 0) {
+		run->facts.store_problem = run->problem.text;
+		return 0;
+	}
+	rc = store_open_image(slot, &run->problem);
 	if (rc >= 0)
 		rc = restore_source_open(rc, source, &run->problem);
 	run->facts.image = rc < 0 ? rc : 0;

@@ -43,6 +43,41 @@ if unshare -Urpf --mount-proc true 2>/dev/null; then
 	snapshot_exists one || fail "PID 1 ended before its snapshot was written"
 fi
 
+# SIGKILL of jsnap at any moment of a checkpoint: the program goes on and serves, the next run works and
+# removes what was left.
+for ((i = 1; i <= n; i++)); do
+	rm -rf store/* store/.tiny*
+	start_timed cut "$port" "$path" "${command[@]}"
+	until_true "$patience" "the snapshot is begun" being_written store
+	java=$(java_below "$pid")
+	sleep 0.0$((RANDOM % 100))
+	kill -KILL "$pid"
+	wait "$pid" 2>/dev/null || true
+	rm cut.err
+	for ((k = 0; k < 20; k++)); do
+		[ "$(get "$path")" = "$(cat cut.body)" ] || fail "the program does not go on after SIGKILL of jsnap"
+	done
+	stop "$java" TERM
+	until_true 10 "the program is gone" gone "$java"
+	start_timed next "$port" "$path" "${command[@]}"
+	until_true "$patience" "the snapshot" snapshot_settled
+	stop "$pid" TERM
+	rm next.err
+done
+
+# And of a restore: nothing stays, and the next one is none the worse.
+for ((i = 1; i <= 3 * n; i++)); do
+	start cut "${command[@]}"
+	sleep 0.0$((RANDOM % 30 + 10))
+	kill -KILL "$pid"
+	disown "$pid"
+	until_true 10 "a restore that was cut off leaves no process" no_process
+	rm -f cut.err
+done
+start_timed next "$port" "$path" "${command[@]}"
+said next "jsnap: restored" "the run after restores that were cut off"
+stop "$pid" TERM
+
 # The program dies with jsnap. Its numbers and its port may be its own for a moment more.
 for ((i = 1; i <= n; i++)); do
 	start_timed again "$port" "$path" "${command[@]}"
