@@ -48,6 +48,9 @@ int capture_call_out(struct capture *c, void *out, size_t size, struct jsnap_err
 /* The target's own number of one of its threads. */
 int capture_ns_tid(struct capture *c, pid_t tid, pid_t *ret_tid, struct jsnap_error *err);
 
+/* -ENOTSUP names a child of the process. */
+int capture_refuse_children(pid_t pid, struct jsnap_error *err);
+
 /* Phases. */
 int capture_refuse(struct capture *c, struct jsnap_error *err);
 int capture_process(struct capture *c, struct jsnap_error *err);

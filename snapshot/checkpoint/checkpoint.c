@@ -10,13 +10,28 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+/* No call is made after this, and what follows reads memory as the target had it. */
+static int capture_leader_home(struct capture *c, struct jsnap_error *err)
+{
+	(void)err;
+	tracee_put_back(&c->tracee, c->leader.thread);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct capture *c, struct jsnap_error *err);
 } PHASES[] = {
-	{"refusals", capture_refuse}, {"process", capture_process}, {"signals", capture_signals},
-	{"timers", capture_timers},   {"threads", capture_threads}, {"files", capture_files},
-	{"mappings", capture_vmas},   {"objects", capture_objects}, {"pages", capture_pages},
+	{"refusals", capture_refuse},
+	{"process", capture_process},
+	{"signals", capture_signals},
+	{"timers", capture_timers},
+	{"threads", capture_threads},
+	{"files", capture_files},
+	{"the leader's way home", capture_leader_home},
+	{"mappings", capture_vmas},
+	{"objects", capture_objects},
+	{"pages", capture_pages},
 };
 
 int capture_call(struct capture *c, long *ret_result, struct jsnap_error *err, const char *what,
@@ -142,8 +157,12 @@ int checkpoint_capture(const struct checkpoint_options *options, struct manifest
 	int r;
 
 	find_gadgets_early(&c);
+	/* Again when it is stopped; but a thread in vfork(2) can't be stopped before its child is
+	 * gone. */
+	r = capture_refuse_children(options->pid, err);
 	stopped = monotonic_ns();
-	r = tracee_freeze(options->pid, &c.tracee, err);
+	if (r == 0)
+		r = tracee_freeze(options->pid, &c.tracee, err);
 	if (r == 0)
 		r = prepare(&c, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(PHASES); i++)

@@ -6,12 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int refuse_children(struct capture *c, struct jsnap_error *err)
+int capture_refuse_children(pid_t pid, struct jsnap_error *err)
 {
 	CLEANUP_FREE pid_t *children = NULL;
 	struct proc_stat stat;
 	size_t count;
-	int r = proc_children_read(c->options->pid, &children, &count, err);
+	int r = proc_children_read(pid, &children, &count, err);
 
 	if (r < 0 || count == 0)
 		return r;
@@ -76,7 +76,7 @@ int capture_refuse(struct capture *c, struct jsnap_error *err)
 	int r = refuse_state(c, err);
 
 	if (r == 0)
-		r = refuse_children(c, err);
+		r = capture_refuse_children(c->options->pid, err);
 	if (r == 0)
 		r = refuse_namespaces(c, err);
 	if (r == 0)

@@ -117,6 +117,8 @@ static int capture_own(struct capture *c, struct tracee_thread *from, struct m_t
 		r = tracee_read(&c->tracee, by->data, &signal, sizeof(signal), err);
 	if (r == 0)
 		r = remote_call(by, &result, err, SYS_prctl, REMOTE_ARGS(PR_GET_TIMERSLACK));
+	if (by == &remote)
+		tracee_put_back(&c->tracee, from);
 	if (r < 0)
 		return r;
 	thread->clear_child_tid = tid_address;
@@ -154,18 +156,31 @@ static int abort_sequence(struct capture *c, struct tracee_thread *from,
 	return 0;
 }
 
-static bool signal_pending(const struct capture *c, const struct m_thread *thread)
+static bool restarts(const struct manifest *m, int signo)
 {
+	for (uint32_t i = 0; i < m->n_sigactions; i++)
+		if (m->sigactions[i].signo == (uint32_t)signo)
+			return m->sigactions[i].flags & SA_RESTART;
+	return true; /* no handler: the call is restarted, or the process ends */
+}
+
+static enum restart_signal waiting_signal(const struct capture *c, const struct m_thread *thread)
+{
+	enum restart_signal found = RESTART_NO_SIGNAL;
+
 	for (uint32_t i = 0; i < c->m->n_siginfos; i++) {
 		const struct m_siginfo *info = &c->m->siginfos[i];
 		int signo;
 
 		memcpy(&signo, info->info, sizeof(signo));
-		if ((info->tid == 0 || info->tid == thread->tid) && signo >= 1 && signo <= 64 &&
-		    !(thread->sigmask & (1ull << (signo - 1))))
-			return true;
+		if ((info->tid && info->tid != thread->tid) || signo < 1 || signo > 64 ||
+		    (thread->sigmask & (1ull << (signo - 1))))
+			continue;
+		if (!restarts(c->m, signo))
+			return RESTART_SIGNAL_INTERRUPTS;
+		found = RESTART_SIGNAL_RESTARTS;
 	}
-	return false;
+	return found;
 }
 
 static int capture_registers(struct capture *c, struct tracee_thread *from, struct m_thread *thread,
@@ -179,7 +194,7 @@ static int capture_registers(struct capture *c, struct tracee_thread *from, stru
 
 	_Static_assert(sizeof(regs) == sizeof(thread->regs), "user_regs_struct is 27 words");
 	thread->sigmask = from->sigmask;
-	restart_rewind(&c->tracee, &regs, signal_pending(c, thread), &restart,
+	restart_rewind(&c->tracee, &regs, waiting_signal(c, thread), &restart,
 		       &thread->deadline_addr);
 	thread->restart = restart;
 	memcpy(thread->regs, &regs, sizeof(regs));

@@ -98,15 +98,15 @@ static bool has_room(const struct maps *maps, uint64_t low, uint64_t high)
 	       (entry->prot & PROT_READ);
 }
 
-static int step(struct tracee *tracee, pid_t tid, struct jsnap_error *err);
+static int step(pid_t tid, struct jsnap_error *err);
 
 /*
  * The main stack grows when its own process touches it, not when somebody writes to it from
  * outside: let the kernel write a signal mask there. The one call without a way home; it lasts
  * microseconds, and is only needed by a thread that stands within a page of its stack's end.
  */
-static int grow_stack(struct tracee *tracee, struct tracee_thread *thread,
-		      const struct remote_gadgets *gadgets, const struct maps *maps, uint64_t low)
+static int grow_stack(struct tracee_thread *thread, const struct remote_gadgets *gadgets,
+		      const struct maps *maps, uint64_t low)
 {
 	struct user_regs_struct regs = thread->regs;
 	const struct maps_entry *entry = maps_find(maps, thread->regs.rsp);
@@ -124,12 +124,25 @@ static int grow_stack(struct tracee *tracee, struct tracee_thread *thread,
 	thread->redirected = true;
 	r = tracee_set_regs(thread->tid, &regs, NULL);
 	if (r == 0)
-		r = step(tracee, thread->tid, NULL);
+		r = step(thread->tid, NULL);
 	if (r == 0)
-		r = step(tracee, thread->tid, NULL);
+		r = step(thread->tid, NULL);
 	if (r == 0)
 		r = tracee_get_regs(thread->tid, &regs, NULL);
 	return r < 0 ? r : (int)regs.rax;
+}
+
+/* Memory below the stack pointer is nobody's by the psABI, but stacks can be small and what lies
+ * below them somebody's. */
+static int save_below(struct tracee *tracee, struct tracee_thread *thread, uint64_t low,
+		      uint64_t high, struct jsnap_error *err)
+{
+	thread->saved = malloc(high - low);
+	if (!thread->saved)
+		return error_set(err, ENOMEM, "out of memory");
+	thread->saved_at = low;
+	thread->saved_size = high - low;
+	return tracee_read(tracee, remote_at(low), thread->saved, thread->saved_size, err);
 }
 
 int remote_begin(struct remote *remote, struct tracee *tracee, struct tracee_thread *thread,
@@ -147,14 +160,17 @@ int remote_begin(struct remote *remote, struct tracee *tracee, struct tracee_thr
 
 	if (r < 0)
 		return r;
-	restart_rewind(tracee, &home, false, &restart, &deadline);
+	restart_rewind(tracee, &home, RESTART_NO_SIGNAL, &restart, &deadline);
 	top = thread->regs.rsp - RED_ZONE;
 	at = (top - SIGFRAME_OVERHEAD - xsave_size) & ~63ull;
 	low = at - sizeof(back) - REMOTE_DATA_SIZE;
-	if (!has_room(maps, low, top) && grow_stack(tracee, thread, gadgets, maps, low) < 0)
+	if (!has_room(maps, low, top) && grow_stack(thread, gadgets, maps, low) < 0)
 		return error_set(err, ENOTSUP,
 				 "thread %d has no room for a signal frame on its stack (%#lx)",
 				 thread->tid, (unsigned long)thread->regs.rsp);
+	r = save_below(tracee, thread, low, thread->regs.rsp, err);
+	if (r < 0)
+		return r;
 	r = sigframe_build(&(struct sigframe_input){.regs = &home,
 						    .xsave = xsave,
 						    .xsave_size = xsave_size,
@@ -187,25 +203,26 @@ int remote_begin(struct remote *remote, struct tracee *tracee, struct tracee_thr
 	return 0;
 }
 
-/* Runs to the next system call stop. */
-static int step(struct tracee *tracee, pid_t tid, struct jsnap_error *err)
+/* Runs to the next system call stop. A SIGSTOP, which no mask holds back, takes its ordinary
+ * course: the kernel stops the thread for it once it is released, or a SIGCONT undoes it before. */
+static int step(pid_t tid, struct jsnap_error *err)
 {
+	long deliver = 0;
+
 	for (;;) {
 		int status, r;
 
-		if (ptrace(PTRACE_SYSCALL, tid, NULL, NULL) < 0)
+		if (ptrace(PTRACE_SYSCALL, tid, NULL, (void *)deliver) < 0)
 			return error_errno(err, "resume thread %d for a call", tid);
 		r = tracee_wait(tid, &status, err);
 		if (r < 0)
 			return r;
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
 			return 0;
-		if (WSTOPSIG(status) == SIGSTOP && status >> 16 == 0)
-			tracee->stop_signal =
-				SIGSTOP; /* the one stop that can't be blocked */
-		else if (status >> 16 == 0)
-			return error_set(err, EIO, "thread %d got signal %d in an injected call",
-					 tid, WSTOPSIG(status));
+		deliver = status >> 16 ? 0 : WSTOPSIG(status);
+		if (deliver && deliver != SIGSTOP)
+			return error_set(err, EIO, "thread %d got signal %ld in an injected call",
+					 tid, deliver);
 	}
 }
 
@@ -224,9 +241,9 @@ int remote_call(struct remote *remote, long *ret_result, struct jsnap_error *err
 	regs.r9 = args[5];
 	r = tracee_set_regs(remote->thread->tid, &regs, err);
 	if (r == 0)
-		r = step(remote->tracee, remote->thread->tid, err);
+		r = step(remote->thread->tid, err);
 	if (r == 0)
-		r = step(remote->tracee, remote->thread->tid, err);
+		r = step(remote->thread->tid, err);
 	if (r == 0)
 		r = tracee_get_regs(remote->thread->tid, &regs, err);
 	if (r < 0)

@@ -35,6 +35,17 @@ static bool eintr_is_ours(uint64_t nr)
 	case SYS_semtimedop:
 	case SYS_io_getevents:
 	case SYS_io_pgetevents:
+	/* with SO_RCVTIMEO or SO_SNDTIMEO; nothing was transferred when they say EINTR */
+	case SYS_read:
+	case SYS_readv:
+	case SYS_recvfrom:
+	case SYS_recvmsg:
+	case SYS_accept:
+	case SYS_accept4:
+	case SYS_write:
+	case SYS_writev:
+	case SYS_sendto:
+	case SYS_sendmsg:
 		return true;
 	default:
 		return false;
@@ -98,8 +109,9 @@ static void sleep_remaining(struct user_regs_struct *regs, uint64_t nr)
 		regs->rdx = regs->r10;
 }
 
-void restart_rewind(const struct tracee *tracee, struct user_regs_struct *regs, bool signal_pending,
-		    enum restart_deadline *ret_restart, uint64_t *ret_deadline)
+void restart_rewind(const struct tracee *tracee, struct user_regs_struct *regs,
+		    enum restart_signal signal, enum restart_deadline *ret_restart,
+		    uint64_t *ret_deadline)
 {
 	long result = (long)regs->rax;
 	uint64_t nr;
@@ -111,13 +123,13 @@ void restart_rewind(const struct tracee *tracee, struct user_regs_struct *regs, 
 	nr = call_number(tracee, regs);
 	switch (-result) {
 	case EINTR:
-		if (!eintr_is_ours(nr) || signal_pending)
+		if (!eintr_is_ours(nr) || signal != RESTART_NO_SIGNAL)
 			break;
 		call_again(regs, nr);
 		break;
 	case K_ERESTARTNOHAND:
 	case K_ERESTART_RESTARTBLOCK:
-		if (signal_pending || nr == SYS_restart_syscall) {
+		if (signal != RESTART_NO_SIGNAL || nr == SYS_restart_syscall) {
 			regs->rax = (uint64_t)-EINTR;
 			break;
 		}
@@ -127,6 +139,11 @@ void restart_rewind(const struct tracee *tracee, struct user_regs_struct *regs, 
 		call_again(regs, nr);
 		break;
 	case K_ERESTARTSYS:
+		if (signal == RESTART_SIGNAL_INTERRUPTS) {
+			regs->rax = (uint64_t)-EINTR;
+			break;
+		}
+		/* fall through */
 	case K_ERESTARTNOINTR:
 		note_deadline(regs, nr, ret_restart, ret_deadline);
 		call_again(regs, nr);
@@ -137,17 +154,22 @@ void restart_rewind(const struct tracee *tracee, struct user_regs_struct *regs, 
 	regs->orig_rax = (uint64_t)-1;
 }
 
+/* An absolute wait can be made again as it was, and stays readable to the next checkpoint. */
+static bool absolute_wait(const struct user_regs_struct *regs)
+{
+	return (long)regs->rax == -K_ERESTART_RESTARTBLOCK && regs->orig_rax == SYS_futex &&
+	       monotonic_futex(regs);
+}
+
+bool restart_needed(const struct user_regs_struct *regs)
+{
+	if ((long)regs->orig_rax < 0)
+		return false;
+	return ((long)regs->rax == -EINTR && eintr_is_ours(regs->orig_rax)) || absolute_wait(regs);
+}
+
 void restart_in_place(struct user_regs_struct *regs)
 {
-	long result = (long)regs->rax;
-
-	if ((long)regs->orig_rax < 0)
-		return;
-	if (result == -EINTR && eintr_is_ours(regs->orig_rax))
-		call_again(regs, regs->orig_rax);
-	/* An absolute wait can be made again as it was, and stays readable to the next checkpoint.
-	 */
-	else if (result == -K_ERESTART_RESTARTBLOCK && regs->orig_rax == SYS_futex &&
-		 monotonic_futex(regs))
+	if (restart_needed(regs))
 		call_again(regs, regs->orig_rax);
 }

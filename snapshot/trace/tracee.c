@@ -235,19 +235,26 @@ static int by_tid(const void *a, const void *b)
 	return (x->tid > y->tid) - (x->tid < y->tid);
 }
 
+static int read_thread(struct tracee_thread *thread, struct jsnap_error *err)
+{
+	int r = tracee_get_regs(thread->tid, &thread->regs, err);
+
+	if (r < 0)
+		return r;
+	if (ptrace(PTRACE_GETSIGMASK, thread->tid, (void *)sizeof(thread->sigmask),
+		   &thread->sigmask) < 0)
+		return error_errno(err, "read the signal mask of thread %d", thread->tid);
+	thread->known = true;
+	return 0;
+}
+
 static int read_threads(struct tracee *tracee, struct jsnap_error *err)
 {
-	for (size_t i = 0; i < tracee->n_threads; i++) {
-		struct tracee_thread *thread = &tracee->threads[i];
-		int r = tracee_get_regs(thread->tid, &thread->regs, err);
+	int r = 0;
 
-		if (r < 0)
-			return r;
-		if (ptrace(PTRACE_GETSIGMASK, thread->tid, (void *)sizeof(thread->sigmask),
-			   &thread->sigmask) < 0)
-			return error_errno(err, "read the signal mask of thread %d", thread->tid);
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < tracee->n_threads; i++)
+		r = read_thread(&tracee->threads[i], err);
+	return r;
 }
 
 int tracee_freeze(pid_t pid, struct tracee *ret_tracee, struct jsnap_error *err)
@@ -282,26 +289,51 @@ int tracee_freeze(pid_t pid, struct tracee *ret_tracee, struct jsnap_error *err)
 	return 0;
 }
 
+/* Whether the thread has a signal to handle as soon as it runs. */
+static bool signal_waits(const struct tracee *tracee, const struct tracee_thread *thread)
+{
+	struct proc_status status;
+
+	return proc_status_read(tracee->pid, thread->tid, &status, NULL) == 0 &&
+	       ((status.sig_pending | status.shared_pending) & ~thread->sigmask);
+}
+
 /*
  * A thread that ran injected calls stops once more on the kernel's signal path, where the registers
  * it had, system call number included, make the kernel restart the call it was in.
  */
-static void put_back(struct tracee_thread *thread)
+void tracee_put_back(struct tracee *tracee, struct tracee_thread *thread)
 {
-	struct user_regs_struct regs = thread->regs;
-
 	if (thread->redirected) {
 		ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
 		if (ptrace(PTRACE_CONT, thread->tid, NULL, NULL) < 0 ||
 		    wait_interrupted(thread, NULL) < 0)
 			return;
-	}
-	restart_in_place(&regs);
-	if (thread->redirected || memcmp(&regs, &thread->regs, sizeof(regs)) != 0)
-		tracee_set_regs(thread->tid, &regs, NULL);
-	if (thread->redirected)
+		tracee_set_regs(thread->tid, &thread->regs, NULL);
 		ptrace(PTRACE_SETSIGMASK, thread->tid, (void *)sizeof(thread->sigmask),
 		       &thread->sigmask);
+	}
+	/* Only now: until here the way home led through this memory. */
+	if (thread->saved)
+		tracee_write(tracee, remote_at(thread->saved_at), thread->saved, thread->saved_size,
+			     NULL);
+	free(STEAL_PTR(thread->saved));
+	thread->redirected = false;
+}
+
+static void release_thread(struct tracee *tracee, struct tracee_thread *thread)
+{
+	struct user_regs_struct regs;
+
+	tracee_put_back(tracee, thread);
+	if (thread->known || read_thread(thread, NULL) == 0) {
+		regs = thread->regs;
+		if (restart_needed(&regs) && !signal_waits(tracee, thread)) {
+			restart_in_place(&regs);
+			tracee_set_regs(thread->tid, &regs, NULL);
+		}
+	}
+	ptrace(PTRACE_DETACH, thread->tid, NULL, NULL);
 }
 
 void tracee_release(struct tracee *tracee)
@@ -309,18 +341,10 @@ void tracee_release(struct tracee *tracee)
 	for (size_t i = 0; i < tracee->n_threads; i++) {
 		struct tracee_thread *thread = &tracee->threads[i];
 
-		if (!thread->attached)
-			continue;
-		if (!thread->stopped) {
-			if (wait_interrupted(thread, NULL) < 0)
-				continue;
-		} else if (tracee->mem_fd >= 0) {
-			put_back(thread);
-		}
-		ptrace(PTRACE_DETACH, thread->tid, NULL, NULL);
+		if (thread->attached && (thread->stopped || wait_interrupted(thread, NULL) == 0))
+			release_thread(tracee, thread);
+		free(thread->saved);
 	}
-	if (tracee->stop_signal)
-		kill(tracee->pid, tracee->stop_signal);
 	free(tracee->threads);
 	if (tracee->mem_fd >= 0)
 		close(tracee->mem_fd);
@@ -342,6 +366,8 @@ void tracee_kill(struct tracee *tracee)
 	/* The leader's end is reported last. A child is left for its own wait; the end of somebody
 	 * else's child has to be taken before its parent can see it. */
 	waitid(P_PID, (id_t)tracee->pid, &info, WEXITED | __WALL | (own ? WNOWAIT : 0));
+	for (size_t i = 0; i < tracee->n_threads; i++)
+		free(tracee->threads[i].saved);
 	free(tracee->threads);
 	if (tracee->mem_fd >= 0)
 		close(tracee->mem_fd);

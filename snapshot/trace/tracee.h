@@ -30,17 +30,20 @@ static inline remote_addr remote_at(uint64_t value)
 #define TRACEE_XSAVE_MAX 16384u /* bytes; x86-64 with AMX needs 11,008 */
 
 struct tracee_thread {
-	pid_t tid; /* as the tracer's PID namespace numbers it */
-	bool attached, stopped, redirected;
-	bool group_stopped;	      /* it was in a job-control stop before */
-	struct user_regs_struct regs; /* as it was when it stopped */
+	pid_t tid;				   /* as the tracer's PID namespace numbers it */
+	bool attached, stopped, redirected, known; /* known: regs and sigmask were read */
+	bool group_stopped;			   /* it was in a job-control stop before */
+	struct user_regs_struct regs;		   /* as it was when it stopped */
 	uint64_t sigmask;
+	/* What lay where injected calls keep their arguments and the way home (owned). */
+	unsigned char *saved;
+	uint64_t saved_at;
+	size_t saved_size;
 };
 
 struct tracee {
 	pid_t pid;
-	int stop_signal; /* a stop that came during an injected call: sent again on release */
-	int mem_fd;	 /* /proc/PID/mem, read-write */
+	int mem_fd;		       /* /proc/PID/mem, read-write */
 	struct tracee_thread *threads; /* ascending by TID */
 	size_t n_threads;
 };
@@ -52,6 +55,10 @@ int tracee_freeze(pid_t pid, struct tracee *ret_tracee, struct jsnap_error *err)
 /* Puts every thread back where it was and detaches. Safe after any partial failure. */
 void tracee_release(struct tracee *tracee);
 #define CLEANUP_TRACEE __attribute__((cleanup(tracee_release)))
+
+/* Puts one thread back where it was, still stopped, and its memory below the stack pointer with it.
+ * Nothing is to be done for one that made no calls. */
+void tracee_put_back(struct tracee *tracee, struct tracee_thread *thread);
 
 /* SIGKILL; waits until the process is gone from the tracer's side (not reaped when it is a child).
  */
