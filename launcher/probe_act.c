@@ -5,7 +5,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "proc/status.h"
-#include "restore/privilege.h"
+#include "base/privilege.h"
 
 #include <fcntl.h>
 #include <sched.h>

@@ -74,6 +74,7 @@ int capture_object(struct capture *c, uint64_t dev, uint64_t inode, enum m_objec
 /* One socket, queried through the target itself. */
 int capture_socket(struct capture *c, int fd, uint32_t inode, uint32_t *ret_index,
 		   struct jsnap_error *err);
+bool capture_socket_listens(struct capture *c, int fd);
 int capture_socket_peers(struct capture *c, struct jsnap_error *err);
 
 /* Unread data of a connected Unix socket, as m_socket.data. A jsnap that dies meanwhile may leave

@@ -275,21 +275,27 @@ static int capture_kind(struct capture *c, const struct open_file *f, struct m_f
 	return capture_path(c, f, file, err);
 }
 
-/* Slot of a descriptor that the restorer provides, or NULL. */
-static const char *external_slot(struct capture *c, int fd)
+/*
+ * Slot of a descriptor that the restorer provides, or NULL. The standard streams are the caller's,
+ * but for what no caller gives as a stream: kernel objects and listening sockets.
+ */
+static const char *external_slot(struct capture *c, const struct open_file *f)
 {
 	static const char *const STANDARD[] = {"stdin", "stdout", "stderr"};
 
 	for (size_t i = 0; i < c->options->n_externals; i++)
-		if (c->options->externals[i].fd == fd)
+		if (c->options->externals[i].fd == f->fd)
 			return c->options->externals[i].slot;
-	return fd <= 2 ? STANDARD[fd] : NULL;
+	if (f->fd > 2 || strncmp(f->link, "anon_inode:", 11) == 0 ||
+	    (S_ISSOCK(f->st.st_mode) && capture_socket_listens(c, f->fd)))
+		return NULL;
+	return STANDARD[f->fd];
 }
 
 static int capture_file(struct capture *c, const struct open_file *f, uint32_t *ret_index,
 			struct jsnap_error *err)
 {
-	const char *slot = external_slot(c, f->fd);
+	const char *slot = external_slot(c, f);
 	struct m_file *file = MANIFEST_ADD(c->m, files);
 	int r;
 

@@ -12,7 +12,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#define OBJECT_MAX (1ull << 44) /* bytes */
+/* Looking at a page of shared memory makes it exist: of more than this, in bytes, that is harm. */
+#define MAPPING_READ_MAX (256ull << 20)
+#define OBJECT_MAX	 (1ull << 44) /* bytes */
 
 int capture_object(struct capture *c, uint64_t dev, uint64_t inode, enum m_object_kind kind,
 		   const char *name, int source_fd, uint32_t *ret_index, struct jsnap_error *err)
@@ -113,6 +115,14 @@ static int store_from_mappings(struct capture *c, uint32_t index, struct m_objec
 		}
 		if (!next)
 			break;
+		if (next->end - next->start > MAPPING_READ_MAX)
+			return error_set(
+				err, ENOTSUP,
+				"%llu bytes of shared anonymous memory at %#llx can be read "
+				"only by filling them; with CAP_CHECKPOINT_RESTORE they can be "
+				"carried",
+				(unsigned long long)(next->end - next->start),
+				(unsigned long long)next->start);
 		from = next->offset > done ? next->offset : done;
 		end = next->offset + (next->end - next->start);
 		if (pagemap_append(&runs, next->start + (from - next->offset), next->end, err) < 0)

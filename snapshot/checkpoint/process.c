@@ -152,6 +152,7 @@ int capture_process(struct capture *c, struct jsnap_error *err)
 
 	p->pid = (uint32_t)c->ns_pid;
 	p->umask = c->status.umask;
+	p->euid = c->status.uid[1];
 	p->no_new_privs = c->status.no_new_privs > 0;
 	p->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	capture_clocks(c);

@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -29,6 +30,16 @@ static const struct {
 	{0, SOL_SOCKET, SO_BROADCAST},
 	{0, SOL_SOCKET, SO_LINGER},
 	{0, SOL_SOCKET, SO_OOBINLINE},
+	{0, SOL_SOCKET, SO_BINDTODEVICE},
+	{0, SOL_SOCKET, SO_MARK},
+	{AF_INET, IPPROTO_TCP, TCP_KEEPIDLE},
+	{AF_INET6, IPPROTO_TCP, TCP_KEEPIDLE},
+	{AF_INET, IPPROTO_TCP, TCP_KEEPINTVL},
+	{AF_INET6, IPPROTO_TCP, TCP_KEEPINTVL},
+	{AF_INET, IPPROTO_TCP, TCP_KEEPCNT},
+	{AF_INET6, IPPROTO_TCP, TCP_KEEPCNT},
+	{AF_INET, IPPROTO_TCP, TCP_USER_TIMEOUT},
+	{AF_INET6, IPPROTO_TCP, TCP_USER_TIMEOUT},
 	{0, SOL_SOCKET, SO_SNDBUF},
 	{0, SOL_SOCKET, SO_RCVBUF},
 	{0, SOL_SOCKET, SO_RCVTIMEO},
@@ -176,6 +187,21 @@ static int ask_options(struct asker *a, int family, struct m_blob *ret_blob,
 	return r < 0 ? r : manifest_blob(a->c->m, all, used, ret_blob);
 }
 
+static int check_nothing_unread(struct asker *a, struct jsnap_error *err)
+{
+	struct capture *c = a->c;
+	int unread = 0;
+	int r = capture_call_out(c, &unread, sizeof(unread), err, "ask what a socket holds",
+				 SYS_ioctl, REMOTE_ARGS((uint64_t)a->fd, FIONREAD, CAPTURE_OUT));
+
+	if (r == 0 && unread > 0)
+		return refuse_socket(
+			a, err,
+			"is a TCP connection that its peer has closed, with unread data, "
+			"which is not carried");
+	return r;
+}
+
 static int capture_tcp(struct asker *a, struct m_socket *s, bool has_peer, struct jsnap_error *err)
 {
 	struct tcp_info info = {0};
@@ -200,7 +226,7 @@ static int capture_tcp(struct asker *a, struct m_socket *s, bool has_peer, struc
 	s->state = M_SOCKET_CLOSED_BY_PEER;
 	if (info.tcpi_state == K_TCP_CLOSE || info.tcpi_state == K_TCP_CLOSE_WAIT ||
 	    info.tcpi_state == K_TCP_LAST_ACK)
-		return 0;
+		return check_nothing_unread(a, err);
 	if (!a->c->options->tcp_close)
 		return refuse_socket(a, err,
 				     "is an established TCP connection, and no policy says what "
@@ -229,6 +255,14 @@ static int capture_state(struct asker *a, struct m_socket *s, struct jsnap_error
 	if (has_peer)
 		s->state = M_SOCKET_PAIR;
 	return 0;
+}
+
+bool capture_socket_listens(struct capture *c, int fd)
+{
+	struct asker a = {.c = c, .fd = fd};
+	int listening = 0;
+
+	return ask_int(&a, SOL_SOCKET, SO_ACCEPTCONN, &listening, NULL) == 0 && listening;
 }
 
 int capture_socket(struct capture *c, int fd, uint32_t inode, uint32_t *ret_index,

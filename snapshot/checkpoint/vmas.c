@@ -2,6 +2,7 @@
 #include "checkpoint/capture.h"
 
 #include "base/cleanup.h"
+#include "base/privilege.h"
 #include "base/region.h"
 
 #include <fcntl.h>
@@ -71,6 +72,21 @@ static bool still_there(const struct maps_entry *entry, struct stat *ret_st)
 	return !entry->deleted && stat(entry->name, ret_st) == 0 && ret_st->st_ino == entry->inode;
 }
 
+/* Takes CAP_CHECKPOINT_RESTORE; without it the contents come through the mapping itself. */
+static int open_map_file(const char *path)
+{
+	int capability = privilege_tid_capability();
+	bool raise = capability >= 0 && geteuid() != 0;
+	int fd;
+
+	if (raise)
+		privilege_raise(capability, true);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (raise)
+		privilege_raise(capability, false);
+	return fd;
+}
+
 static int capture_object_vma(struct capture *c, const struct maps_entry *entry, struct m_vma *vma,
 			      struct jsnap_error *err)
 {
@@ -82,10 +98,9 @@ static int capture_object_vma(struct capture *c, const struct maps_entry *entry,
 		kind = M_OBJECT_MEMFD;
 	else if (starts_with(entry->name, "/dev/zero"))
 		kind = M_OBJECT_SHARED_ANON;
-	/* Needs CAP_CHECKPOINT_RESTORE; without it the contents come through the mapping. */
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", c->options->pid,
 		 (unsigned long)entry->start, (unsigned long)entry->end);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = open_map_file(path);
 	vma->kind = M_VMA_OBJECT;
 	return capture_object(c, entry->dev, entry->inode, kind, entry->name, fd, &vma->backing,
 			      err);

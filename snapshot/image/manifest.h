@@ -35,7 +35,7 @@ struct m_process {
 	uint8_t dumpable, no_new_privs, thp_disable, child_subreaper;
 	uint32_t exe_backing; /* index into backings */
 	uint32_t cwd;	      /* string */
-	uint32_t reserved;
+	uint32_t euid;	      /* effective user */
 	uint64_t start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
 	uint64_t arg_start, arg_end, env_start, env_end;
 	struct m_blob auxv;

@@ -273,7 +273,7 @@ static int check_files(const struct manifest *m, struct jsnap_error *err)
 static int check_fds(const struct manifest *m, struct jsnap_error *err)
 {
 	for (uint32_t i = 0; i < m->n_fds; i++) {
-		if (m->fds[i].fd > INT32_MAX || (i && m->fds[i].fd <= m->fds[i - 1].fd))
+		if (m->fds[i].fd >= INT32_MAX || (i && m->fds[i].fd <= m->fds[i - 1].fd))
 			return BAD("descriptor record %u: number %u is out of order or range", i,
 				   m->fds[i].fd);
 		if (!index_ok(m->fds[i].file, m->n_files))
@@ -358,7 +358,8 @@ static int check_watchers(const struct manifest *m, struct jsnap_error *err)
 			return BAD("epoll target %u: file %u is not an epoll", i,
 				   m->epoll_targets[i].file);
 	for (uint32_t i = 0; i < m->n_epoll_targets; i++)
-		if (m->epoll_targets[i].target_file >= m->n_files)
+		if (m->epoll_targets[i].target_file >= m->n_files ||
+		    m->epoll_targets[i].fd >= INT32_MAX)
 			return BAD("epoll target %u: file %u does not exist", i,
 				   m->epoll_targets[i].target_file);
 	return 0;

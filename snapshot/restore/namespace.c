@@ -108,7 +108,7 @@ static void init_main(int parent_pidfd)
  * one stays: /proc/self is right in both. */
 static void mount_proc(void)
 {
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0)
 		mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 }
 

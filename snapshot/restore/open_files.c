@@ -116,8 +116,8 @@ static int fill_pipe(struct opening *o, int write_end, const struct m_file *file
 
 	if (file->value[1])
 		fcntl(write_end, F_SETPIPE_SZ, (int)file->value[1]);
-	if (file->data.size && in_packet_mode(o, file))
-		fcntl(write_end, F_SETFL, O_DIRECT);
+	if (file->data.size) /* one that is too small now is an error, not a wait */
+		fcntl(write_end, F_SETFL, O_NONBLOCK | (in_packet_mode(o, file) ? O_DIRECT : 0));
 	while ((size_t)(end - p) > sizeof(uint32_t)) {
 		uint32_t size;
 		int r;
@@ -386,8 +386,13 @@ static int fill_epolls(struct opening *o, struct jsnap_error *err)
 
 		if (number_moved(o, target))
 			continue;
-		if (epoll_ctl(o->files[target->file], EPOLL_CTL_ADD, (int)target->fd, &event) < 0)
-			return error_errno(err, "watch fd %u again", target->fd);
+		if (epoll_ctl(o->files[target->file], EPOLL_CTL_ADD, (int)target->fd, &event) == 0)
+			continue;
+		/* A stream of the caller's may be a file, which is always ready and never watched.
+		 */
+		if (errno == EPERM && o->m->files[target->target_file].kind == M_FILE_INHERIT)
+			continue;
+		return error_errno(err, "watch fd %u again", target->fd);
 	}
 	return 0;
 }

@@ -16,6 +16,14 @@
 
 #define PORT_WAIT_NS 300000000ull
 
+static bool any_set(const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i])
+			return true;
+	return false;
+}
+
 static int set_options(struct opening *o, const struct m_socket *s, int fd, struct jsnap_error *err)
 {
 	const char *p = manifest_bytes(o->m, s->options);
@@ -41,7 +49,8 @@ static int set_options(struct opening *o, const struct m_socket *s, int fd, stru
 			continue;
 		}
 		/* Those at zero are what a new socket has; some may not be set on this kind. */
-		if ((value || option.name == IPV6_V6ONLY || option.name == SO_PEEK_OFF) &&
+		if ((any_set(p, option.size) || option.name == IPV6_V6ONLY ||
+		     option.name == SO_PEEK_OFF) &&
 		    setsockopt(fd, option.level, option.name, p, option.size) < 0 &&
 		    errno != ENOPROTOOPT && errno != EOPNOTSUPP && errno != EINVAL)
 			return error_errno(err, "set option %d of a socket", option.name);

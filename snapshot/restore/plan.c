@@ -69,7 +69,8 @@ static size_t count_ops(const struct manifest *m)
 {
 	return 256 + 12ull * m->n_vmas + 2ull * m->n_pieces + 20ull * m->n_threads +
 	       2ull * m->n_siginfos + m->n_sigactions + 4ull * m->n_posix_timers + m->n_locks +
-	       3ull * m->n_objects + (m->n_posix_timers ? 2ull * PLAN_TIMER_IDS_MAX : 0);
+	       3ull * m->n_objects + m->process->stream_size / PLAN_READ_MAX +
+	       (m->n_posix_timers ? 2ull * PLAN_TIMER_IDS_MAX : 0);
 }
 
 static size_t count_data(const struct manifest *m)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define PLAN_READ_MAX	   (1ull << 30) /* bytes that one operation reads */
 #define PLAN_TIMER_IDS_MAX 4096u /* highest POSIX timer id where ids must be used up in order */
 
 enum plan_what { /* what an operation is about, for its error text */

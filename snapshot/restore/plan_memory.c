@@ -97,6 +97,22 @@ static bool reads_any(const struct plan *plan, const struct m_vma *vma)
 	return false;
 }
 
+/* One read(2) transfers 2 GiB less a page at most. */
+static void fill_read(struct plan *plan, uint32_t index, const struct m_piece *piece,
+		      uint64_t offset)
+{
+	for (uint64_t done = 0; done < piece->size;) {
+		uint64_t size = piece->size - done;
+
+		if (size > PLAN_READ_MAX)
+			size = PLAN_READ_MAX;
+		plan_op(plan, SYS_pread64, RST_ARG2, PLAN_READ, index,
+			PLAN_ARGS((uint64_t)plan->stream_fd, piece->addr + done, size,
+				  offset + done));
+		done += size;
+	}
+}
+
 static void fill_pieces(struct plan *plan, uint32_t index, const struct m_vma *vma)
 {
 	for (uint32_t i = 0; i < vma->n_pieces; i++) {
@@ -108,9 +124,7 @@ static void fill_pieces(struct plan *plan, uint32_t index, const struct m_vma *v
 			    MAP_PRIVATE | (vma->map_flags & MAP_NORESERVE), plan->stream_fd,
 			    offset);
 		else
-			plan_op(plan, SYS_pread64, RST_ARG2, PLAN_READ, index,
-				PLAN_ARGS((uint64_t)plan->stream_fd, piece->addr, piece->size,
-					  offset));
+			fill_read(plan, index, piece, offset);
 	}
 }
 

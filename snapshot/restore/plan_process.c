@@ -2,7 +2,7 @@
  * exist. */
 #include "restore/plan.h"
 
-#include "restore/privilege.h"
+#include "base/privilege.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -238,34 +239,41 @@ static int fill_rlimits(struct plan *plan, struct jsnap_error *err)
 	return 0;
 }
 
+/* Whether 16 bytes at an address are the program's to write. */
+static bool writable(const struct manifest *m, uint64_t address)
+{
+	for (uint32_t i = 0; i < m->n_vmas; i++) {
+		const struct m_vma *vma = &m->vmas[i];
+
+		if (address >= vma->start && address < vma->end)
+			return (vma->prot & PROT_WRITE) && vma->end - address >= 16;
+	}
+	return false;
+}
+
+/* A deadline in constant memory cannot be moved: it has passed then, and the waiter looks again. */
 static void fill_deadlines(struct plan *plan)
 {
 	for (uint32_t i = 0; plan->asleep_ns && i < plan->m->n_threads; i++) {
 		const struct m_thread *t = &plan->m->threads[i];
+		bool again = false;
 
-		if (t->restart != M_RESTART_NONE)
+		if (t->restart == M_RESTART_NONE || !writable(plan->m, t->deadline_addr))
+			continue;
+		for (uint32_t k = 0; k < i; k++)
+			again |= plan->m->threads[k].restart != M_RESTART_NONE &&
+				 plan->m->threads[k].deadline_addr == t->deadline_addr;
+		if (!again)
 			plan_op(plan, RST_NR_ADD_TIME, RST_OK, PLAN_THREAD, t->tid,
 				PLAN_ARGS(t->deadline_addr, plan->asleep_ns));
 	}
 }
 
-static int fill_drop(struct plan *plan, struct jsnap_error *err)
+static void fill_dumpable(struct plan *plan)
 {
-	char *empty = plan_alloc(plan, PRIVILEGE_CAPSET_SIZE, 16);
-
-	if (!empty)
-		return out_of_region(err);
-	privilege_capset_empty(empty);
-	if (plan->drop_capabilities) {
-		plan_op(plan, SYS_prctl, RST_IGNORE, PLAN_PRIVILEGE, 0,
-			PLAN_ARGS(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL));
-		plan_op(plan, SYS_capset, RST_OK, PLAN_PRIVILEGE, 0,
-			PLAN_ARGS((uint64_t)empty, (uint64_t)(empty + PRIVILEGE_HEADER_SIZE)));
-	}
 	if (plan->m->process->dumpable <= 1)
 		plan_op(plan, SYS_prctl, RST_OK, PLAN_SETTING, 0,
 			PLAN_ARGS(PR_SET_DUMPABLE, plan->m->process->dumpable));
-	return 0;
 }
 
 static int fill_locks(struct plan *plan, struct jsnap_error *err)
@@ -317,8 +325,7 @@ int plan_fill_process(struct plan *plan, struct jsnap_error *err)
 			PLAN_ARGS(PR_SET_CHILD_SUBREAPER, 1));
 	if (p->thp_disable)
 		plan_op(plan, SYS_prctl, RST_OK, PLAN_SETTING, 0, PLAN_ARGS(PR_SET_THP_DISABLE, 1));
-	if (r == 0)
-		r = fill_drop(plan, err);
+	fill_dumpable(plan);
 	if (plan->options->keep_parent_death_signal)
 		plan_op(plan, SYS_prctl, RST_OK, PLAN_SETTING, 0, PLAN_ARGS(PR_SET_PDEATHSIG, 0));
 	plan->head->finish = plan_list(plan, first);

@@ -1,7 +1,7 @@
 /* The lists that threads run by themselves before the barrier, and the frames they return from. */
 #include "restore/plan.h"
 
-#include "restore/privilege.h"
+#include "base/privilege.h"
 #include "trace/sigframe.h"
 
 #include <asm/prctl.h>
@@ -159,6 +159,7 @@ static int fill_own_state(struct plan *plan, const struct m_thread *t,
 	return r;
 }
 
+/* Before anything else of a thread: what follows uses addresses that the image gives. */
 static void fill_drop(struct plan *plan, const void *empty, const struct m_thread *t)
 {
 	const char *header = empty;
@@ -183,12 +184,12 @@ static int fill_thread(struct plan *plan, const struct m_thread *t, struct rst_t
 
 	if (!stack || !set_tid)
 		return out_of_region(err);
+	fill_drop(plan, empty, t);
 	r = build_frame(plan, t, &thread->frame, err);
 	if (r == 0)
 		r = fill_own_state(plan, t, own, err);
 	if (r < 0)
 		return r;
-	fill_drop(plan, empty, t);
 	thread->plan = plan->head;
 	thread->tid = (int32_t)t->tid;
 	thread->ops = plan_list(plan, first);
@@ -209,13 +210,14 @@ static int fill_thread(struct plan *plan, const struct m_thread *t, struct rst_t
 }
 
 static int fill_leader(struct plan *plan, const struct m_thread *t,
-		       const struct own_scheduling *own, struct jsnap_error *err)
+		       const struct own_scheduling *own, const void *empty, struct jsnap_error *err)
 {
 	const struct user_regs_struct *regs = (const void *)t->regs;
 	struct rst_thread *leader = &plan->head->leader;
 	size_t first = plan->n_ops;
 	int r;
 
+	fill_drop(plan, empty, t);
 	plan_op(plan, SYS_set_tid_address, RST_OK, PLAN_THREAD, t->tid,
 		PLAN_ARGS(t->clear_child_tid));
 	plan_op(plan, SYS_arch_prctl, RST_OK, PLAN_THREAD, t->tid,
@@ -249,7 +251,7 @@ int plan_fill_threads(struct plan *plan, struct jsnap_error *err)
 
 		if (t->tid == plan->m->process->pid) {
 			found = true;
-			r = fill_leader(plan, t, &own, err);
+			r = fill_leader(plan, t, &own, empty, err);
 		} else {
 			r = fill_thread(plan, t, &threads[n++], &own, empty, err);
 		}

@@ -5,7 +5,7 @@
 #include "base/io.h"
 #include "restore/open_files.h"
 #include "restore/plan.h"
-#include "restore/privilege.h"
+#include "base/privilege.h"
 #include "restore/tids.h"
 
 #include <fcntl.h>
@@ -18,7 +18,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define REPORT_CHILD_ERROR 2u /* rst_report.failed: a struct jsnap_error follows */
+#define FDS_MAX		   (1 << 20) /* fs.nr_open's default */
+#define REPORT_CHILD_ERROR 2u	     /* rst_report.failed: a struct jsnap_error follows */
 
 struct job {
 	struct plan *plan;
@@ -41,6 +42,12 @@ int plan_number_fds(struct plan *plan, struct jsnap_error *err)
 	for (uint32_t i = 0; i < m->n_fds; i++)
 		if (m->fds[i].fd >= (uint32_t)next)
 			next = (int32_t)m->fds[i].fd + 1;
+	/* Numbers that are only watched by now are taken for a moment while the set is filled. */
+	for (uint32_t i = 0; i < m->n_epoll_targets; i++)
+		if (m->epoll_targets[i].fd >= (uint32_t)next)
+			next = (int32_t)m->epoll_targets[i].fd + 1;
+	if (next > FDS_MAX)
+		return error_set(err, EMFILE, "the snapshot has descriptors up to %d", next);
 	plan->first_engine_fd = (uint32_t)next;
 	plan->backing_fds = malloc((m->n_backings + 1) * sizeof(*plan->backing_fds));
 	plan->object_fds = malloc((m->n_objects + 1) * sizeof(*plan->object_fds));

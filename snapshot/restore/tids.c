@@ -3,7 +3,7 @@
 
 #include "base/io.h"
 #include "proc/status.h"
-#include "restore/privilege.h"
+#include "base/privilege.h"
 #include "restore/restorer/plan.h"
 
 #include <errno.h>

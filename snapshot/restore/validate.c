@@ -69,8 +69,15 @@ static int check_backing(const struct manifest *m, uint32_t index, struct jsnap_
 	}
 	if ((st.st_mode & S_IFMT) != (backing->mode & S_IFMT))
 		return changed(err, path, "became another kind of file");
-	if (!S_ISREG(st.st_mode) || may_change(m, index))
+	if (!S_ISREG(st.st_mode))
 		return 0;
+	if (may_change(m, index)) {
+		/* Pages of a mapping beyond the end of a file that shrank would be fatal to touch.
+		 */
+		if ((backing->uses & M_BACKING_MAPPED) && (uint64_t)st.st_size != backing->size)
+			return changed(err, path, "has another size");
+		return 0;
+	}
 	mtime = (int64_t)st.st_mtim.tv_sec * 1000000000 + (int64_t)st.st_mtim.tv_nsec;
 	if ((uint64_t)st.st_size != backing->size || mtime != backing->mtime_ns)
 		return changed(err, path, "has changed");
@@ -143,10 +150,23 @@ static int check_clock(const struct restore_options *options, struct jsnap_error
 		tids_way_name(options->tids));
 }
 
+/* A process goes on as who it was, and for nobody else: root restoring a user's snapshot would give
+ * that program root. */
+static int check_owner(const struct manifest *m, struct jsnap_error *err)
+{
+	if (m->process->euid == geteuid())
+		return 0;
+	return error_set(err, EPERM, "the snapshot is of a process of user %u, and this is user %u",
+			 m->process->euid, geteuid());
+}
+
 int restore_validate(const struct restore_options *options, struct jsnap_error *err)
 {
 	const struct manifest *m = options->manifest;
-	int r = check_vdso(m, err);
+	int r = check_owner(m, err);
+
+	if (r == 0)
+		r = check_vdso(m, err);
 
 	if (r == 0 && m->process->page_size != (uint64_t)sysconf(_SC_PAGESIZE))
 		r = error_set(err, ESTALE, "the snapshot has pages of %llu bytes",

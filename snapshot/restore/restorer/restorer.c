@@ -54,13 +54,15 @@ fail(struct rst_plan *plan, const struct rst_op *op, long error, int32_t tid)
 static void add_time(uint64_t address, uint64_t ns)
 {
 	volatile int64_t *ts = (volatile int64_t *)address;
-	int64_t sec = ts[0] + (int64_t)(ns / 1000000000u);
-	int64_t nsec = ts[1] + (int64_t)(ns % 1000000000u);
+	int64_t sec = (int64_t)((uint64_t)ts[0] + ns / 1000000000u);
+	int64_t nsec = (int64_t)((uint64_t)ts[1] + ns % 1000000000u);
 
 	if (nsec >= 1000000000) {
 		nsec -= 1000000000;
 		sec++;
 	}
+	if (ts[0] > INT64_MAX / 2) /* for ever stays for ever */
+		return;
 	ts[0] = sec;
 	ts[1] = nsec;
 }

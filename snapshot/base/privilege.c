@@ -1,5 +1,5 @@
 /* See privilege.h. */
-#include "restore/privilege.h"
+#include "base/privilege.h"
 
 #include <errno.h>
 #include <linux/capability.h>

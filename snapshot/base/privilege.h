@@ -3,8 +3,8 @@
  * capabilities(7), capset(2). CAP_CHECKPOINT_RESTORE (Linux 5.9) is what choosing TIDs takes;
  * CAP_SYS_ADMIN includes it.
  */
-#ifndef JSNAP_RESTORE_PRIVILEGE_H
-#define JSNAP_RESTORE_PRIVILEGE_H
+#ifndef JSNAP_BASE_PRIVILEGE_H
+#define JSNAP_BASE_PRIVILEGE_H
 
 #include <stdbool.h>
 #include <stdint.h>
