@@ -58,6 +58,7 @@ int capture_signals(struct capture *c, struct jsnap_error *err);
 int capture_timers(struct capture *c, struct jsnap_error *err);
 int capture_threads(struct capture *c, struct jsnap_error *err);
 int capture_files(struct capture *c, struct jsnap_error *err);
+int capture_clocks(struct capture *c, struct jsnap_error *err);
 int capture_vmas(struct capture *c, struct jsnap_error *err);
 int capture_objects(struct capture *c, struct jsnap_error *err);
 int capture_pages(struct capture *c, struct jsnap_error *err);
