@@ -6,10 +6,13 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
-#define NAME_KEPT 200 /* bytes of NAME: the temporary name must stay below NAME_MAX */
+#define SUFFIX	      ".tmp"
+#define RANDOM_DIGITS 16u
+#define NAME_KEPT     200 /* bytes of NAME: the temporary name must stay below NAME_MAX */
 
 static const char *last_component(const char *path)
 {
@@ -55,13 +58,45 @@ static int name_it(int fd, const char *temporary, struct jsnap_error *err)
 	return 0;
 }
 
+/*
+ * Removes what killed writers of the same file left. A writer holds a lock on its temporary file
+ * (flock(2)) from the beginning, so one that can be locked is nobody's.
+ */
+static void remove_stale(const char *folder, const char *name)
+{
+	CLEANUP_CLOSEDIR DIR *dir = opendir(folder);
+	char prefix[NAME_KEPT + 3];
+	struct dirent *entry;
+	size_t length;
+
+	length = (size_t)snprintf(prefix, sizeof(prefix), ".%.*s.", NAME_KEPT, name);
+	while (dir && (entry = readdir(dir))) {
+		size_t size = strlen(entry->d_name);
+		CLEANUP_CLOSE int fd = -1;
+
+		if (size != length + RANDOM_DIGITS + strlen(SUFFIX) ||
+		    strncmp(entry->d_name, prefix, length) != 0 ||
+		    strcmp(entry->d_name + size - strlen(SUFFIX), SUFFIX) != 0)
+			continue;
+		fd = openat(dirfd(dir), entry->d_name,
+			    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+}
+
 int tempfile_create(const char *path, int *ret_fd, char **ret_temporary, struct jsnap_error *err)
 {
 	const char *name = last_component(path);
 	int folder = (int)(name - path);
+	CLEANUP_FREE char *place = NULL;
 
 	if (!*name)
 		return error_set(err, EISDIR, "create \"%s\": a file name is needed", path);
+	if (asprintf(&place, "%.*s", folder ? folder : 1, folder ? path : ".") < 0)
+		place = NULL;
+	else
+		remove_stale(place, name);
 	for (int tries = 0; tries < 16; tries++) {
 		CLEANUP_FREE char *temporary = NULL;
 		uint64_t random;
@@ -76,6 +111,7 @@ int tempfile_create(const char *path, int *ret_fd, char **ret_temporary, struct 
 		}
 		fd = open_temporary(temporary, folder);
 		if (fd >= 0) {
+			flock(fd, LOCK_EX | LOCK_NB);
 			*ret_fd = fd;
 			*ret_temporary = STEAL_PTR(temporary);
 			return 0;
@@ -113,5 +149,6 @@ int tempfile_publish(int fd, const char *temporary, const char *path, struct jsn
 	if (rename(temporary, path) < 0)
 		return error_errno(err, "rename %s to %s", temporary, path);
 	sync_folder(path);
+	flock(fd, LOCK_UN); /* the descriptor may be kept, and mappings keep its lock */
 	return 0;
 }

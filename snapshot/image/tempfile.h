@@ -7,7 +7,8 @@
 
 #include "base/error.h"
 
-/* Creates the temporary file (O_EXCL, 0600, read and write). *ret_temporary is owned (free). */
+/* Creates the temporary file (0600, read and write; without a name where the file system can) and
+ * removes those that killed writers of `path` left. *ret_temporary is owned (free). */
 int tempfile_create(const char *path, int *ret_fd, char **ret_temporary, struct jsnap_error *err);
 
 /*
