@@ -43,6 +43,9 @@ static int time_is_up(struct run *run, struct jsnap_error *err)
 	return 1;
 }
 
+#define WARMUP_PATIENCE_NS 5000000000ull
+#define WARMUP_RETRY_NS	   50000000ull
+
 struct lane { /* one connection at a time */
 	struct http_exchange exchange;
 	uint64_t deadline_ns;
@@ -53,11 +56,14 @@ struct burst {
 	struct run *run;
 	struct http_url url;
 	uint64_t started, answered;
+	uint64_t patient_until, retry_at; /* see try_again */
 	struct lane lanes[WARMUP_CONNECTIONS];
 };
 
 static int fill_lanes(struct burst *b, struct jsnap_error *err)
 {
+	if (monotonic_ns() < b->retry_at)
+		return 0;
 	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++) {
 		struct lane *lane = &b->lanes[i];
 		int rc;
@@ -73,10 +79,32 @@ static int fill_lanes(struct burst *b, struct jsnap_error *err)
 	return 0;
 }
 
+/*
+ * A port listens before its server serves: until the first answer a connection that is refused or
+ * dropped is made again, every WARMUP_RETRY_NS for WARMUP_PATIENCE_NS.
+ */
+static bool try_again(struct burst *b, int rc)
+{
+	uint64_t now = monotonic_ns();
+
+	if (b->answered ||
+	    (rc != -EPROTO && rc != -ECONNREFUSED && rc != -ECONNRESET && rc != -EPIPE))
+		return false;
+	if (!b->patient_until)
+		b->patient_until = now + WARMUP_PATIENCE_NS;
+	if (now >= b->patient_until)
+		return false;
+	b->retry_at = now + WARMUP_RETRY_NS;
+	b->started--;
+	return true;
+}
+
 static int step_lane(struct burst *b, struct lane *lane, struct jsnap_error *err)
 {
 	int rc = http_exchange_step(&lane->exchange, err);
 
+	if (rc < 0 && try_again(b, rc))
+		return 0;
 	if (rc <= 0)
 		return rc;
 	if (lane->exchange.parser.status >= 400)
@@ -102,11 +130,17 @@ static int wait_lanes(struct burst *b, struct jsnap_error *err)
 		if (lane->exchange.fd >= 0 && (!until || lane->deadline_ns < until))
 			until = lane->deadline_ns;
 	}
+	if (b->retry_at && (!until || b->retry_at < until))
+		until = b->retry_at;
 	rc = supervise_wait(s, fds, WARMUP_CONNECTIONS, until);
 	if (rc < 0)
 		return supervise_explain(s, rc, err);
 	if (rc == 0 && b->run->until_ns && monotonic_ns() >= b->run->until_ns)
 		return time_is_up(b->run, err);
+	if (rc == 0 && b->retry_at && monotonic_ns() >= b->retry_at) {
+		b->retry_at = 0;
+		return 0;
+	}
 	if (rc == 0)
 		return error_set(err, ETIMEDOUT, "no answer within 60 s");
 	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++) {
