@@ -33,32 +33,6 @@ int opening_lift(const struct opening *o, int fd)
 	return high;
 }
 
-static int copy_content(struct opening *o, const struct m_object *object, int fd,
-			struct jsnap_error *err)
-{
-	if (ftruncate(fd, (off_t)object->size) < 0)
-		return error_errno(err, "set a restored file's size");
-	for (uint32_t i = 0; i < object->n_pieces; i++) {
-		const struct m_piece *piece = &o->m->pieces[object->first_piece + i];
-		off_t from = (off_t)(o->plan->options->stream_offset + piece->offset);
-		uint64_t size = piece->size;
-		CLEANUP_FREE void *data = NULL;
-		int r;
-
-		if (piece->addr >= object->size)
-			break;
-		if (piece->addr + size > object->size)
-			size = object->size - piece->addr;
-		data = malloc(size);
-		r = data ? pread_full(o->stream_fd, data, size, from) : -ENOMEM;
-		if (r == 0)
-			r = pwrite_full(fd, data, size, (off_t)piece->addr);
-		if (r < 0)
-			return error_set(err, -r, "write a restored file: %s", strerror(-r));
-	}
-	return 0;
-}
-
 static int make_again(struct opening *o, const struct m_backing *backing, int flags,
 		      struct jsnap_error *err)
 {
@@ -73,7 +47,7 @@ static int make_again(struct opening *o, const struct m_backing *backing, int fl
 	if (fd < 0)
 		return error_errno(err, "make %s again", path);
 	if (backing->content_object != MANIFEST_NONE)
-		r = copy_content(o, &o->m->objects[backing->content_object], fd, err);
+		r = opening_fill(o, &o->m->objects[backing->content_object], fd, err);
 	if (r < 0) {
 		close(fd);
 		unlink(path);

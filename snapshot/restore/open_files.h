@@ -22,6 +22,8 @@ struct opening {
  * others are above them, to be closed by the restorer. *status_fd is moved along. */
 int open_everything(const struct plan *plan, int *status_fd, struct jsnap_error *err);
 
+/* Gives a new, empty file an object's size and contents. */
+int opening_fill(struct opening *o, const struct m_object *object, int fd, struct jsnap_error *err);
 int open_objects(struct opening *o, struct jsnap_error *err);
 /* Sets the watches of every inotify, as late as can be: what is opened later is seen by them. */
 int open_inotify_watches(struct opening *o, struct jsnap_error *err);

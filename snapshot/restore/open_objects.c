@@ -17,15 +17,14 @@
 #define MFD_EXEC 16u
 #endif
 
-static int fill_object(struct opening *o, const struct m_object *object, int fd,
-		       struct jsnap_error *err)
+int opening_fill(struct opening *o, const struct m_object *object, int fd, struct jsnap_error *err)
 {
 	CLEANUP_FREE char *buffer = malloc(COPY_SIZE);
 
 	if (!buffer)
 		return error_set(err, ENOMEM, "out of memory");
 	if (ftruncate(fd, (off_t)object->size) < 0)
-		return error_errno(err, "make a memory file of %llu bytes",
+		return error_errno(err, "make a restored file of %llu bytes",
 				   (unsigned long long)object->size);
 	for (uint32_t i = 0; i < object->n_pieces; i++) {
 		const struct m_piece *piece = &o->m->pieces[object->first_piece + i];
@@ -42,7 +41,7 @@ static int fill_object(struct opening *o, const struct m_object *object, int fd,
 			if (r == 0)
 				r = pwrite_full(fd, buffer, size, (off_t)at);
 			if (r < 0)
-				return error_set(err, -r, "fill a memory file: %s", strerror(-r));
+				return error_set(err, -r, "fill a restored file: %s", strerror(-r));
 			at += size;
 		}
 	}
@@ -77,7 +76,7 @@ static int open_object(struct opening *o, uint32_t index, struct jsnap_error *er
 	if (fd < 0)
 		return error_set(err, -fd, "make a memory file: %s", strerror(-fd));
 	o->objects[index] = fd;
-	r = fill_object(o, object, fd, err);
+	r = opening_fill(o, object, fd, err);
 	if (r == 0 && object->seals && fcntl(fd, F_ADD_SEALS, object->seals) < 0)
 		r = error_errno(err, "seal a memory file");
 	return r;

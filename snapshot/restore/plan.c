@@ -140,6 +140,20 @@ void *plan_alloc(struct plan *plan, size_t size, size_t align)
 	return plan->region + at;
 }
 
+void *plan_put(struct plan *plan, const void *data, size_t size)
+{
+	void *copy = plan_alloc(plan, size, 16);
+
+	if (copy)
+		memcpy(copy, data, size);
+	return copy;
+}
+
+int plan_out_of_region(struct jsnap_error *err)
+{
+	return error_set(err, ENOMEM, "the restorer's region is too small");
+}
+
 void plan_op(struct plan *plan, uint32_t nr, enum rst_check check, enum plan_what what,
 	     uint64_t index, const uint64_t args[6])
 {

@@ -65,6 +65,11 @@ int plan_fill_process(struct plan *plan, struct jsnap_error *err);
 /* Zeroed memory in the region; NULL when it is used up (an error of the size estimate). */
 void *plan_alloc(struct plan *plan, size_t size, size_t align);
 
+/* A 16-aligned copy of the bytes in the region; NULL as plan_alloc. */
+void *plan_put(struct plan *plan, const void *data, size_t size);
+/* What a NULL of these two means; returns -ENOMEM. */
+int plan_out_of_region(struct jsnap_error *err);
+
 /* Appends an operation. Lists are built one after the other: take plan->n_ops before and after. */
 void plan_op(struct plan *plan, uint32_t nr, enum rst_check check, enum plan_what what,
 	     uint64_t index, const uint64_t args[6]);

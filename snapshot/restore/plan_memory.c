@@ -188,7 +188,7 @@ int plan_fill_memory(struct plan *plan, struct jsnap_error *err)
 	int r;
 
 	if (!scratch)
-		return error_set(err, ENOMEM, "the restorer's region is too small");
+		return plan_out_of_region(err);
 	for (uint32_t i = 0; i < plan->m->n_vmas; i++)
 		if (is_vdso_name(manifest_str(plan->m, plan->m->vmas[i].name)) !=
 		    (plan->m->vmas[i].kind == M_VMA_VDSO || plan->m->vmas[i].kind == M_VMA_VVAR))

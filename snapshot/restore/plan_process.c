@@ -24,20 +24,6 @@
 #define PR_TIMER_CREATE_RESTORE_IDS_GET 2
 #endif
 
-static void *put(struct plan *plan, const void *data, size_t size)
-{
-	void *copy = plan_alloc(plan, size, 16);
-
-	if (copy)
-		memcpy(copy, data, size);
-	return copy;
-}
-
-static int out_of_region(struct jsnap_error *err)
-{
-	return error_set(err, ENOMEM, "the restorer's region is too small");
-}
-
 int plan_fill_layout(struct plan *plan, struct jsnap_error *err)
 {
 	const struct m_process *p = plan->m->process;
@@ -58,12 +44,12 @@ int plan_fill_layout(struct plan *plan, struct jsnap_error *err)
 	int capability = privilege_tid_capability();
 	void *base, *with_exe;
 
-	layout.auxv = put(plan, manifest_bytes(plan->m, p->auxv), p->auxv.size);
-	base = put(plan, &layout, sizeof(layout));
+	layout.auxv = plan_put(plan, manifest_bytes(plan->m, p->auxv), p->auxv.size);
+	base = plan_put(plan, &layout, sizeof(layout));
 	layout.exe_fd = (uint32_t)plan->exe_fd;
-	with_exe = put(plan, &layout, sizeof(layout));
+	with_exe = plan_put(plan, &layout, sizeof(layout));
 	if (!layout.auxv || !base || !with_exe || !raised)
-		return out_of_region(err);
+		return plan_out_of_region(err);
 	plan_op(plan, SYS_prctl, RST_OK, PLAN_LAYOUT, 0,
 		PLAN_ARGS(PR_SET_MM, PR_SET_MM_MAP, (uint64_t)base, sizeof(layout)));
 	if (!plan->userns && capability >= 0) {
@@ -83,10 +69,10 @@ static int fill_sigactions(struct plan *plan, struct jsnap_error *err)
 	for (uint32_t i = 0; i < plan->m->n_sigactions; i++) {
 		const struct m_sigaction *from = &plan->m->sigactions[i];
 		const uint64_t action[4] = {from->handler, from->flags, from->restorer, from->mask};
-		void *copy = put(plan, action, sizeof(action));
+		void *copy = plan_put(plan, action, sizeof(action));
 
 		if (!copy)
-			return out_of_region(err);
+			return plan_out_of_region(err);
 		plan_op(plan, SYS_rt_sigaction, RST_OK, PLAN_SIGNAL, from->signo,
 			PLAN_ARGS(from->signo, (uint64_t)copy, 0, sizeof(uint64_t)));
 	}
@@ -103,9 +89,9 @@ static int fill_shared_pending(struct plan *plan, struct jsnap_error *err)
 		if (info->tid)
 			continue;
 		memcpy(&signo, info->info, sizeof(signo));
-		copy = put(plan, info->info, sizeof(info->info));
+		copy = plan_put(plan, info->info, sizeof(info->info));
 		if (!copy)
-			return out_of_region(err);
+			return plan_out_of_region(err);
 		plan_op(plan, SYS_rt_sigqueueinfo, RST_OK, PLAN_SIGNAL, (uint64_t)signo,
 			PLAN_ARGS(plan->m->process->pid, (uint64_t)signo, (uint64_t)copy));
 	}
@@ -134,9 +120,9 @@ static int fill_itimers(struct plan *plan, struct jsnap_error *err)
 
 		if (!from[1])
 			continue;
-		copy = put(plan, &value, sizeof(value));
+		copy = plan_put(plan, &value, sizeof(value));
 		if (!copy)
-			return out_of_region(err);
+			return plan_out_of_region(err);
 		plan_op(plan, SYS_setitimer, RST_OK, PLAN_TIMER, which,
 			PLAN_ARGS(which, (uint64_t)copy));
 	}
@@ -150,7 +136,7 @@ static int skip_timer_ids(struct plan *plan, uint32_t from, uint32_t to, void *e
 	int32_t *id = plan_alloc(plan, sizeof(*id), 8);
 
 	if (!id)
-		return out_of_region(err);
+		return plan_out_of_region(err);
 	if (to > PLAN_TIMER_IDS_MAX)
 		return error_set(err, ENOTSUP,
 				 "POSIX timer ids up to %u can't be restored on this kernel", to);
@@ -174,11 +160,11 @@ static int fill_posix_timer(struct plan *plan, const struct m_posix_timer *t, ui
 
 	event.sigev_value.sival_ptr = (void *)t->sigval;
 	event._sigev_un._tid = (pid_t)t->notify_tid;
-	event_copy = put(plan, &event, sizeof(event));
-	value_copy = put(plan, &value, sizeof(value));
-	id_copy = put(plan, &id, sizeof(id));
+	event_copy = plan_put(plan, &event, sizeof(event));
+	value_copy = plan_put(plan, &value, sizeof(value));
+	id_copy = plan_put(plan, &id, sizeof(id));
 	if (!event_copy || !value_copy || !id_copy)
-		return out_of_region(err);
+		return plan_out_of_region(err);
 	if (!by_id)
 		r = skip_timer_ids(plan, next, t->id, event_copy, err);
 	if (r < 0)
@@ -230,9 +216,9 @@ static int fill_rlimits(struct plan *plan, struct jsnap_error *err)
 		if (limit.rlim_cur == own.rlim_cur && limit.rlim_max == own.rlim_max &&
 		    i != RLIMIT_NOFILE)
 			continue;
-		copy = put(plan, &limit, sizeof(limit));
+		copy = plan_put(plan, &limit, sizeof(limit));
 		if (!copy)
-			return out_of_region(err);
+			return plan_out_of_region(err);
 		plan_op(plan, SYS_prlimit64, RST_OK, PLAN_SETTING, i,
 			PLAN_ARGS(0, i, (uint64_t)copy));
 	}
@@ -288,10 +274,10 @@ static int fill_locks(struct plan *plan, struct jsnap_error *err)
 				     .l_start = (off_t)from->start,
 				     .l_len = (off_t)from->length};
 		uint32_t fd = plan->m->fds[from->fd].fd;
-		void *copy = put(plan, &lock, sizeof(lock));
+		void *copy = plan_put(plan, &lock, sizeof(lock));
 
 		if (!copy)
-			return out_of_region(err);
+			return plan_out_of_region(err);
 		if (from->kind == M_LOCK_FLOCK)
 			plan_op(plan, SYS_flock, RST_OK, PLAN_LOCK, i,
 				PLAN_ARGS(fd, from->type == F_WRLCK ? LOCK_EX | LOCK_NB

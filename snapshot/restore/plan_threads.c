@@ -24,20 +24,6 @@ struct own_scheduling { /* of the launcher, which threads inherit and need not b
 	uint64_t timer_slack;
 };
 
-static void *put(struct plan *plan, const void *data, size_t size)
-{
-	void *copy = plan_alloc(plan, size, 16);
-
-	if (copy)
-		memcpy(copy, data, size);
-	return copy;
-}
-
-static int out_of_region(struct jsnap_error *err)
-{
-	return error_set(err, ENOMEM, "the restorer's region is too small");
-}
-
 static int build_frame(struct plan *plan, const struct m_thread *t, uint64_t *ret_frame,
 		       struct jsnap_error *err)
 {
@@ -62,7 +48,7 @@ static int build_frame(struct plan *plan, const struct m_thread *t, uint64_t *re
 		return error_context(err, "thread %u (%.16s)", t->tid, t->comm);
 	at = plan_alloc(plan, size, 64);
 	if (!at)
-		return out_of_region(err);
+		return plan_out_of_region(err);
 	memcpy(at, frame, size);
 	*ret_frame = (uint64_t)at;
 	return 0;
@@ -80,19 +66,19 @@ static int fill_scheduling(struct plan *plan, const struct m_thread *t,
 					  .sched_flags = t->sched_flags,
 					  .sched_nice = t->sched_nice,
 					  .sched_priority = t->sched_priority};
-		void *copy = put(plan, &attr, sizeof(attr));
+		void *copy = plan_put(plan, &attr, sizeof(attr));
 
 		if (!copy)
-			return out_of_region(err);
+			return plan_out_of_region(err);
 		plan_op(plan, SYS_sched_setattr, RST_IGNORE, PLAN_THREAD, t->tid,
 			PLAN_ARGS(0, (uint64_t)copy));
 	}
 	if (size &&
 	    (size != (uint32_t)own->affinity_size || memcmp(affinity, own->affinity, size) != 0)) {
-		void *copy = put(plan, affinity, size);
+		void *copy = plan_put(plan, affinity, size);
 
 		if (!copy)
-			return out_of_region(err);
+			return plan_out_of_region(err);
 		plan_op(plan, SYS_sched_setaffinity, RST_IGNORE, PLAN_THREAD, t->tid,
 			PLAN_ARGS(0, size, (uint64_t)copy));
 	}
@@ -113,9 +99,9 @@ static int fill_pending(struct plan *plan, const struct m_thread *t, struct jsna
 		if (info->tid != t->tid)
 			continue;
 		memcpy(&signo, info->info, sizeof(signo));
-		copy = put(plan, info->info, sizeof(info->info));
+		copy = plan_put(plan, info->info, sizeof(info->info));
 		if (!copy)
-			return out_of_region(err);
+			return plan_out_of_region(err);
 		plan_op(plan, SYS_rt_tgsigqueueinfo, RST_OK, PLAN_SIGNAL, (uint64_t)signo,
 			PLAN_ARGS(plan->m->process->pid, t->tid, (uint64_t)signo, (uint64_t)copy));
 	}
@@ -126,11 +112,11 @@ static int fill_own_state(struct plan *plan, const struct m_thread *t,
 			  const struct own_scheduling *own, struct jsnap_error *err)
 {
 	const uint64_t gs = ((const struct user_regs_struct *)t->regs)->gs_base;
-	void *name = put(plan, t->comm, sizeof(t->comm));
+	void *name = plan_put(plan, t->comm, sizeof(t->comm));
 	int r;
 
 	if (!name)
-		return out_of_region(err);
+		return plan_out_of_region(err);
 	if (t->robust_list)
 		plan_op(plan, SYS_set_robust_list, RST_OK, PLAN_THREAD, t->tid,
 			PLAN_ARGS(t->robust_list, t->robust_list_size));
@@ -146,10 +132,10 @@ static int fill_own_state(struct plan *plan, const struct m_thread *t,
 		stack_t stack = {.ss_sp = (void *)t->altstack_sp,
 				 .ss_flags = (int)t->altstack_flags,
 				 .ss_size = t->altstack_size};
-		void *copy = put(plan, &stack, sizeof(stack));
+		void *copy = plan_put(plan, &stack, sizeof(stack));
 
 		if (!copy)
-			return out_of_region(err);
+			return plan_out_of_region(err);
 		plan_op(plan, SYS_sigaltstack, RST_OK, PLAN_THREAD, t->tid,
 			PLAN_ARGS((uint64_t)copy));
 	}
@@ -183,7 +169,7 @@ static int fill_thread(struct plan *plan, const struct m_thread *t, struct rst_t
 	int r;
 
 	if (!stack || !set_tid)
-		return out_of_region(err);
+		return plan_out_of_region(err);
 	fill_drop(plan, empty, t);
 	r = build_frame(plan, t, &thread->frame, err);
 	if (r == 0)
@@ -242,7 +228,7 @@ int plan_fill_threads(struct plan *plan, struct jsnap_error *err)
 	int r = 0;
 
 	if (!threads || !empty)
-		return out_of_region(err);
+		return plan_out_of_region(err);
 	privilege_capset_empty(empty);
 	own.affinity_size = syscall(SYS_sched_getaffinity, 0, sizeof(own.affinity), own.affinity);
 	own.timer_slack = (uint64_t)prctl(PR_GET_TIMERSLACK);
