@@ -1,0 +1,48 @@
+#!/bin/bash
+# On a terminal jsnap is what `java` is: Ctrl-\ prints a thread dump, Ctrl-Z stops the program and `fg`
+# continues it, Ctrl-C ends it by way of its hooks; cold and restored. The terminal is script(1)'s.
+#
+# terminal.sh JDK cap|userns
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/apps.sh"
+
+use_jdk "$1"
+use_mode "$2"
+app_use tiny
+mkfifo keys
+cat >shell.sh <<-END
+	set -m
+	"$jsnap" run --store "$dir/store" --tids $tids ${warmup[*]} -XX:+UseSerialGC ${java_args[*]}
+	echo "stopped with \$?"
+	fg >/dev/null
+	echo "ended with \$?"
+END
+
+screen_says() { grep -Eq -- "$1" screen; }
+
+answers() { [ "$(get /hello)" = hello ]; }
+
+session() { # WORDS of the line by which jsnap says how it started
+	# A shell without job control starts what it puts in the background with SIGINT ignored.
+	env --default-signal=INT,QUIT script -qec "bash shell.sh" /dev/null <keys >screen &
+	local terminal=$!
+	exec 7>keys
+	until_true "$patience" "the program serves" answers
+	until_true 10 "the screen says '$1'" screen_says "$1"
+	until_true "$patience" "the snapshot" snapshot_settled
+	printf '\034' >&7
+	until_true 20 "Ctrl-\\ gives a thread dump" screen_says "Full thread dump"
+	printf '\032' >&7
+	until_true 20 "Ctrl-Z gives the terminal back" screen_says "stopped with 148"
+	# `fg` follows by itself, for the shell reads its script on.
+	until_true 20 "fg continues it" answers
+	printf '\003' >&7
+	until_true 20 "Ctrl-C ends it" screen_says "ended with 130"
+	screen_says "shutdown hook ran" || fail "Ctrl-C: the shutdown hook did not run"
+	exec 7>&-
+	wait $terminal || fail "the terminal session: status $?"
+}
+
+session "jsnap: cold start:"
+session "jsnap: restored .*\(tids: $tids\)"
+nothing_left
