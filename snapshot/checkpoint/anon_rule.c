@@ -54,10 +54,12 @@ static bool in_arena(const struct manifest *m, uint32_t i)
 	return reach >= base + ARENA_SIZE;
 }
 
-static bool is_guarded(const struct manifest *m, uint32_t i)
+static bool is_guarded(const struct capture *c, uint32_t i)
 {
-	const struct m_vma *vma = &m->vmas[i];
+	const struct m_vma *vma = &c->m->vmas[i];
 
+	if (capture_guarded(c, vma->start)) /* as glibc 2.42 makes stacks */
+		return vma->end - vma->start <= GUARDED_MAX;
 	return i > 0 && vma[-1].end == vma->start && vma[-1].prot == PROT_NONE &&
 	       vma[-1].kind == M_VMA_ANON && vma[-1].end - vma[-1].start <= GUARD_MAX &&
 	       vma->end - vma->start <= GUARDED_MAX;
@@ -83,7 +85,7 @@ static bool must_be_anon(const struct capture *c, uint32_t i)
 		return true;
 	if (in_arena(c->m, i))
 		return !c->options->arenas_kept;
-	return is_guarded(c->m, i);
+	return is_guarded(c, i);
 }
 
 void capture_apply_anon_rule(struct capture *c)

@@ -63,6 +63,14 @@ int capture_vmas(struct capture *c, struct jsnap_error *err);
 int capture_objects(struct capture *c, struct jsnap_error *err);
 int capture_pages(struct capture *c, struct jsnap_error *err);
 
+/* Guard pages of every mapping, once the mappings are known. */
+int capture_guards(struct capture *c, struct jsnap_error *err);
+bool capture_guarded(const struct capture *c, uint64_t address);
+/* Appends what of [start, end) is under no guard. */
+struct pagemap_runs;
+int capture_between_guards(const struct capture *c, uint64_t start, uint64_t end,
+			   struct pagemap_runs *runs, struct jsnap_error *err);
+
 /* Finds or adds the backing record of a named file. `fd` may be -1; st describes the file. */
 struct stat;
 int capture_backing(struct capture *c, const char *path, const struct stat *st, uint32_t use,

@@ -170,7 +170,7 @@ static int own_runs(struct capture *c, const struct m_vma *vma, struct pagemap_r
 
 	for (; r == 0 && entry && entry < last && entry->start < vma->end; entry++) {
 		if (capture_from_stream(c, entry))
-			r = pagemap_append(runs, entry->start, entry->end, err);
+			r = capture_between_guards(c, entry->start, entry->end, runs, err);
 		else
 			r = pagemap_scan(c->pagemap_fd, entry->start, entry->end, PAGEMAP_ANON,
 					 runs, err);

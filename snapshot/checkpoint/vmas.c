@@ -42,6 +42,16 @@ static int check_carried(const struct maps_entry *entry, struct jsnap_error *err
 		return refuse_vma(entry, err, "is watched by userfaultfd, which is not carried");
 	if (entry->vmflags & MAPS_VM_SHADOW_STACK)
 		return refuse_vma(entry, err, "is a shadow stack, which is not carried");
+	if (entry->vmflags & MAPS_VM_PKEY)
+		return refuse_vma(entry, err, "has a protection key (pkeys), which is not carried");
+	if (starts_with(entry->name, "/[aio]"))
+		return refuse_vma(entry, err,
+				  "is a ring of asynchronous I/O (io_setup), which is "
+				  "not carried");
+	if (starts_with(entry->name, "/secretmem"))
+		return refuse_vma(entry, err, "is secret memory, which nobody else can read");
+	if (starts_with(entry->name, "socket:"))
+		return refuse_vma(entry, err, "is a socket's ring, which is not carried");
 	if (entry->vmflags & MAPS_VM_SEALED && entry->name[0] != '[')
 		return refuse_vma(entry, err, "is sealed (mseal), which is not carried");
 	return 0;
@@ -253,6 +263,8 @@ int capture_vmas(struct capture *c, struct jsnap_error *err)
 		else
 			r = capture_vma(c, i, err);
 	}
+	if (r == 0)
+		r = capture_guards(c, err);
 	if (r == 0)
 		capture_apply_anon_rule(c);
 	return r;

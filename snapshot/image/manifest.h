@@ -247,6 +247,10 @@ struct m_note { /* facts of whoever asked for the checkpoint; the engine does no
 	uint32_t key, value; /* strings */
 };
 
+struct m_guard { /* pages under MADV_GUARD_INSTALL, madvise(2); inside one VMA, ascending */
+	uint64_t start, end;
+};
+
 /* id, member, record type, most records allowed. Ids are part of the format: only ever append. */
 #define MANIFEST_TABLES(X)                                    \
 	X(1, process, struct m_process, 1)                    \
@@ -264,7 +268,8 @@ struct m_note { /* facts of whoever asked for the checkpoint; the engine does no
 	X(13, siginfos, struct m_siginfo, 65536)              \
 	X(14, posix_timers, struct m_posix_timer, 65536)      \
 	X(15, notes, struct m_note, 65536)                    \
-	X(16, locks, struct m_lock, 65536)
+	X(16, locks, struct m_lock, 65536)                    \
+	X(17, guards, struct m_guard, 262144)
 
 enum manifest_table {
 #define X(id, member, type, max) MANIFEST_TABLE_##member = id,

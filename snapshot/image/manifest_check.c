@@ -422,6 +422,22 @@ static int check_locks(const struct manifest *m, struct jsnap_error *err)
 	return 0;
 }
 
+static int check_guards(const struct manifest *m, struct jsnap_error *err)
+{
+	uint64_t floor = 0;
+
+	for (uint32_t i = 0; i < m->n_guards; i++) {
+		const struct m_guard *g = &m->guards[i];
+
+		if (!aligned(g->start) || !aligned(g->end) || g->start >= g->end ||
+		    g->start < floor || g->end > CHECK_ADDR_MAX)
+			return BAD("guard %u: %llx-%llx is not a range above the one before", i,
+				   (unsigned long long)g->start, (unsigned long long)g->end);
+		floor = g->end;
+	}
+	return 0;
+}
+
 static int check_notes(const struct manifest *m, struct jsnap_error *err)
 {
 	for (uint32_t i = 0; i < m->n_notes; i++)
@@ -435,7 +451,7 @@ int manifest_check(const struct manifest *m, struct jsnap_error *err)
 	static int (*const checks[])(const struct manifest *, struct jsnap_error *) = {
 		check_pools,   check_process, check_threads, check_pieces,   check_backings,
 		check_files,   check_fds,     check_sockets, check_watchers, check_inotify,
-		check_signals, check_locks,   check_notes,
+		check_signals, check_locks,   check_notes,   check_guards,
 	};
 	uint64_t owned = 0;
 	int r;

@@ -37,6 +37,7 @@ enum maps_vmflag {
 	MAPS_VM_SEALED = 1 << 17,	/* sl */
 	MAPS_VM_MAYWRITE = 1 << 18,	/* mw */
 	MAPS_VM_SHADOW_STACK = 1 << 19, /* ss */
+	MAPS_VM_PKEY = 1 << 20,		/* smaps' ProtectionKey is not 0 (pkeys(7)) */
 };
 
 struct maps_entry {

@@ -171,12 +171,26 @@ static const char *maps_resident(struct text line, struct maps_entry *entry)
 	return NULL;
 }
 
+static const char *maps_pkey(struct text line, struct maps_entry *entry)
+{
+	uint64_t key;
+
+	text_blanks(&line);
+	if (!text_number(&line, 10, &key))
+		return "expected a protection key";
+	if (key)
+		entry->vmflags |= MAPS_VM_PKEY;
+	return NULL;
+}
+
 const char *maps_line_detail(struct text line, struct maps_entry *entry)
 {
 	if (line.p == line.end || *line.p < 'A' || *line.p > 'Z')
 		return "neither an address range nor one of smaps' keys";
 	if (text_literal(&line, "VmFlags:"))
 		return maps_vmflags(line, entry);
+	if (text_literal(&line, "ProtectionKey:"))
+		return maps_pkey(line, entry);
 	if (text_literal(&line, "Rss:") || text_literal(&line, "Swap:"))
 		return maps_resident(line, entry);
 	if (!memchr(line.p, ':', (size_t)(line.end - line.p)))

@@ -25,6 +25,7 @@ enum pagemap_what {
 	PAGEMAP_ANON,	 /* present or swapped, and not file-backed: what a private mapping owns.
 			    The zero page (PAGE_IS_PFNZERO) is left out */
 	PAGEMAP_PRESENT, /* present or swapped, whatever backs it: for shared memory */
+	PAGEMAP_GUARD,	 /* guard regions (MADV_GUARD_INSTALL), where the kernel tells them: 6.15 */
 };
 
 /* Opens /proc/PID/pagemap (O_RDONLY|O_CLOEXEC); fd or -errno. */

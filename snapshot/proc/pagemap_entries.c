@@ -44,6 +44,8 @@ static bool entries_match(uint64_t entry, enum pagemap_what what)
 		return false;
 	/* Bits 0-54 are a frame number only when present, bit 58 a guard only when not. */
 	if (!(entry & ENTRY_PRESENT) && (entry & ENTRY_GUARD))
+		return what == PAGEMAP_GUARD;
+	if (what == PAGEMAP_GUARD)
 		return false;
 	return what == PAGEMAP_PRESENT || !(entry & ENTRY_FILE);
 }

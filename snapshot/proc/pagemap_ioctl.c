@@ -34,13 +34,18 @@ struct scan_arg {
 
 static bool lacks_guard; /* learnt once: EINVAL for a category the kernel does not know */
 
-static int scan_call(int fd, struct scan_arg *arg, uint64_t excluded)
+static int scan_call(int fd, struct scan_arg *arg, enum pagemap_what what)
 {
+	uint64_t excluded = what == PAGEMAP_ANON ? SCAN_FILE | SCAN_PFNZERO : 0;
+
 	for (;;) {
 		bool guard = !__atomic_load_n(&lacks_guard, __ATOMIC_RELAXED);
 		int n;
 
-		arg->category_inverted = arg->category_mask = excluded | (guard ? SCAN_GUARD : 0);
+		if (what == PAGEMAP_GUARD && !guard)
+			return 0;
+		arg->category_mask = excluded | (guard ? SCAN_GUARD : 0);
+		arg->category_inverted = what == PAGEMAP_GUARD ? 0 : arg->category_mask;
 		n = ioctl(fd, SCAN_IOCTL, arg);
 		if (n >= 0)
 			return n;
@@ -66,7 +71,6 @@ static int scan_append(const struct scan_region *regions, int count, struct page
 int pagemap_scan_ioctl(int pagemap_fd, uint64_t start, uint64_t end, enum pagemap_what what,
 		       struct pagemap_runs *runs, struct jsnap_error *err)
 {
-	uint64_t excluded = what == PAGEMAP_ANON ? SCAN_FILE | SCAN_PFNZERO : 0;
 	struct scan_region regions[SCAN_REGIONS];
 
 	while (start < end) {
@@ -79,7 +83,7 @@ int pagemap_scan_ioctl(int pagemap_fd, uint64_t start, uint64_t end, enum pagema
 			.category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
 			.return_mask = SCAN_PRESENT | SCAN_SWAPPED,
 		};
-		int n = scan_call(pagemap_fd, &arg, excluded);
+		int n = scan_call(pagemap_fd, &arg, what);
 		int ret;
 
 		if (n == -ENOTTY || n == -ENOSYS || n == -EPERM)

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #define COPY_SIZE (1u << 20)
 
@@ -77,8 +78,8 @@ static int open_object(struct opening *o, uint32_t index, struct jsnap_error *er
 		return error_set(err, -fd, "make a memory file: %s", strerror(-fd));
 	o->objects[index] = fd;
 	r = opening_fill(o, object, fd, err);
-	if (r == 0 && object->seals && fcntl(fd, F_ADD_SEALS, object->seals) < 0)
-		r = error_errno(err, "seal a memory file");
+	if (r == 0 && fchmod(fd, object->mode & 0777) < 0)
+		r = error_errno(err, "set the permissions of a memory file");
 	return r;
 }
 

@@ -69,7 +69,7 @@ static size_t count_ops(const struct manifest *m)
 {
 	return 256 + 12ull * m->n_vmas + 2ull * m->n_pieces + 20ull * m->n_threads +
 	       2ull * m->n_siginfos + m->n_sigactions + 4ull * m->n_posix_timers + m->n_locks +
-	       3ull * m->n_objects + m->process->stream_size / PLAN_READ_MAX +
+	       4ull * m->n_objects + m->n_guards + m->process->stream_size / PLAN_READ_MAX +
 	       (m->n_posix_timers ? 2ull * PLAN_TIMER_IDS_MAX : 0);
 }
 
@@ -221,6 +221,13 @@ int plan_explain(const struct plan *plan, const struct rst_report *report, struc
 		return error_set(err, code, "move the vDSO: %s", why);
 	case PLAN_LAYOUT:
 		return error_set(err, code, "set the memory layout (PR_SET_MM): %s", why);
+	case PLAN_GUARD:
+		return error_set(err, code,
+				 "install the guard pages at %llx (MADV_GUARD_INSTALL): %s",
+				 (unsigned long long)plan->m->guards[report->index].start, why);
+	case PLAN_SEAL:
+		return error_set(err, code, "seal the memory file %s: %s",
+				 manifest_str(plan->m, plan->m->objects[report->index].name), why);
 	case PLAN_SIGNAL:
 		return error_set(err, code, "restore signal %llu: %s",
 				 (unsigned long long)report->index, why);

@@ -21,6 +21,8 @@ enum plan_what { /* what an operation is about, for its error text */
 		 PLAN_MAP,  /* index: mapping */
 		 PLAN_READ, /* index: mapping */
 		 PLAN_ADVISE,
+		 PLAN_GUARD, /* index: guard */
+		 PLAN_SEAL,  /* index: object */
 		 PLAN_LAYOUT,
 		 PLAN_SIGNAL, /* index: signal number */
 		 PLAN_THREAD, /* index: TID */

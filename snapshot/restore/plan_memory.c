@@ -8,6 +8,7 @@
 #include "restore/plan.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -18,6 +19,9 @@
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
+#endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
 #endif
 
 static bool is_vdso_name(const char *name)
@@ -182,6 +186,26 @@ static void fill_vma(struct plan *plan, uint32_t index)
 	fill_advice(plan, index, vma);
 }
 
+static void fill_guards(struct plan *plan)
+{
+	for (uint32_t i = 0; i < plan->m->n_guards; i++) {
+		const struct m_guard *guard = &plan->m->guards[i];
+
+		plan_op(plan, SYS_madvise, RST_OK, PLAN_GUARD, i,
+			PLAN_ARGS(guard->start, guard->end - guard->start, MADV_GUARD_INSTALL));
+	}
+}
+
+/* When all is mapped: F_SEAL_FUTURE_WRITE allows what was mapped before it. */
+static void fill_seals(struct plan *plan)
+{
+	for (uint32_t i = 0; i < plan->m->n_objects; i++)
+		if (plan->m->objects[i].seals)
+			plan_op(plan, SYS_fcntl, RST_OK, PLAN_SEAL, i,
+				PLAN_ARGS((uint64_t)plan->object_fds[i], F_ADD_SEALS,
+					  plan->m->objects[i].seals));
+}
+
 int plan_fill_memory(struct plan *plan, struct jsnap_error *err)
 {
 	char *scratch = plan_alloc(plan, VDSO_SCRATCH, 4096);
@@ -199,5 +223,7 @@ int plan_fill_memory(struct plan *plan, struct jsnap_error *err)
 	fill_unmap(plan);
 	for (uint32_t i = 0; i < plan->m->n_vmas; i++)
 		fill_vma(plan, i);
+	fill_guards(plan);
+	fill_seals(plan);
 	return fill_vdso(plan, false, (uint64_t)scratch, err);
 }

@@ -52,11 +52,16 @@ static bool eintr_is_ours(uint64_t nr)
 	}
 }
 
+#ifndef FUTEX_LOCK_PI2
+#define FUTEX_LOCK_PI2 13 /* Linux 5.14 */
+#endif
+
 static bool monotonic_futex(const struct user_regs_struct *regs)
 {
-	int op = (int)regs->rsi;
+	int op = (int)regs->rsi, command = op & FUTEX_CMD_MASK;
 
-	return (op & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET && !(op & FUTEX_CLOCK_REALTIME);
+	return (command == FUTEX_WAIT_BITSET || command == FUTEX_LOCK_PI2) &&
+	       !(op & FUTEX_CLOCK_REALTIME);
 }
 
 /*
@@ -89,6 +94,9 @@ static void note_deadline(const struct user_regs_struct *regs, uint64_t nr,
 			  enum restart_deadline *ret_restart, uint64_t *ret_deadline)
 {
 	if (nr == SYS_futex && monotonic_futex(regs) && regs->r10) {
+		*ret_restart = RESTART_ABSOLUTE_MONOTONIC;
+		*ret_deadline = regs->r10;
+	} else if (nr == SYS_futex_waitv && regs->r8 == CLOCK_MONOTONIC && regs->r10) {
 		*ret_restart = RESTART_ABSOLUTE_MONOTONIC;
 		*ret_deadline = regs->r10;
 	} else if (nr == SYS_clock_nanosleep && regs->rsi == TIMER_ABSTIME &&

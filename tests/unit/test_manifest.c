@@ -65,6 +65,8 @@ static void build(struct manifest *m)
 	*MANIFEST_ADD(m, inotify_watches) = (struct m_inotify_watch){.file = 2, .wd = 7};
 	CHECK_EQ(manifest_string(m, "/watched", &m->inotify_watches[0].path), 0);
 	m->inotify_watches[1].path = m->inotify_watches[0].path;
+	*MANIFEST_ADD(m, guards) = (struct m_guard){0x5000, 0x6000};
+	*MANIFEST_ADD(m, guards) = (struct m_guard){0x7000, 0x9000};
 	*MANIFEST_ADD(m, locks) = (struct m_lock){.fd = 1, .type = F_WRLCK};
 	MANIFEST_ADD(m, sigactions)->signo = 15;
 	MANIFEST_ADD(m, siginfos)->tid = 101;
@@ -220,6 +222,9 @@ static void pair_with_itself(struct m_socket *first)
 	X(lock_fd, m->locks[0].fd = 2, "lock 0")                            \
 	X(lock_kind, m->locks[0].kind = 3, "lock 0")                        \
 	X(lock_range, m->locks[0].length = UINT64_MAX, "lock 0")            \
+	X(guard_empty, m->guards[0].end = 0x5000, "guard 0")                \
+	X(guard_order, m->guards[1].start = 0x5000, "guard 1")              \
+	X(guard_align, m->guards[1].end = 0x9001, "guard 1")                \
 	X(note, m->notes[0].value = m->strings_size, "note 0")              \
 	X(string_end, m->strings[m->strings_size - 1] = 'x', "string pool") \
 	X(string_begin, m->strings[0] = 'x', "string pool")

@@ -1,0 +1,148 @@
+/*
+ * Mappings with a story: of a file that has shrunk since, of one file twice with a descriptor, a
+ * memfd that was sealed against future writers when it was mapped already, one that is mapped three
+ * times over (as ZGC's heap on JDK 17), and calls of the vDSO through pointers kept from the start.
+ */
+#include "victim.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define PAGE 4096ul
+#define HEAP (1024 * PAGE)
+
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x10
+#endif
+
+static sigjmp_buf back;
+
+static void on_fault(int sig)
+{
+	siglongjmp(back, sig);
+}
+
+static int touch(const volatile unsigned char *address)
+{
+	int sig = sigsetjmp(back, 1);
+
+	if (!sig)
+		(void)*address;
+	return sig;
+}
+
+static void *map(int prot, int flags, int fd, size_t size, off_t offset)
+{
+	void *p = mmap(NULL, size, prot, flags, fd, offset);
+
+	SETUP(p != MAP_FAILED);
+	return p;
+}
+
+/* The function of the vDSO, found as a C library does: by its dynamic symbols. */
+static void *vdso_function(const char *name)
+{
+	const char *base = (const char *)getauxval(AT_SYSINFO_EHDR);
+	const Elf64_Ehdr *head = (const void *)base;
+	const Elf64_Phdr *program = (const void *)(base + head->e_phoff);
+	const Elf64_Sym *symbols = NULL;
+	const char *names = NULL;
+	const uint32_t *hash = NULL;
+
+	SETUP(base);
+	for (int i = 0; i < head->e_phnum; i++) {
+		const Elf64_Dyn *dynamic = (const void *)(base + program[i].p_offset);
+
+		if (program[i].p_type != PT_DYNAMIC)
+			continue;
+		for (; dynamic->d_tag != DT_NULL; dynamic++) {
+			const void *at = base + dynamic->d_un.d_ptr;
+
+			if (dynamic->d_tag == DT_SYMTAB)
+				symbols = at;
+			else if (dynamic->d_tag == DT_STRTAB)
+				names = at;
+			else if (dynamic->d_tag == DT_HASH)
+				hash = at;
+		}
+	}
+	if (!symbols || !names || !hash)
+		victim_skip("the vDSO has no symbol table to search");
+	for (uint32_t i = 0; i < hash[1]; i++)
+		if (strcmp(names + symbols[i].st_name, name) == 0)
+			return (void *)(base + symbols[i].st_value);
+	victim_skip("the vDSO has no %s", name);
+}
+
+static void check_clock(int (*gettime)(clockid_t, struct timespec *))
+{
+	for (int i = 0; i < 1000; i++) {
+		int64_t low = victim_now(CLOCK_MONOTONIC), at;
+		struct timespec ts;
+
+		EXPECT_EQ(gettime(CLOCK_MONOTONIC, &ts), 0);
+		at = ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+		EXPECT(at >= low && at <= victim_now(CLOCK_MONOTONIC));
+	}
+}
+
+int main(int argc, char **argv)
+{
+	unsigned char *shrunk, *twice[2], *heap[3], *sealed;
+	int file, both, memory, future;
+	int (*gettime)(clockid_t, struct timespec *);
+	struct stat st;
+
+	victim_init(argc, argv);
+	signal(SIGBUS, on_fault);
+	signal(SIGSEGV, on_fault);
+	gettime = (int (*)(clockid_t, struct timespec *))vdso_function("__vdso_clock_gettime");
+	file = victim_file("shrunk", 8 * PAGE);
+	shrunk = map(PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 8 * PAGE, 0);
+	shrunk[0] = 1;	      /* a page of its own */
+	shrunk[6 * PAGE] = 1; /* and one that is cut off */
+	SETUP(ftruncate(file, 2 * PAGE + 100) == 0);
+	SETUP(touch(shrunk + 6 * PAGE) == SIGBUS);
+	both = victim_file("both", 4 * PAGE);
+	twice[0] = map(PROT_READ | PROT_WRITE, MAP_SHARED, both, 4 * PAGE, 0);
+	twice[1] = map(PROT_READ, MAP_SHARED, both, 2 * PAGE, PAGE);
+	memory = memfd_create("heap", MFD_CLOEXEC);
+	SETUP(memory >= 0 && ftruncate(memory, HEAP) == 0);
+	for (int i = 0; i < 3; i++)
+		heap[i] = map(PROT_READ | PROT_WRITE, MAP_SHARED, memory, HEAP, 0);
+	victim_fill(heap[0], HEAP / 2);
+	future = memfd_create("future", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	SETUP(future >= 0 && ftruncate(future, PAGE) == 0 && fchmod(future, 0640) == 0);
+	sealed = map(PROT_READ | PROT_WRITE, MAP_SHARED, future, PAGE, 0);
+	SETUP(fcntl(future, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK) == 0);
+	sealed[0] = 1;
+	victim_ready();
+
+	check_clock(gettime);
+	EXPECT_EQ(touch(shrunk), 0);
+	EXPECT_EQ(shrunk[0], 1);
+	EXPECT_EQ(shrunk[PAGE], victim_byte(PAGE));
+	EXPECT_EQ(shrunk[2 * PAGE + 99], victim_byte(2 * PAGE + 99));
+	EXPECT_EQ(touch(shrunk + 4 * PAGE), SIGBUS);
+	EXPECT_EQ(touch(shrunk + 6 * PAGE), SIGBUS);
+	twice[0][PAGE + 7] = 200;
+	EXPECT_EQ(twice[1][7], 200);
+	EXPECT(pwrite(both, "\xc9", 1, PAGE + 8) == 1 && twice[0][PAGE + 8] == 201);
+	victim_expect_filled("heap", heap[2], HEAP / 2);
+	heap[1][HEAP - 1] = 5;
+	EXPECT(heap[0][HEAP - 1] == 5 && heap[2][HEAP - 1] == 5);
+	EXPECT(pwrite(memory, "x", 1, 0) == 1 && heap[2][0] == 'x');
+	sealed[1] = 2; /* the old mapping may still be written */
+	EXPECT_EQ(sealed[0], 1);
+	EXPECT_EQ(fcntl(future, F_GET_SEALS), F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK);
+	EXPECT(pwrite(future, "x", 1, 0) < 0 && errno == EPERM);
+	EXPECT(mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, future, 0) == MAP_FAILED);
+	EXPECT(fstat(future, &st) == 0 && (st.st_mode & 0777) == 0640);
+	return victim_result();
+}
