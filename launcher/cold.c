@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "launcher/agent_path.h"
 #include "launcher/child.h"
+#include "launcher/cpu_level.h"
 #include "launcher/fds.h"
 #include "launcher/log.h"
 #include "launcher/metrics.h"
@@ -44,11 +45,12 @@ int cold_check(struct cold *cold, struct jsnap_error *err)
 	return rc < 0 ? rc : warmup_check(&warmup, err);
 }
 
-/* "-agentpath:LIBRARY=fd=N" as the first VM option. */
-static char **argv_with_agent(const struct java_command *command, const char *library, int fd,
-			      struct jsnap_error *err)
+/* "-agentpath:LIBRARY=fd=N" as the first VM option, then what --cpu takes. */
+static char **argv_with_agent(const struct java_command *command, const char *const *more,
+			      const char *library, int fd, struct jsnap_error *err)
 {
 	CLEANUP_FREE char *option = NULL;
+	size_t n = 0, at = 2;
 	char **argv;
 
 	if (strchr(library, '=')) {
@@ -60,14 +62,18 @@ static char **argv_with_agent(const struct java_command *command, const char *li
 		error_set(err, ENOMEM, "no memory for java's command line");
 		return NULL;
 	}
-	argv = calloc((size_t)command->argc + 2, sizeof(*argv));
+	while (more[n])
+		n++;
+	argv = calloc((size_t)command->argc + 2 + n, sizeof(*argv));
 	if (!argv) {
 		error_set(err, ENOMEM, "no memory for java's command line");
 		return NULL;
 	}
 	argv[0] = command->argv[0];
 	argv[1] = STEAL_PTR(option);
-	memcpy(argv + 2, command->argv + 1, (size_t)command->argc * sizeof(*argv));
+	for (size_t i = 0; i < n; i++)
+		argv[at++] = (char *)(uintptr_t)more[i];
+	memcpy(argv + at, command->argv + 1, (size_t)command->argc * sizeof(*argv));
 	return argv;
 }
 
@@ -114,7 +120,8 @@ static int start_with_agent(struct cold *cold, int *ret_status, struct jsnap_err
 	if (rc < 0)
 		return rc;
 	cold->control_fd = cold->control_number = theirs;
-	argv = argv_with_agent(cold->command, library, theirs, err);
+	argv = argv_with_agent(cold->command, cpu_level_options(cpu_level_of(cold->settings->cpu)),
+			       library, theirs, err);
 	if (!argv)
 		return -err->code;
 	if (cold->ready.n_patterns)

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "image/image.h"
+#include "launcher/cpu_level.h"
 #include "launcher/log.h"
 #include "launcher/metrics.h"
 
@@ -127,6 +128,7 @@ static int take_once(struct cold *cold, bool leave_running, bool background, siz
 		.hot_copy = cold->settings->hot_copy,
 		.facts = cold->facts,
 		.command = cold->command,
+		.cpu_level = cpu_level_of(cold->settings->cpu),
 		.leave_running = leave_running,
 		.background = background,
 	};

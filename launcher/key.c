@@ -2,7 +2,6 @@
 #include "launcher/key.h"
 
 #include "base/cleanup.h"
-#include "launcher/cpu_fact.h"
 #include "launcher/path_fact.h"
 #include "launcher/store.h"
 #include "launcher/words.h"
@@ -191,17 +190,11 @@ static int add_jdk(struct key_facts *facts, const struct java_jdk *jdk, const ch
 	return r;
 }
 
-static int add_facts(struct key_facts *facts, const struct settings *settings,
-		     const struct java_command *c, const char *cwd, struct jsnap_error *err)
+static int add_facts(struct key_facts *facts, const struct java_command *c, const char *cwd,
+		     struct jsnap_error *err)
 {
-	char cpu[CPU_FACT_SIZE];
 	int r = add_jdk(facts, &c->jdk, cwd, err);
 
-	/* with another policy the level is in the key, and any processor that has it will do */
-	if (r == 0 && settings->cpu == CPU_NATIVE) {
-		cpu_fact(cpu);
-		r = add_fact(facts, "cpu", cpu, err);
-	}
 	if (r == 0 && c->mode == JAVA_MODE_SOURCE)
 		r = add_path(facts, cwd, c->program, strlen(c->program), err);
 	if (r == 0)
@@ -226,7 +219,7 @@ int key_collect(const struct settings *settings, const struct java_command *comm
 	if (!facts.name || write_question(settings, command, cwd, env, &facts.question) < 0)
 		return error_set(err, ENOMEM, "out of memory");
 	hash_question(facts.question, facts.key);
-	r = add_facts(&facts, settings, command, cwd, err);
+	r = add_facts(&facts, command, cwd, err);
 	if (r < 0)
 		return r;
 	*ret_facts = facts;

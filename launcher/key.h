@@ -5,7 +5,7 @@
  *    working folder, labels, CPU policy, the variables java reads, uid). Another key is another
  *    snapshot beside the first.
  *  - the content facts: what these names stood for when the snapshot was taken (size, time and
- * inode of each class path file, identity of the JDK and of the CPU). A difference makes the
+ * inode of each class path file, identity of the JDK). A difference makes the
  * snapshot stale: the next run starts cold and replaces it.
  *
  * key_collect looks at the file system once; everything after it is pure, so that the decision is a
@@ -32,7 +32,7 @@
 #define KEY_MAX_FACTS	     8192u
 
 struct key_fact {
-	char *name;  /* "path:/srv/app.jar", "jdk", "cpu" */
+	char *name;  /* "path:/srv/app.jar", "jdk" */
 	char *value; /* "file size=1234 mtime=... inode=...", "folder files=3 size=99 newest=...",
 			"missing", "17.0.15 Debian" */
 };
@@ -65,7 +65,7 @@ int key_compare(const struct manifest *m, const struct key_facts *today, char *r
 
 /*
  * The same without the command line that it belongs to, for prune and verify: looks at the files
- * and folders that the manifest's facts name, and at this processor. An image of `jsnap dump` has
+ * and folders that the manifest's facts name. An image of `jsnap dump` has
  * no facts and is always true.
  */
 int key_recheck(const struct manifest *m, char *reason, size_t size);

@@ -2,7 +2,6 @@
 #include "launcher/key.h"
 
 #include "base/cleanup.h"
-#include "launcher/cpu_fact.h"
 #include "launcher/path_fact.h"
 
 #include <string.h>
@@ -37,9 +36,7 @@ static const char *shown(const char *name)
 
 	if (strncmp(name, PATH, strlen(PATH)) == 0)
 		return slash && slash[1] ? slash + 1 : name + strlen(PATH);
-	if (strcmp(name, "jdk") == 0)
-		return "the JDK";
-	return strcmp(name, "cpu") == 0 ? "the processor" : name;
+	return strcmp(name, "jdk") == 0 ? "the JDK" : name;
 }
 
 static void tell_difference(const char *name, const char *then, const char *now, char *reason,
@@ -103,7 +100,7 @@ int key_compare(const struct manifest *m, const struct key_facts *today, char *r
 /* 0, or 1 with the reason. */
 static int recheck_fact(const char *name, const char *then, char *reason, size_t size)
 {
-	char path_value[PATH_FACT_SIZE], cpu_value[CPU_FACT_SIZE];
+	char path_value[PATH_FACT_SIZE];
 	const char *now = then;
 	struct jsnap_error err;
 
@@ -113,9 +110,6 @@ static int recheck_fact(const char *name, const char *then, char *reason, size_t
 			return 1;
 		}
 		now = path_value;
-	} else if (strcmp(name, "cpu") == 0) {
-		cpu_fact(cpu_value);
-		now = cpu_value;
 	}
 	if (strcmp(now, then) == 0)
 		return 0;

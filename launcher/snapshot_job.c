@@ -51,6 +51,7 @@ static int capture(const struct snapshot_request *r, struct hot *hot, struct man
 		.n_externals = externals->count,
 		.file_backed = true, /* HotSpot's own memory: see checkpoint/anon_rule.c */
 		.arenas_kept = arenas_kept,
+		.cpu_level = r->cpu_level,
 	};
 	return checkpoint_capture(&options, m, ret_stats, err);
 }

@@ -38,6 +38,7 @@ struct snapshot_request {
 	bool hot_copy;
 	const struct key_facts *facts;
 	const struct java_command *command;
+	unsigned cpu_level; /* as checkpoint_options has it */
 	bool leave_running; /* else the JVM is gone after the capture */
 	bool background;    /* compress with low priority */
 };

@@ -12,13 +12,11 @@
 int start_begin(struct start *start, const struct settings *settings, int *ret_status,
 		struct jsnap_error *err)
 {
-	int rc;
+	unsigned level = cpu_level_of(settings->cpu);
+	int rc = cpu_level_check(level, err);
 
-	if (settings->cpu != CPU_NATIVE)
-		return error_set(
-			err, ENOTSUP,
-			"this version of jsnap takes snapshots for the processor it runs on "
-			"alone; leave --cpu out");
+	if (rc < 0)
+		return rc;
 	rc = supervise_begin(&start->supervise, err);
 
 	start->settings = settings;
@@ -28,6 +26,8 @@ int start_begin(struct start *start, const struct settings *settings, int *ret_s
 	if (rc == 0)
 		rc = environment_of_caller(settings->set_env, settings->n_set_env, &start->env,
 					   err);
+	if (rc == 0)
+		rc = cpu_level_environment(level, &start->env, start->cpu_vars, err);
 	if (rc == 0)
 		rc = java_command_parse(settings->argv, settings->argc, start->env.vars,
 					&start->command, ret_status, err);
@@ -55,6 +55,8 @@ void start_end(struct start *start)
 	key_facts_free(&start->facts);
 	java_command_free(&start->command);
 	environment_free(&start->env);
+	for (size_t i = 0; i < CPU_LEVEL_MAX_VARS; i++)
+		free(start->cpu_vars[i]);
 	supervise_end(&start->supervise);
 }
 

@@ -5,6 +5,7 @@
 #ifndef JSNAP_LAUNCHER_VERB_COMMON_H
 #define JSNAP_LAUNCHER_VERB_COMMON_H
 
+#include "launcher/cpu_level.h"
 #include "launcher/environment.h"
 #include "launcher/java_command.h"
 #include "launcher/key.h"
@@ -17,6 +18,7 @@ struct start {
 	const struct settings *settings;
 	struct supervise supervise;
 	struct environment env;
+	char *cpu_vars[CPU_LEVEL_MAX_VARS]; /* what --cpu added to it */
 	struct java_command command;
 	struct key_facts facts; /* after start_find_slot */
 	struct store_slot slot;

@@ -54,6 +54,7 @@ int capture_refuse_children(pid_t pid, struct jsnap_error *err);
 /* Phases. */
 int capture_refuse(struct capture *c, struct jsnap_error *err);
 int capture_process(struct capture *c, struct jsnap_error *err);
+int capture_host(struct capture *c, struct jsnap_error *err);
 int capture_signals(struct capture *c, struct jsnap_error *err);
 int capture_timers(struct capture *c, struct jsnap_error *err);
 int capture_threads(struct capture *c, struct jsnap_error *err);
@@ -75,6 +76,10 @@ int capture_between_guards(const struct capture *c, uint64_t start, uint64_t end
 struct stat;
 int capture_backing(struct capture *c, const char *path, const struct stat *st, uint32_t use,
 		    uint32_t *ret_index, struct jsnap_error *err);
+
+/* Build id or digest of backing `index`, which is mapped executable. */
+int capture_program_file(struct capture *c, const char *path, uint32_t index,
+			 struct jsnap_error *err);
 
 /* Finds or adds an object. source_fd is duplicated when the object is new. */
 int capture_object(struct capture *c, uint64_t dev, uint64_t inode, enum m_object_kind kind,

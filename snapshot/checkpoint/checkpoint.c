@@ -22,11 +22,17 @@ static const struct {
 	const char *name;
 	int (*run)(struct capture *c, struct jsnap_error *err);
 } PHASES[] = {
-	{"refusals", capture_refuse}, {"process", capture_process},
-	{"signals", capture_signals}, {"timers", capture_timers},
-	{"threads", capture_threads}, {"files", capture_files},
-	{"clocks", capture_clocks},   {"the leader's way home", capture_leader_home},
-	{"mappings", capture_vmas},   {"objects", capture_objects},
+	{"refusals", capture_refuse},
+	{"host", capture_host},
+	{"process", capture_process},
+	{"signals", capture_signals},
+	{"timers", capture_timers},
+	{"threads", capture_threads},
+	{"files", capture_files},
+	{"clocks", capture_clocks},
+	{"the leader's way home", capture_leader_home},
+	{"mappings", capture_vmas},
+	{"objects", capture_objects},
 	{"pages", capture_pages},
 };
 

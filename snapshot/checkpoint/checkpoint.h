@@ -33,6 +33,8 @@ struct checkpoint_options {
 	 * unless it returns 0 the checkpoint has failed and the target goes on. May be NULL. */
 	int (*commit)(void *ctx, const struct manifest *m, struct jsnap_error *err);
 	void *commit_ctx;
+	unsigned
+		cpu_level; /* the program was told to use no more than x86-64-vN (2 to 4); 0: all */
 	bool tcp_close; /* established TCP connections come back closed by the peer; else refused */
 };
 

@@ -151,6 +151,8 @@ static int capture_file_vma(struct capture *c, const struct maps_entry *entry, s
 	r = capture_backing(c, entry->name, &st, use, &vma->backing, err);
 	if (r == 0 && (use & M_BACKING_MAPPED_WRITABLE) && st.st_size <= CONTENT_MAX)
 		r = keep_content(c, entry, vma->backing, err);
+	if (r == 0 && (entry->prot & PROT_EXEC))
+		r = capture_program_file(c, entry->name, vma->backing, err);
 	return r;
 }
 

@@ -124,7 +124,10 @@ struct m_backing {     /* a file with a name, mapped or open */
 	uint32_t content_object; /* object holding the contents, to recreate it when missing, or
 				    NONE */
 	uint64_t rdev;
-	struct m_blob build_id; /* of an ELF file mapped executable, else empty */
+	/* Of a file mapped executable: its ELF build id, or where it has none the XXH3-64 of its
+	 * bytes. */
+	struct m_blob build_id;
+	uint64_t digest;
 };
 
 enum m_backing_use {
@@ -243,6 +246,20 @@ struct m_posix_timer { /* timer_create(2), ascending by id */
 	uint64_t sigval, value_ns, interval_ns;
 };
 
+#define MANIFEST_CPU_WORDS	12 /* struct cpu, proc/cpu.h */
+#define MANIFEST_CPU_COMPONENTS 32
+
+struct m_host { /* one record: the machine, as far as the process depends on it */
+	uint32_t cpu_words[MANIFEST_CPU_WORDS]; /* what it may use */
+	uint32_t cpu_level; /* 0: made for the processor it ran on; 2 to 4: for x86-64-vN */
+	uint32_t cpu_name;  /* string */
+	uint64_t xcr0;
+	/* where its threads' XSAVE bytes have each component */
+	uint32_t xsave_at[MANIFEST_CPU_COMPONENTS], xsave_size[MANIFEST_CPU_COMPONENTS];
+	uint64_t memory_limit;	/* bytes, of its control groups; UINT64_MAX: none */
+	uint64_t cap_permitted; /* of the process, by number of the capability */
+};
+
 struct m_note { /* facts of whoever asked for the checkpoint; the engine does not read them */
 	uint32_t key, value; /* strings */
 };
@@ -269,7 +286,8 @@ struct m_guard { /* pages under MADV_GUARD_INSTALL, madvise(2); inside one VMA, 
 	X(14, posix_timers, struct m_posix_timer, 65536)      \
 	X(15, notes, struct m_note, 65536)                    \
 	X(16, locks, struct m_lock, 65536)                    \
-	X(17, guards, struct m_guard, 262144)
+	X(17, guards, struct m_guard, 262144)                 \
+	X(18, host, struct m_host, 1)
 
 enum manifest_table {
 #define X(id, member, type, max) MANIFEST_TABLE_##member = id,

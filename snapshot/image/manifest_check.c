@@ -438,6 +438,22 @@ static int check_guards(const struct manifest *m, struct jsnap_error *err)
 	return 0;
 }
 
+static int check_host(const struct manifest *m, struct jsnap_error *err)
+{
+	const struct m_host *h = m->host;
+
+	if (!m->n_host)
+		return 0;
+	if (!string_ok(m, h->cpu_name))
+		return BAD("the processor's name is outside the string pool");
+	if (h->cpu_level == 1 || h->cpu_level > 4)
+		return BAD("unknown processor level %u", h->cpu_level);
+	for (unsigned i = 0; i < MANIFEST_CPU_COMPONENTS; i++)
+		if (h->xsave_at[i] > CHECK_XSAVE_MAX || h->xsave_size[i] > CHECK_XSAVE_MAX)
+			return BAD("component %u of extended state lies too far away", i);
+	return 0;
+}
+
 static int check_notes(const struct manifest *m, struct jsnap_error *err)
 {
 	for (uint32_t i = 0; i < m->n_notes; i++)
@@ -451,7 +467,7 @@ int manifest_check(const struct manifest *m, struct jsnap_error *err)
 	static int (*const checks[])(const struct manifest *, struct jsnap_error *) = {
 		check_pools,   check_process, check_threads, check_pieces,   check_backings,
 		check_files,   check_fds,     check_sockets, check_watchers, check_inotify,
-		check_signals, check_locks,   check_notes,   check_guards,
+		check_signals, check_locks,   check_host,    check_notes,    check_guards,
 	};
 	uint64_t owned = 0;
 	int r;

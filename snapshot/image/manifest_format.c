@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define FORMAT_MAGIC   "JSNAPMAN"
-#define FORMAT_VERSION 1u
+#define FORMAT_VERSION 2u
 #define N_SECTIONS     (MANIFEST_N_TABLES + 2)
 #define ID_STRINGS     0x10000u
 #define ID_BLOBS       0x10001u
@@ -46,7 +46,8 @@ _Static_assert(sizeof(struct m_thread) == 368, "format");
 _Static_assert(sizeof(struct m_vma) == 64, "format");
 _Static_assert(sizeof(struct m_piece) == 24, "format");
 _Static_assert(sizeof(struct m_object) == 40, "format");
-_Static_assert(sizeof(struct m_backing) == 64, "format");
+_Static_assert(sizeof(struct m_backing) == 72, "format");
+_Static_assert(sizeof(struct m_host) == 336, "format");
 _Static_assert(sizeof(struct m_file) == 88, "format");
 _Static_assert(sizeof(struct m_fd) == 12, "format");
 _Static_assert(sizeof(struct m_socket) == 64, "format");

@@ -17,7 +17,6 @@ extern const char restorer_blob[], restorer_blob_end[];
 #define BLOB_OFFSET  PAGE
 #define LEADER_STACK (32u << 10)
 #define THREAD_STACK (4u << 10)
-#define VDSO_SCRATCH (64u << 10)
 
 struct span {
 	uint64_t start, end;
@@ -80,7 +79,7 @@ static size_t count_data(const struct manifest *m)
 
 	return (size_t)(m->n_threads + 1) *
 		       (SIGFRAME_MAX + THREAD_STACK + sizeof(struct rst_thread) + 512) +
-	       LEADER_STACK + VDSO_SCRATCH + blobs + 64 * 1024;
+	       LEADER_STACK + PLAN_VDSO_SCRATCH + blobs + 64 * 1024;
 }
 
 int plan_create(struct plan *plan, const struct restore_options *options, struct jsnap_error *err)

@@ -6,6 +6,7 @@
 #define JSNAP_RESTORE_PLAN_H
 
 #include "proc/maps.h"
+#include "proc/cpu.h"
 #include "restore/restore.h"
 #include "restore/restorer/plan.h"
 
@@ -44,6 +45,8 @@ struct plan {
 	bool userns;	   /* restored in a user namespace of its own */
 	bool time_shifted; /* in a time namespace that continues the target's clocks */
 	bool drop_capabilities;
+	bool other_vdso;      /* the snapshot's kernel had another one: see vdso.h */
+	struct cpu from, to;  /* the processor of the snapshot and this one */
 	uint64_t asleep_ns;   /* to add to absolute deadlines */
 	int32_t *backing_fds; /* by backing: descriptor to map from, -1 when not needed */
 	int32_t *object_fds;  /* by object */
@@ -60,6 +63,9 @@ void plan_free(struct plan *plan);
 int plan_number_fds(struct plan *plan, struct jsnap_error *err);
 int plan_fill(struct plan *plan, struct jsnap_error *err);
 int plan_fill_memory(struct plan *plan, struct jsnap_error *err);
+#define PLAN_VDSO_SCRATCH (64u << 10) /* bytes; vDSO and data have 32 KiB on Linux 6.18 */
+/* Moves the vDSO out of the way to `scratch`, or from there to its place. */
+int plan_fill_vdso(struct plan *plan, uint64_t scratch, bool out, struct jsnap_error *err);
 int plan_fill_threads(struct plan *plan, struct jsnap_error *err);
 int plan_fill_layout(struct plan *plan, struct jsnap_error *err);
 int plan_fill_process(struct plan *plan, struct jsnap_error *err);
@@ -80,6 +86,9 @@ struct rst_ops plan_list(const struct plan *plan, size_t first);
 
 /* The restorer's report as an error. */
 int plan_explain(const struct plan *plan, const struct rst_report *report, struct jsnap_error *err);
+
+/* validate.c: whether the snapshot's vDSO is another than this kernel's. */
+bool restore_other_vdso(const struct manifest *m);
 
 /* Leaves this process for the plan. Only in the cloned child, with every descriptor in place. */
 void plan_enter(const struct plan *plan) __attribute__((noreturn));

@@ -13,9 +13,8 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#define VDSO_SCRATCH (64ull << 10) /* bytes; the vDSO and its data have 32 KiB on Linux 6.18 */
-#define USER_END     0x7ffffffff000ull
-#define MAP_WORTH    16384u /* bytes: a shorter stretch is read rather than mapped */
+#define USER_END  0x7ffffffff000ull
+#define MAP_WORTH 16384u /* bytes: a shorter stretch is read rather than mapped */
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -23,54 +22,6 @@
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
 #endif
-
-static bool is_vdso_name(const char *name)
-{
-	return strcmp(name, "[vdso]") == 0 || strncmp(name, "[vvar", 5) == 0;
-}
-
-static const struct maps_entry *own_vdso(const struct plan *plan, const char *name)
-{
-	for (size_t i = 0; i < plan->self.count; i++)
-		if (strcmp(plan->self.entries[i].name, name) == 0)
-			return &plan->self.entries[i];
-	return NULL;
-}
-
-static void move(struct plan *plan, uint64_t from, uint64_t to, uint64_t size)
-{
-	plan_op(plan, SYS_mremap, RST_OK, PLAN_VDSO, 0,
-		PLAN_ARGS(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to));
-}
-
-/* The kernel follows the vDSO only when the whole of it is moved (arch/x86/entry/vdso/vma.c,
- * vdso_mremap); its place may overlap the old one, hence the detour through the region. */
-static int fill_vdso(struct plan *plan, bool out, uint64_t scratch, struct jsnap_error *err)
-{
-	uint64_t end = scratch + VDSO_SCRATCH;
-
-	for (uint32_t i = 0; i < plan->m->n_vmas; i++) {
-		const struct m_vma *vma = &plan->m->vmas[i];
-		const struct maps_entry *own;
-		uint64_t size = vma->end - vma->start;
-
-		if (vma->kind != M_VMA_VDSO && vma->kind != M_VMA_VVAR)
-			continue;
-		own = own_vdso(plan, manifest_str(plan->m, vma->name));
-		if (!own || own->end - own->start != size)
-			return error_set(err, ESTALE,
-					 "this kernel's vDSO differs from the snapshot's; take a "
-					 "new snapshot here");
-		if (scratch + size > end)
-			return error_set(err, EBADMSG, "the snapshot's vDSO has too many pages");
-		if (out)
-			move(plan, own->start, scratch, size);
-		else
-			move(plan, scratch, vma->start, size);
-		scratch += size;
-	}
-	return 0;
-}
 
 static void fill_unmap(struct plan *plan)
 {
@@ -208,16 +159,12 @@ static void fill_seals(struct plan *plan)
 
 int plan_fill_memory(struct plan *plan, struct jsnap_error *err)
 {
-	char *scratch = plan_alloc(plan, VDSO_SCRATCH, 4096);
+	char *scratch = plan_alloc(plan, PLAN_VDSO_SCRATCH, 4096);
 	int r;
 
 	if (!scratch)
 		return plan_out_of_region(err);
-	for (uint32_t i = 0; i < plan->m->n_vmas; i++)
-		if (is_vdso_name(manifest_str(plan->m, plan->m->vmas[i].name)) !=
-		    (plan->m->vmas[i].kind == M_VMA_VDSO || plan->m->vmas[i].kind == M_VMA_VVAR))
-			return error_set(err, EBADMSG, "mapping %u misnames the vDSO", i);
-	r = fill_vdso(plan, true, (uint64_t)scratch, err);
+	r = plan_fill_vdso(plan, (uint64_t)scratch, true, err);
 	if (r < 0)
 		return r;
 	fill_unmap(plan);
@@ -225,5 +172,5 @@ int plan_fill_memory(struct plan *plan, struct jsnap_error *err)
 		fill_vma(plan, i);
 	fill_guards(plan);
 	fill_seals(plan);
-	return fill_vdso(plan, false, (uint64_t)scratch, err);
+	return plan_fill_vdso(plan, (uint64_t)scratch, false, err);
 }

@@ -39,6 +39,8 @@ static int build_frame(struct plan *plan, const struct m_thread *t, uint64_t *re
 	r = sigframe_build(&(struct sigframe_input){.regs = &regs,
 						    .xsave = manifest_bytes(plan->m, t->xsave),
 						    .xsave_size = t->xsave.size,
+						    .from = plan->m->n_host ? &plan->from : NULL,
+						    .to = plan->m->n_host ? &plan->to : NULL,
 						    .sigmask = t->sigmask,
 						    .altstack_sp = t->altstack_sp,
 						    .altstack_size = t->altstack_size,

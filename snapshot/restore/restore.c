@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "restore/open_files.h"
+#include "restore/host.h"
 #include "restore/plan.h"
 #include "base/privilege.h"
 #include "restore/tids.h"
@@ -175,6 +176,10 @@ static int try_way(const struct restore_options *options, enum tids_way way,
 	plan.time_shifted = plan.userns;
 	plan.asleep_ns = plan.time_shifted ? 0 : now - then;
 	plan.drop_capabilities = geteuid() != 0;
+	plan.other_vdso = restore_other_vdso(options->manifest);
+	cpu_here(&plan.to);
+	if (options->manifest->n_host)
+		host_layout(options->manifest, &plan.from);
 	r = plan_number_fds(&plan, err);
 	if (r == 0)
 		r = plan_fill(&plan, err);

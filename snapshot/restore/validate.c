@@ -1,12 +1,18 @@
 /* Everything that can be known to make a restore fail, before anything is touched. */
 #include "restore/restore.h"
 
+#include "base/cleanup.h"
+#include "base/fault.h"
+#include "image/file_identity.h"
 #include "proc/maps.h"
+#include "restore/host.h"
+#include "restore/plan.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/user.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,12 +59,66 @@ static bool may_be_missing(const struct manifest *m, uint32_t index)
 	return !(m->backings[index].uses & M_BACKING_MAPPED);
 }
 
+static bool untouched(const struct m_backing *backing, const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000000000 + (int64_t)st->st_mtim.tv_nsec ==
+	       backing->mtime_ns;
+}
+
+static int check_build_id(const struct manifest *m, const struct m_backing *backing,
+			  const char *path, int fd, struct jsnap_error *err)
+{
+	char then[2 * FILE_BUILD_ID_MAX + 1], now[2 * FILE_BUILD_ID_MAX + 1] = "none";
+	const void *bytes = manifest_bytes(m, backing->build_id);
+	struct file_build_id id;
+	int r = file_build_id(fd, &id, err);
+
+	if (r < 0)
+		return error_context(err, "%s", path);
+	if (id.size == backing->build_id.size && memcmp(id.bytes, bytes, id.size) == 0)
+		return 0;
+	file_build_id_text(bytes, backing->build_id.size, then, sizeof(then));
+	if (id.size)
+		file_build_id_text(id.bytes, id.size, now, sizeof(now));
+	return error_set(err, ESTALE,
+			 "%s is another build (build id %s) than the snapshot's (%s); take a new "
+			 "one",
+			 path, now, then);
+}
+
+/*
+ * A program file is known by its build id, however often it is copied or its time is set; without
+ * one by the digest of its bytes, which are read only when the time differs. Any other file by its
+ * time.
+ */
+static int check_content(const struct manifest *m, const struct m_backing *backing,
+			 const struct stat *st, struct jsnap_error *err)
+{
+	const char *path = manifest_str(m, backing->path);
+	CLEANUP_CLOSE int fd = -1;
+	uint64_t digest;
+	int r;
+
+	if (!backing->build_id.size && untouched(backing, st))
+		return 0;
+	if (!backing->build_id.size && !backing->digest)
+		return changed(err, path, "has changed");
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return error_errno(err, "open %s", path);
+	if (backing->build_id.size)
+		return check_build_id(m, backing, path, fd, err);
+	r = file_digest(fd, &digest, err);
+	if (r < 0)
+		return error_context(err, "%s", path);
+	return digest == backing->digest ? 0 : changed(err, path, "has other content");
+}
+
 static int check_backing(const struct manifest *m, uint32_t index, struct jsnap_error *err)
 {
 	const struct m_backing *backing = &m->backings[index];
 	const char *path = manifest_str(m, backing->path);
 	struct stat st;
-	int64_t mtime;
 
 	if (kernel_file(path) || !(backing->uses & (M_BACKING_MAPPED | M_BACKING_OPEN)))
 		return 0;
@@ -78,10 +138,9 @@ static int check_backing(const struct manifest *m, uint32_t index, struct jsnap_
 			return changed(err, path, "has another size");
 		return 0;
 	}
-	mtime = (int64_t)st.st_mtim.tv_sec * 1000000000 + (int64_t)st.st_mtim.tv_nsec;
-	if ((uint64_t)st.st_size != backing->size || mtime != backing->mtime_ns)
-		return changed(err, path, "has changed");
-	return 0;
+	if ((uint64_t)st.st_size != backing->size)
+		return changed(err, path, "has another size");
+	return check_content(m, backing, &st, err);
 }
 
 static int check_watch(const struct manifest *m, uint32_t index, struct jsnap_error *err)
@@ -104,32 +163,70 @@ static const struct m_vma *find_vdso(const struct manifest *m)
 	return NULL;
 }
 
-/* Code of the target may hold pointers into the vDSO: its bytes must be this kernel's. */
-static int check_vdso(const struct manifest *m, struct jsnap_error *err)
+static bool same_vdso(const struct manifest *m)
 {
-	const struct m_vma *vma = find_vdso(m);
 	CLEANUP_MAPS struct maps self = {0};
-	int r;
+	uint64_t special = 0, theirs = 0;
+	bool same = false;
 
-	if (!vma)
-		return 0;
-	r = maps_read(getpid(), false, &self, err);
-	if (r < 0)
-		return r;
+	if (maps_read(getpid(), false, &self, NULL) < 0)
+		return false;
 	for (size_t i = 0; i < self.count; i++) {
 		const struct maps_entry *own = &self.entries[i];
 
-		if (strcmp(own->name, "[vdso]") != 0)
-			continue;
-		if (own->end - own->start == m->process->vdso.size &&
-		    memcmp((const void *)own->start, manifest_bytes(m, m->process->vdso),
-			   m->process->vdso.size) == 0)
-			return 0;
-		break;
+		if (strncmp(own->name, "[vvar", 5) == 0)
+			special += own->end - own->start;
+		if (strcmp(own->name, "[vdso]") == 0)
+			same = own->end - own->start == m->process->vdso.size &&
+			       memcmp((const void *)own->start, manifest_bytes(m, m->process->vdso),
+				      m->process->vdso.size) == 0;
 	}
-	return error_set(err, ESTALE,
-			 "this kernel's vDSO differs from the one the snapshot was taken with; "
-			 "take a new one");
+	/* The same code reads its data at the same distance; the count of pages proves it. */
+	for (uint32_t i = 0; i < m->n_vmas; i++)
+		if (m->vmas[i].kind == M_VMA_VVAR)
+			theirs += m->vmas[i].end - m->vmas[i].start;
+	return same && special == theirs;
+}
+
+bool restore_other_vdso(const struct manifest *m)
+{
+	return find_vdso(m) && (fault_on(FAULT_OTHER_VDSO) || !same_vdso(m));
+}
+
+/* Another kernel's is adapted to (vdso.h); a thread in the middle of it can't be. */
+static int check_vdso(const struct manifest *m, struct jsnap_error *err)
+{
+	const struct m_vma *vma = find_vdso(m);
+
+	if (!restore_other_vdso(m))
+		return 0;
+	for (uint32_t i = 0; i < m->n_threads; i++) {
+		const struct user_regs_struct *regs = (const void *)m->threads[i].regs;
+
+		if (regs->rip >= vma->start && regs->rip < vma->end)
+			return error_set(err, ESTALE,
+					 "thread %u (%.16s) was reading a clock of the snapshot's "
+					 "kernel, which this kernel can't go on with; take a new "
+					 "snapshot here",
+					 m->threads[i].tid, m->threads[i].comm);
+	}
+	return 0;
+}
+
+static int check_host(const struct manifest *m, struct jsnap_error *err)
+{
+	struct machine machine;
+	struct cpu cpu;
+	int r;
+
+	cpu_here(&cpu);
+	if (fault_value(FAULT_OTHER_CPU))
+		cpu_remove(&cpu, fault_value(FAULT_OTHER_CPU));
+	r = host_check_cpu(m, &cpu, err);
+	if (r < 0)
+		return r;
+	machine_here(fault_system_root(), &machine);
+	return host_check_machine(m, &machine, err);
 }
 
 static int check_clock(const struct restore_options *options, struct jsnap_error *err)
@@ -167,10 +264,8 @@ int restore_validate(const struct restore_options *options, struct jsnap_error *
 
 	if (r == 0)
 		r = check_vdso(m, err);
-
-	if (r == 0 && m->process->page_size != (uint64_t)sysconf(_SC_PAGESIZE))
-		r = error_set(err, ESTALE, "the snapshot has pages of %llu bytes",
-			      (unsigned long long)m->process->page_size);
+	if (r == 0)
+		r = check_host(m, err);
 	for (uint32_t i = 0; r == 0 && i < m->n_backings; i++)
 		r = check_backing(m, i, err);
 	for (uint32_t i = 0; r == 0 && i < m->n_inotify_watches; i++)

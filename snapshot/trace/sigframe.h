@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 
+#include "proc/cpu.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/user.h>
@@ -20,6 +22,8 @@ struct sigframe_input {
 	const struct user_regs_struct *regs;
 	const void *xsave; /* as NT_X86_XSTATE gives it */
 	size_t xsave_size;
+	/* The processor it comes from and the one it goes to; NULL, NULL: both are this one. */
+	const struct cpu *from, *to;
 	uint64_t sigmask;
 	uint64_t altstack_sp, altstack_size;
 	uint32_t altstack_flags;
@@ -28,7 +32,7 @@ struct sigframe_input {
 /*
  * Writes the frame for address `at` (16-aligned) into `buf`. The stack pointer must be `at` when
  * rt_sigreturn is called. *ret_size: bytes used.
- * -ENOTSUP: the thread uses state that cannot be resumed this way (AMX tiles).
+ * -ENOTSUP: the thread uses state that cannot be resumed this way (AMX tiles), or that `to` lacks.
  */
 int sigframe_build(const struct sigframe_input *in, uint64_t at, void *buf, size_t capacity,
 		   size_t *ret_size, struct jsnap_error *err);

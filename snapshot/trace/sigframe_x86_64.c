@@ -1,7 +1,6 @@
 /* See sigframe.h. */
 #include "trace/sigframe.h"
 
-#include <cpuid.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -25,21 +24,47 @@ struct k_fpx_sw_bytes {
 	uint32_t xstate_size, padding[7];
 };
 
-/* Size of the standard-format area that holds the given features (Intel SDM 1, 13.4.3). */
-static uint32_t xstate_size(uint64_t features)
+#define PKRU 9u
+
+/* Bytes of the standard-format area that holds these features (Intel SDM 1, 13.4.3). */
+static uint32_t xstate_size(const struct cpu *cpu, uint64_t features)
 {
 	uint32_t size = XSAVE_LEGACY_SIZE + XSAVE_HEADER_SIZE;
 
-	for (unsigned i = 2; i < 63; i++) {
-		unsigned a, b, c, d;
-
-		if (!(features & (1ull << i)))
-			continue;
-		__cpuid_count(0xd, i, a, b, c, d);
-		if (b + a > size)
-			size = b + a;
-	}
+	for (unsigned i = 2; i < CPU_COMPONENTS; i++)
+		if ((features >> i & 1) && cpu->xsave_at[i] + cpu->xsave_size[i] > size)
+			size = cpu->xsave_at[i] + cpu->xsave_size[i];
 	return size;
+}
+
+/* Each component from where one processor keeps it to where the other does; components that only
+ * the first one has are empty (host_check_cpu) and are left out. */
+static int move_state(const struct sigframe_input *in, const struct cpu *from, const struct cpu *to,
+		      uint64_t features, char *fp, struct jsnap_error *err)
+{
+	uint64_t in_use, *out;
+
+	memcpy(fp, in->xsave, XSAVE_LEGACY_SIZE + XSAVE_HEADER_SIZE);
+	memcpy(&in_use, fp + XSAVE_LEGACY_SIZE, sizeof(in_use));
+	if (in_use & ~features & ~(1ull << PKRU))
+		return error_set(err, ENOTSUP,
+				 "it has extended state in use (%#llx) that this processor lacks",
+				 (unsigned long long)(in_use & ~features));
+	out = (uint64_t *)(fp + XSAVE_LEGACY_SIZE);
+	*out = in_use & features;
+	for (unsigned i = 2; i < CPU_COMPONENTS; i++) {
+		uint64_t end = (uint64_t)from->xsave_at[i] + from->xsave_size[i];
+
+		if (!(features >> i & 1) || !from->xsave_size[i])
+			continue;
+		if (end > in->xsave_size || from->xsave_size[i] > to->xsave_size[i])
+			return error_set(err, EBADMSG,
+					 "extended state %u lies outside its %zu bytes", i,
+					 in->xsave_size);
+		memcpy(fp + to->xsave_at[i], (const char *)in->xsave + from->xsave_at[i],
+		       from->xsave_size[i]);
+	}
+	return 0;
 }
 
 static void fill_registers(ucontext_t *uc, const struct sigframe_input *in)
@@ -81,29 +106,38 @@ int sigframe_build(const struct sigframe_input *in, uint64_t at, void *buf, size
 	char *fp = (char *)buf + (fp_at - at);
 	struct k_fpx_sw_bytes sw = {.magic1 = K_FP_XSTATE_MAGIC1};
 	uint32_t magic2 = K_FP_XSTATE_MAGIC2;
+	const struct cpu *from = in->from, *to = in->to;
 	uint64_t enabled, in_use;
+	struct cpu here;
 	size_t total;
 	ucontext_t *uc = buf;
+	int r;
 
 	if (in->xsave_size < XSAVE_LEGACY_SIZE + XSAVE_HEADER_SIZE)
 		return error_set(err, EBADMSG, "extended state of %zu bytes is too short",
 				 in->xsave_size);
+	if (!to) {
+		cpu_here(&here);
+		from = to = &here;
+	}
 	memcpy(&enabled, (const char *)in->xsave + XSAVE_SW_OFFSET, sizeof(enabled));
 	memcpy(&in_use, (const char *)in->xsave + XSAVE_LEGACY_SIZE, sizeof(in_use));
 	if (in_use & XFEATURE_TILE_DATA)
 		return error_set(err, ENOTSUP, "a thread has AMX tile data in use");
-	enabled &= ~XFEATURE_TILE_DATA;
+	enabled &= to->xcr0 & ~XFEATURE_TILE_DATA;
 	sw.xfeatures = enabled;
-	sw.xstate_size = xstate_size(enabled);
+	sw.xstate_size = xstate_size(to, enabled);
 	sw.extended_size = sw.xstate_size + (uint32_t)sizeof(magic2);
 	total = fp_at - at + sw.extended_size;
-	if (sw.xstate_size > in->xsave_size || total > capacity)
+	if (total > capacity)
 		return error_set(err, EBADMSG,
 				 "extended state of %zu bytes does not fit this processor, which "
 				 "needs %u",
 				 in->xsave_size, sw.xstate_size);
 	memset(buf, 0, total);
-	memcpy(fp, in->xsave, sw.xstate_size);
+	r = move_state(in, from, to, enabled, fp, err);
+	if (r < 0)
+		return r;
 	memcpy(fp + XSAVE_SW_OFFSET, &sw, sizeof(sw));
 	memcpy(fp + sw.xstate_size, &magic2, sizeof(magic2));
 	uc->uc_flags = K_UC_FP_XSTATE | K_UC_SIGCONTEXT_SS | K_UC_STRICT_RESTORE_SS;

@@ -67,6 +67,7 @@ static void build(struct manifest *m)
 	m->inotify_watches[1].path = m->inotify_watches[0].path;
 	*MANIFEST_ADD(m, guards) = (struct m_guard){0x5000, 0x6000};
 	*MANIFEST_ADD(m, guards) = (struct m_guard){0x7000, 0x9000};
+	MANIFEST_ADD(m, host)->cpu_level = 3;
 	*MANIFEST_ADD(m, locks) = (struct m_lock){.fd = 1, .type = F_WRLCK};
 	MANIFEST_ADD(m, sigactions)->signo = 15;
 	MANIFEST_ADD(m, siginfos)->tid = 101;
@@ -225,6 +226,9 @@ static void pair_with_itself(struct m_socket *first)
 	X(guard_empty, m->guards[0].end = 0x5000, "guard 0")                \
 	X(guard_order, m->guards[1].start = 0x5000, "guard 1")              \
 	X(guard_align, m->guards[1].end = 0x9001, "guard 1")                \
+	X(host_name, m->host->cpu_name = 1u << 30, "processor's name")      \
+	X(host_level, m->host->cpu_level = 5, "level 5")                    \
+	X(host_state, m->host->xsave_at[31] = 65537, "component 31")        \
 	X(note, m->notes[0].value = m->strings_size, "note 0")              \
 	X(string_end, m->strings[m->strings_size - 1] = 'x', "string pool") \
 	X(string_begin, m->strings[0] = 'x', "string pool")
@@ -274,9 +278,9 @@ static void test_newer(void)
 
 	build(&m);
 	CHECK_EQ(manifest_save(&m, &data, &size, NULL), 0);
-	((char *)data)[8] = 2;
+	((char *)data)[8] = 99;
 	CHECK_EQ(manifest_load(data, size, &loaded, &err), -ENOTSUP);
-	CHECK(strstr(err.text, "version 2"));
+	CHECK(strstr(err.text, "version 99"));
 }
 
 int main(void)

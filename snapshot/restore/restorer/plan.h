@@ -28,6 +28,7 @@ enum rst_check {
 
 /* Pseudo system calls. */
 #define RST_NR_ADD_TIME 0x10000u /* args: address of a timespec, nanoseconds to add */
+#define RST_NR_COPY	0x10001u /* args: to, from, bytes */
 
 struct rst_op {
 	uint32_t nr;

@@ -67,6 +67,12 @@ static void add_time(uint64_t address, uint64_t ns)
 	ts[1] = nsec;
 }
 
+static void copy(uint64_t to, uint64_t from, uint64_t size)
+{
+	for (uint64_t i = 0; i < size; i++)
+		((volatile char *)to)[i] = ((const volatile char *)from)[i];
+}
+
 static int passed(const struct rst_op *op, long result)
 {
 	switch (op->check) {
@@ -91,6 +97,10 @@ static void run(struct rst_plan *plan, const struct rst_ops *ops)
 
 		if (op->nr == RST_NR_ADD_TIME) {
 			add_time(op->args[0], op->args[1]);
+			continue;
+		}
+		if (op->nr == RST_NR_COPY) {
+			copy(op->args[0], op->args[1], op->args[2]);
 			continue;
 		}
 		result = call6(op->nr, op->args);
