@@ -28,6 +28,7 @@ struct capture {
 	struct remote leader; /* calls of the thread group leader */
 	pid_t ns_pid;	      /* the target's own idea of its PID */
 	int pagemap_fd;
+	int pidfd; /* for capture_dup_fd; -1 */
 	int *fds;
 	size_t n_fds;
 	struct capture_object *objects;
@@ -85,11 +86,27 @@ int capture_program_file(struct capture *c, const char *path, uint32_t index,
 int capture_object(struct capture *c, uint64_t dev, uint64_t inode, enum m_object_kind kind,
 		   const char *name, int source_fd, uint32_t *ret_index, struct jsnap_error *err);
 
-/* One socket, queried through the target itself. */
-int capture_socket(struct capture *c, int fd, uint32_t inode, uint32_t *ret_index,
-		   struct jsnap_error *err);
+/* A duplicate, here, of one of the target's descriptors; -1 where that is filtered, as in a
+ * container under the default seccomp filter. */
+int capture_dup_fd(struct capture *c, int fd);
+
+/* What the policy says of a descriptor. */
+enum checkpoint_action capture_decide(struct capture *c, const struct checkpoint_fd *fd);
+int capture_refuse_by_policy(const struct checkpoint_fd *fd, struct jsnap_error *err);
+
+/* One socket. *ret_drop: the policy wants it closed, and there is no record of it. */
+int capture_socket(struct capture *c, int fd, uint32_t inode, uint32_t flags, uint32_t *ret_index,
+		   bool *ret_drop, struct jsnap_error *err);
 bool capture_socket_listens(struct capture *c, int fd);
 int capture_socket_peers(struct capture *c, struct jsnap_error *err);
+
+/* State of a TCP socket; s has its names and, when it listens, says so. */
+struct socket_asker;
+int capture_tcp(struct socket_asker *a, struct m_socket *s, uint32_t flags, bool *ret_drop,
+		struct jsnap_error *err);
+/* What a connection has not read yet, once every socket is known. */
+int capture_tcp_unread(struct capture *c, int fd, const struct manifest_ports *listening,
+		       struct m_socket *s, struct jsnap_error *err);
 
 /* Unread data of a connected Unix socket, as m_socket.data. A jsnap that dies meanwhile may leave
  * SO_PEEK_OFF set, which only a program that peeks would notice. */
@@ -102,8 +119,8 @@ struct capture_unread {
 };
 int capture_unread(struct capture *c, const struct capture_unread *what, struct m_blob *ret_blob,
 		   struct jsnap_error *err);
-/* poll(2) of one descriptor for reading, in the target. */
-int capture_poll_socket(struct capture *c, int fd, int *ret_events, struct jsnap_error *err);
+/* poll(2) of one descriptor, in the target. */
+int capture_poll(struct capture *c, int fd, short events, int *ret_events, struct jsnap_error *err);
 
 /* inotify watches, once every file is known. */
 int capture_inotify(struct capture *c, struct jsnap_error *err);

@@ -66,6 +66,36 @@ int capture_call_out(struct capture *c, void *out, size_t size, struct jsnap_err
 	return tracee_read(&c->tracee, c->leader.data, out, size, err);
 }
 
+int capture_dup_fd(struct capture *c, int fd)
+{
+	if (c->pidfd < 0)
+		c->pidfd = (int)syscall(SYS_pidfd_open, c->options->pid, 0);
+	return c->pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, c->pidfd, fd, 0);
+}
+
+enum checkpoint_action capture_decide(struct capture *c, const struct checkpoint_fd *fd)
+{
+	const struct checkpoint_policy *policy = &c->options->policy;
+
+	return policy->decide ? policy->decide(policy->ctx, fd) : CHECKPOINT_CARRY;
+}
+
+int capture_refuse_by_policy(const struct checkpoint_fd *fd, struct jsnap_error *err)
+{
+	static const char *const KINDS[] = {
+		[CHECKPOINT_FD_FILE] = "a file",
+		[CHECKPOINT_FD_PIPE] = "a pipe to another process",
+		[CHECKPOINT_FD_TCP] = "a TCP connection",
+		[CHECKPOINT_FD_LISTENER] = "a listening socket",
+		[CHECKPOINT_FD_UDP] = "a UDP socket",
+		[CHECKPOINT_FD_UNIX] = "a Unix socket connected to another process",
+		[CHECKPOINT_FD_OTHER] = "a kernel object",
+	};
+
+	return error_set(err, ENOTSUP, "fd %d (%s) is %s, and the policy says: error", fd->fd,
+			 fd->name, KINDS[fd->kind]);
+}
+
 int capture_ns_tid(struct capture *c, pid_t tid, pid_t *ret_tid, struct jsnap_error *err)
 {
 	struct proc_status status;
@@ -92,6 +122,8 @@ static void capture_close(struct capture *c)
 	maps_free(&c->maps);
 	if (c->pagemap_fd >= 0)
 		close(c->pagemap_fd);
+	if (c->pidfd >= 0)
+		close(c->pidfd);
 }
 
 /* Looked for beforehand, so that the search costs the target no pause; mappings that change while
@@ -153,7 +185,11 @@ static int fill_stream(struct capture *c, struct jsnap_error *err)
 int checkpoint_capture(const struct checkpoint_options *options, struct manifest *m,
 		       struct checkpoint_stats *ret_stats, struct jsnap_error *err)
 {
-	struct capture c = {.options = options, .m = m, .pagemap_fd = -1, .tracee = {.mem_fd = -1}};
+	struct capture c = {.options = options,
+			    .m = m,
+			    .pagemap_fd = -1,
+			    .pidfd = -1,
+			    .tracee = {.mem_fd = -1}};
 	struct checkpoint_stats stats = {0};
 	uint64_t stopped;
 	int r;

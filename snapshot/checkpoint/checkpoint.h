@@ -17,6 +17,42 @@ struct checkpoint_external {
 	const char *slot; /* name under which restore finds its replacement */
 };
 
+/* What the engine does not decide by itself: what becomes of a descriptor that leads out of the
+ * process. The caller is asked for each while the target is stopped; it must be quick. */
+enum checkpoint_fd_kind {
+	CHECKPOINT_FD_FILE,	/* a name in the file system: file, folder, device, FIFO */
+	CHECKPOINT_FD_PIPE,	/* whose other end another process holds */
+	CHECKPOINT_FD_TCP,	/* a connection that has not ended */
+	CHECKPOINT_FD_LISTENER, /* TCP or Unix */
+	CHECKPOINT_FD_UDP,
+	CHECKPOINT_FD_UNIX,  /* connected to another process's socket */
+	CHECKPOINT_FD_OTHER, /* eventfd, epoll, memory file ... */
+};
+
+struct checkpoint_fd {
+	int fd;
+	enum checkpoint_fd_kind kind;
+	const char *name;	    /* the link in /proc/PID/fd: a path, "socket:[INODE]" */
+	const void *local, *remote; /* struct sockaddr, or NULL; of a socket */
+	uint32_t local_size, remote_size;
+};
+
+enum checkpoint_action {
+	CHECKPOINT_CARRY, /* exactly, or the checkpoint is refused: what is done without a policy */
+	CHECKPOINT_END,	  /* a connection or pipe: as if the other side had closed it */
+	CHECKPOINT_REOPEN, /* a file by its name as it is then, at its end where it is only written;
+			      a Unix connection by the peer's name */
+	CHECKPOINT_CLOSE,  /* the number answers EBADF, as a closed one, but is not given out again
+			    */
+	CHECKPOINT_REFUSE, /* the checkpoint fails and names it */
+};
+
+struct checkpoint_policy {
+	/* NULL: CHECKPOINT_CARRY. An action that a kind does not have counts as that too. */
+	enum checkpoint_action (*decide)(void *ctx, const struct checkpoint_fd *fd);
+	void *ctx;
+};
+
 struct checkpoint_options {
 	pid_t pid;	    /* as the caller's PID namespace numbers it */
 	bool leave_running; /* else the target is killed (SIGKILL) after a successful capture */
@@ -35,7 +71,7 @@ struct checkpoint_options {
 	void *commit_ctx;
 	unsigned
 		cpu_level; /* the program was told to use no more than x86-64-vN (2 to 4); 0: all */
-	bool tcp_close; /* established TCP connections come back closed by the peer; else refused */
+	struct checkpoint_policy policy;
 };
 
 struct checkpoint_stats {

@@ -96,11 +96,14 @@ static bool same_description(struct capture *c, const struct open_file *f, uint3
 
 	if (file->flags != (f->info.flags & ~(uint32_t)O_CLOEXEC) || file->pos != f->info.pos)
 		return false;
+	/* A socket cannot be opened a second time; thousands need not be compared in pairs. */
+	if (S_ISSOCK(f->st.st_mode) && file->kind != M_FILE_INHERIT)
+		return file->value[0] == f->st.st_ino &&
+		       (file->kind == M_FILE_SOCKET || file->kind == M_FILE_CLOSED);
+	if (file->kind == M_FILE_SOCKET)
+		return false;
 	r = syscall(SYS_kcmp, c->options->pid, c->options->pid, KCMP_FILE, (unsigned long)f->fd,
 		    (unsigned long)other->fd);
-	if (r < 0)
-		return file->kind == M_FILE_SOCKET && S_ISSOCK(f->st.st_mode) &&
-		       file->value[0] == f->st.st_ino;
 	return r == 0;
 }
 
@@ -181,6 +184,24 @@ static int peek_pipe(struct capture *c, int pipe_fd, struct m_file *file, struct
 	return manifest_blob(c->m, data, used, &file->data);
 }
 
+/* Opened again by its name, whatever has it then. */
+static int capture_reopened(struct capture *c, const struct open_file *f, struct m_file *file,
+			    struct jsnap_error *err)
+{
+	static const char deleted[] = " (deleted)";
+	char path[LINK_MAX_SIZE];
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s", f->link);
+	n = strlen(path);
+	if (f->st.st_nlink == 0 && n > strlen(deleted) &&
+	    strcmp(path + n - strlen(deleted), deleted) == 0)
+		path[n - strlen(deleted)] = '\0';
+	file->kind = M_FILE_PATH;
+	return capture_backing(c, path, &f->st, M_BACKING_OPEN | M_BACKING_REOPEN, &file->target,
+			       err);
+}
+
 static int capture_path(struct capture *c, const struct open_file *f, struct m_file *file,
 			struct jsnap_error *err)
 {
@@ -258,15 +279,44 @@ static int capture_anon_inode(struct capture *c, const struct open_file *f, stru
 	return 0;
 }
 
+static int decide_file(struct capture *c, const struct open_file *f,
+		       enum checkpoint_action *ret_action, struct jsnap_error *err)
+{
+	bool named = f->link[0] == '/' && strncmp(f->link, "/memfd:", 7) != 0;
+	struct checkpoint_fd fd = {.fd = f->fd,
+				   .kind = named ? CHECKPOINT_FD_FILE : CHECKPOINT_FD_OTHER,
+				   .name = f->link};
+
+	*ret_action = capture_decide(c, &fd);
+	return *ret_action == CHECKPOINT_REFUSE ? capture_refuse_by_policy(&fd, err) : 0;
+}
+
 static int capture_kind(struct capture *c, const struct open_file *f, struct m_file *file,
 			struct jsnap_error *err)
 {
+	enum checkpoint_action action = CHECKPOINT_CARRY;
+	int r = S_ISSOCK(f->st.st_mode) || strncmp(f->link, "pipe:", 5) == 0
+			? 0
+			: decide_file(c, f, &action, err);
+
+	if (r < 0)
+		return r;
+	if (action == CHECKPOINT_CLOSE) {
+		file->kind = M_FILE_CLOSED;
+		return 0;
+	}
 	if (strncmp(f->link, "anon_inode:", 11) == 0 || strncmp(f->link, "pidfd:", 6) == 0)
 		return capture_anon_inode(c, f, file, err);
+	if (action == CHECKPOINT_REOPEN && S_ISREG(f->st.st_mode))
+		return capture_reopened(c, f, file, err);
 	if (S_ISSOCK(f->st.st_mode)) {
-		file->kind = M_FILE_SOCKET;
+		bool drop;
+
+		r = capture_socket(c, f->fd, (uint32_t)f->st.st_ino, f->info.flags, &file->target,
+				   &drop, err);
+		file->kind = drop ? M_FILE_CLOSED : M_FILE_SOCKET;
 		file->value[0] = f->st.st_ino;
-		return capture_socket(c, f->fd, (uint32_t)f->st.st_ino, &file->target, err);
+		return r;
 	}
 	if (S_ISFIFO(f->st.st_mode) && strncmp(f->link, "pipe:", 5) == 0)
 		return capture_pipe(c, f, file, err);
@@ -446,14 +496,34 @@ static int resolve_epoll_targets(struct capture *c, struct jsnap_error *err)
 	return r;
 }
 
+static int decide_pipe(struct capture *c, const struct m_fd *fd, struct m_file *file,
+		       struct jsnap_error *err)
+{
+	char name[48];
+	struct checkpoint_fd asked = {.fd = (int)fd->fd, .kind = CHECKPOINT_FD_PIPE, .name = name};
+
+	snprintf(name, sizeof(name), "pipe:[%llu]", (unsigned long long)file->value[0]);
+	switch (capture_decide(c, &asked)) {
+	case CHECKPOINT_END: /* nobody will have the other end */
+		return 0;
+	case CHECKPOINT_CLOSE:
+		file->kind = M_FILE_CLOSED;
+		return 0;
+	case CHECKPOINT_REFUSE:
+		return capture_refuse_by_policy(&asked, err);
+	default:
+		error_set(err, ENOTSUP, "fd %u (%s) is a pipe to another process", fd->fd, name);
+		return error_hint(err, "only the standard streams may lead outside; --fd-policy "
+				       "pipe=end lets it come back with its other end closed");
+	}
+}
+
 /* A pipe end whose other end is held outside cannot be connected again. */
 static int check_pipe(struct capture *c, const struct m_fd *fd, struct jsnap_error *err)
 {
-	const struct m_file *file = &c->m->files[fd->file];
+	struct m_file *file = &c->m->files[fd->file];
 	bool reads = (file->flags & O_ACCMODE) != O_WRONLY;
-	struct open_file f = {.fd = (int)fd->fd};
-	struct pollfd p = {.events = reads ? POLLIN : POLLOUT};
-	CLEANUP_CLOSE int dup_fd = -1, pid_fd = -1;
+	int events = 0, r;
 
 	for (uint32_t i = 0; i < c->m->n_files; i++) {
 		const struct m_file *other = &c->m->files[i];
@@ -463,17 +533,10 @@ static int check_pipe(struct capture *c, const struct m_fd *fd, struct jsnap_err
 		    ((other->flags & O_ACCMODE) != O_WRONLY) != reads)
 			return 0;
 	}
-	pid_fd = (int)syscall(SYS_pidfd_open, c->options->pid, 0);
-	dup_fd = (int)syscall(SYS_pidfd_getfd, pid_fd, fd->fd, 0);
-	p.fd = dup_fd;
-	if (dup_fd < 0 || poll(&p, 1, 0) < 0)
-		return error_errno(err, "ask whether the pipe at fd %u has another end", fd->fd);
-	if (p.revents & (POLLHUP | POLLERR))
-		return 0;
-	snprintf(f.link, sizeof(f.link), "pipe:[%llu]", (unsigned long long)file->value[0]);
-	return refuse_fd(
-		&f, err,
-		"is a pipe to another process; only the standard streams may lead outside");
+	r = capture_poll(c, (int)fd->fd, reads ? POLLIN : POLLOUT, &events, err);
+	if (r < 0 || (events & (POLLHUP | POLLERR)))
+		return r;
+	return decide_pipe(c, fd, file, err);
 }
 
 int capture_files(struct capture *c, struct jsnap_error *err)

@@ -66,9 +66,9 @@ static int option(struct peeker *p, bool set, int name, int *value, struct jsnap
 	return r < 0 ? r : tracee_read(&p->c->tracee, at, value, sizeof(*value), err);
 }
 
-int capture_poll_socket(struct capture *c, int fd, int *ret_events, struct jsnap_error *err)
+int capture_poll(struct capture *c, int fd, short events, int *ret_events, struct jsnap_error *err)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct pollfd p = {.fd = fd, .events = events};
 	long result;
 	int r = tracee_write(&c->tracee, c->leader.data, &p, sizeof(p), err);
 

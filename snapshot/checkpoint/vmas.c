@@ -134,6 +134,15 @@ static int keep_content(struct capture *c, const struct maps_entry *entry, uint3
 	return r;
 }
 
+/* Memory that others change all the time: which files may be others by then is the caller's word.
+ */
+static bool may_be_another(struct capture *c, const struct maps_entry *entry)
+{
+	const struct checkpoint_fd fd = {.fd = -1, .kind = CHECKPOINT_FD_FILE, .name = entry->name};
+
+	return entry->shared && capture_decide(c, &fd) == CHECKPOINT_REOPEN;
+}
+
 static int capture_file_vma(struct capture *c, const struct maps_entry *entry, struct m_vma *vma,
 			    struct jsnap_error *err)
 {
@@ -147,6 +156,8 @@ static int capture_file_vma(struct capture *c, const struct maps_entry *entry, s
 		return refuse_vma(entry, err, "maps a device, which is not carried");
 	if (entry->shared && (entry->vmflags & MAPS_VM_MAYWRITE))
 		use |= M_BACKING_MAPPED_WRITABLE;
+	if (may_be_another(c, entry))
+		use |= M_BACKING_REOPEN;
 	vma->kind = entry->shared ? M_VMA_FILE_SHARED : M_VMA_FILE_PRIVATE;
 	r = capture_backing(c, entry->name, &st, use, &vma->backing, err);
 	if (r == 0 && (use & M_BACKING_MAPPED_WRITABLE) && st.st_size <= CONTENT_MAX)

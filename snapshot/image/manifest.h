@@ -16,6 +16,8 @@
 
 #include "base/error.h"
 
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -135,6 +137,7 @@ enum m_backing_use {
 	M_BACKING_MAPPED_WRITABLE = 2, /* shared and writable: may have changed since */
 	M_BACKING_OPEN = 4,
 	M_BACKING_EXE = 8,
+	M_BACKING_REOPEN = 16, /* whatever has the name then will do */
 };
 
 enum m_file_kind {		   /* an open file description */
@@ -152,6 +155,7 @@ enum m_file_kind {		   /* an open file description */
 		   M_FILE_SOCKET,   /* target = index into sockets */
 		   M_FILE_PIDFD_SELF,
 		   M_FILE_NAMESPACE, /* reserved */
+		   M_FILE_CLOSED,    /* its numbers answer EBADF */
 };
 
 struct m_file {
@@ -180,6 +184,7 @@ enum m_socket_state {
 	M_SOCKET_CLOSED_BY_PEER,  /* was connected to the outside; comes back as closed by the peer
 				   */
 	M_SOCKET_DGRAM_CONNECTED, /* UDP with a default peer */
+	M_SOCKET_RESET, /* a TCP connection, or an attempt at one, with an error not yet reported */
 };
 
 struct m_socket {
@@ -346,6 +351,26 @@ int manifest_save(const struct manifest *m, void **ret_data, size_t *ret_size,
 /* Checks and loads. Takes ownership of `data` (malloc'ed) on success only. -EBADMSG names the
  * table and record at fault; never crashes, whatever the bytes. */
 int manifest_load(void *data, size_t size, struct manifest *ret_m, struct jsnap_error *err);
+
+/* The TCP ports that sockets of a manifest listen on: a connection with such a local port looks
+ * like one that was accepted, any other like one that the program has made. The kernel does not
+ * tell. */
+struct manifest_ports {
+	uint8_t bits[65536 / 8];
+};
+void manifest_listening(const struct manifest *m, struct manifest_ports *ret_ports);
+bool manifest_accepted(const struct manifest *m, const struct manifest_ports *ports,
+		       const struct m_socket *s);
+/* The port of an IPv4 or IPv6 address, host byte order; 0 without one. */
+uint16_t manifest_port(const struct manifest *m, struct m_blob address);
+
+/* Written at its end and nowhere else: it goes on at the end of what it is by then, and is made
+ * again when it is gone. `file` is an M_FILE_PATH. */
+static inline bool manifest_file_is_log(const struct manifest *m, const struct m_file *file)
+{
+	return (file->flags & O_APPEND) || ((file->flags & O_ACCMODE) == O_WRONLY &&
+					    file->pos >= m->backings[file->target].size);
+}
 
 /* The invariants above, over a manifest that was loaded or built. */
 int manifest_check(const struct manifest *m, struct jsnap_error *err);

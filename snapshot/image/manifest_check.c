@@ -258,7 +258,7 @@ static int check_files(const struct manifest *m, struct jsnap_error *err)
 				 : f->kind == M_FILE_SOCKET ? m->n_sockets
 							    : MANIFEST_NONE;
 
-		if (f->kind > M_FILE_NAMESPACE)
+		if (f->kind > M_FILE_CLOSED)
 			return BAD("file %u: unknown kind %u", i, f->kind);
 		if (limit != MANIFEST_NONE && !index_ok(f->target, limit))
 			return BAD("file %u: target %u of %u", i, f->target, limit);
@@ -327,7 +327,7 @@ static int check_sockets(const struct manifest *m, struct jsnap_error *err)
 	for (uint32_t i = 0; i < m->n_sockets; i++) {
 		const struct m_socket *s = &m->sockets[i];
 
-		if (s->state > M_SOCKET_DGRAM_CONNECTED)
+		if (s->state > M_SOCKET_RESET)
 			return BAD("socket %u: unknown state %u", i, s->state);
 		if (!index_or_none(s->peer, m->n_sockets))
 			return BAD("socket %u: peer %u of %u", i, s->peer, m->n_sockets);

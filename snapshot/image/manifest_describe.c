@@ -49,6 +49,7 @@ const char *describe_file_kind(uint32_t kind)
 		[M_FILE_SIGNALFD] = "signalfd", [M_FILE_EPOLL] = "epoll",
 		[M_FILE_INOTIFY] = "inotify",	[M_FILE_SOCKET] = "socket",
 		[M_FILE_PIDFD_SELF] = "pidfd",	[M_FILE_NAMESPACE] = "namespace",
+		[M_FILE_CLOSED] = "closed",
 	};
 
 	return pick(names, ARRAY_SIZE(names), kind);
@@ -92,6 +93,7 @@ const char *describe_socket_state(uint32_t state)
 		[M_SOCKET_PAIR] = "pair",
 		[M_SOCKET_CLOSED_BY_PEER] = "closed-by-peer",
 		[M_SOCKET_DGRAM_CONNECTED] = "connected",
+		[M_SOCKET_RESET] = "reset",
 	};
 
 	return pick(names, ARRAY_SIZE(names), state);

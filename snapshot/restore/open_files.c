@@ -60,10 +60,10 @@ int open_backing(struct opening *o, uint32_t index, int flags, struct jsnap_erro
 {
 	const struct m_backing *backing = &o->m->backings[index];
 	const char *path = manifest_str(o->m, backing->path);
-	int fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
+	int fd = open(path, (flags & ~O_CREAT) | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0 && errno == ENOENT && S_ISREG(backing->mode) &&
-	    (backing->content_object != MANIFEST_NONE || (flags & O_APPEND)))
+	    (backing->content_object != MANIFEST_NONE || (flags & O_CREAT)))
 		fd = make_again(o, backing, flags, err);
 	else if (fd < 0)
 		return error_errno(err, "open %s", path);
@@ -126,6 +126,13 @@ static int open_fifo(struct opening *o, const struct m_file *file, struct jsnap_
 	return r < 0 ? r : fd;
 }
 
+static bool made_again(const struct manifest *m, const struct m_file *file)
+{
+	return (file->flags & O_ACCMODE) != O_RDONLY &&
+	       (manifest_file_is_log(m, file) ||
+		(m->backings[file->target].uses & M_BACKING_REOPEN));
+}
+
 static int open_path(struct opening *o, const struct m_file *file, struct jsnap_error *err)
 {
 	const int keep = O_ACCMODE | O_APPEND | O_NONBLOCK | O_DIRECT | O_DIRECTORY | O_NOFOLLOW |
@@ -136,13 +143,13 @@ static int open_path(struct opening *o, const struct m_file *file, struct jsnap_
 
 	if (S_ISFIFO(backing->mode) && !(file->flags & O_PATH))
 		return open_fifo(o, file, err);
-	fd = open_backing(o, file->target, (int)file->flags & keep, err);
-
+	fd = open_backing(o, file->target,
+			  ((int)file->flags & keep) | (made_again(o->m, file) ? O_CREAT : 0), err);
 	if (fd < 0 || !S_ISREG(backing->mode) || (file->flags & O_PATH))
 		return fd;
 	/* A log that was written at its end goes on at its end, wherever that is by now. */
-	if ((file->flags & O_ACCMODE) == O_WRONLY && file->pos >= backing->size)
-		pos = lseek(fd, 0, SEEK_END) > pos ? lseek(fd, 0, SEEK_END) : pos;
+	if (manifest_file_is_log(o->m, file))
+		pos = lseek(fd, 0, SEEK_END);
 	if (lseek(fd, pos, SEEK_SET) < 0) {
 		error_errno(err, "seek in %s", manifest_str(o->m, backing->path));
 		close(fd);
@@ -274,6 +281,9 @@ static int open_file(struct opening *o, uint32_t index, struct jsnap_error *err)
 	case M_FILE_INOTIFY:
 		fd = inotify_init1(IN_CLOEXEC);
 		break;
+	case M_FILE_CLOSED: /* open(2): every use but a few harmless ones of O_PATH is EBADF */
+		fd = open("/", O_PATH | O_CLOEXEC);
+		break;
 	case M_FILE_PIDFD_SELF:
 		fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 		break;
@@ -341,7 +351,8 @@ static int fill_moved_epolls(struct opening *o, struct jsnap_error *err)
 		const struct m_epoll_target *target = &o->m->epoll_targets[i];
 		struct epoll_event event = {.events = target->events, .data.u64 = target->data};
 
-		if (!number_moved(o, target))
+		if (!number_moved(o, target) ||
+		    o->m->files[target->target_file].kind == M_FILE_CLOSED)
 			continue;
 		if (dup3(o->files[target->target_file], (int)target->fd, O_CLOEXEC) < 0 ||
 		    epoll_ctl(o->files[target->file], EPOLL_CTL_ADD, (int)target->fd, &event) < 0)
@@ -358,7 +369,8 @@ static int fill_epolls(struct opening *o, struct jsnap_error *err)
 		const struct m_epoll_target *target = &o->m->epoll_targets[i];
 		struct epoll_event event = {.events = target->events, .data.u64 = target->data};
 
-		if (number_moved(o, target))
+		if (number_moved(o, target) ||
+		    o->m->files[target->target_file].kind == M_FILE_CLOSED)
 			continue;
 		if (epoll_ctl(o->files[target->file], EPOLL_CTL_ADD, (int)target->fd, &event) == 0)
 			continue;
@@ -473,6 +485,7 @@ int open_everything(const struct plan *plan, int *status_fd, struct jsnap_error 
 	o.sockets = fill_minus_one(plan->m->n_sockets);
 	if (!o.files || !o.objects || !o.sockets)
 		return error_set(err, ENOMEM, "out of memory");
+	open_tcp_begin(plan->m, &o.tcp);
 	o.status_fd = fcntl(*status_fd, F_DUPFD_CLOEXEC, o.first_temporary);
 	if (o.status_fd < 0)
 		return error_errno(err,
@@ -492,6 +505,7 @@ int open_everything(const struct plan *plan, int *status_fd, struct jsnap_error 
 	r = open_objects(&o, err);
 	if (r == 0)
 		r = open_files(&o, err);
+	open_tcp_end(&o.tcp);
 	if (r == 0)
 		r = fill_moved_epolls(&o, err);
 	if (r == 0)

@@ -5,6 +5,7 @@
 #ifndef JSNAP_RESTORE_OPEN_FILES_H
 #define JSNAP_RESTORE_OPEN_FILES_H
 
+#include "restore/open_tcp.h"
 #include "restore/plan.h"
 
 /* The child's view of its descriptors while they are being put in place. */
@@ -15,7 +16,8 @@ struct opening {
 	int *files;		  /* by file record: a high-numbered descriptor, -1 not open yet */
 	int *objects;		  /* by object record */
 	int *sockets;		  /* by socket record */
-	int first_temporary;	  /* temporaries get this number or more */
+	struct open_tcp tcp;
+	int first_temporary; /* temporaries get this number or more */
 };
 
 /* Everything; afterwards the target's descriptors and the plan's are at their numbers and all
@@ -32,7 +34,8 @@ int open_socket(struct opening *o, uint32_t index, uint32_t flags, struct jsnap_
 /* Moves a descriptor out of the target's range. Takes ownership; -errno when that fails. */
 int opening_lift(const struct opening *o, int fd);
 
-/* Opens a backing file: `flags` as open(2). Makes it again from its kept contents when missing. */
+/* Opens a backing file: `flags` as open(2). Makes it again when it is missing, from its kept
+ * contents or, with O_CREAT, empty. */
 int open_backing(struct opening *o, uint32_t index, int flags, struct jsnap_error *err);
 
 #endif

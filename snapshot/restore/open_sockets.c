@@ -16,14 +16,6 @@
 
 #define PORT_WAIT_NS 300000000ull
 
-static bool any_set(const char *bytes, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		if (bytes[i])
-			return true;
-	return false;
-}
-
 static int set_options(struct opening *o, const struct m_socket *s, int fd, struct jsnap_error *err)
 {
 	const char *p = manifest_bytes(o->m, s->options);
@@ -48,10 +40,8 @@ static int set_options(struct opening *o, const struct m_socket *s, int fd, stru
 			p += (option.size + 7) & ~7u;
 			continue;
 		}
-		/* Those at zero are what a new socket has; some may not be set on this kind. */
-		if ((any_set(p, option.size) || option.name == IPV6_V6ONLY ||
-		     option.name == SO_PEEK_OFF) &&
-		    setsockopt(fd, option.level, option.name, p, option.size) < 0 &&
+		/* Some may be asked for on this kind, but not set. */
+		if (setsockopt(fd, option.level, option.name, p, option.size) < 0 &&
 		    errno != ENOPROTOOPT && errno != EOPNOTSUPP && errno != EINVAL)
 			return error_errno(err, "set option %d of a socket", option.name);
 		p += (option.size + 7) & ~7u;
@@ -59,12 +49,16 @@ static int set_options(struct opening *o, const struct m_socket *s, int fd, stru
 	return 0;
 }
 
+static in_port_t *port_of(struct sockaddr_storage *address)
+{
+	return address->ss_family == AF_INET ? &((struct sockaddr_in *)address)->sin_port
+					     : &((struct sockaddr_in6 *)address)->sin6_port;
+}
+
 static void move_port(const struct opening *o, struct sockaddr_storage *address)
 {
 	const struct restore_options *options = o->plan->options;
-	in_port_t *port = address->ss_family == AF_INET
-				  ? &((struct sockaddr_in *)address)->sin_port
-				  : &((struct sockaddr_in6 *)address)->sin6_port;
+	in_port_t *port = port_of(address);
 
 	for (size_t i = 0; i < options->n_listen_map; i++)
 		if (ntohs(*port) == options->listen_map[i][0]) {
@@ -81,6 +75,17 @@ static int copy_address(struct opening *o, struct m_blob blob, struct sockaddr_s
 	memset(address, 0, sizeof(*address));
 	memcpy(address, manifest_bytes(o->m, blob), blob.size);
 	return 0;
+}
+
+/* The range of ports that the kernel gives to those that ask for any (ip(7)). */
+static bool given_by_kernel(in_port_t port)
+{
+	unsigned low = 32768, high = 60999;
+	CLEANUP_FREE char *text = NULL;
+
+	if (read_file("/proc/sys/net/ipv4/ip_local_port_range", 64, &text, NULL) == 0)
+		(void)!sscanf(text, "%u %u", &low, &high);
+	return ntohs(port) >= low && ntohs(port) <= high;
 }
 
 static bool inet_unbound(const struct sockaddr_storage *address)
@@ -103,22 +108,31 @@ static int bind_patiently(int fd, const struct sockaddr_storage *address, sockle
 	return 0;
 }
 
+/* A client's port is of no meaning to anybody once its peers are gone: another will do. */
 static int bind_inet(struct opening *o, const struct m_socket *s, int fd, struct jsnap_error *err)
 {
 	struct sockaddr_storage address;
+	bool listens = s->state == M_SOCKET_LISTEN;
 	int r = copy_address(o, s->local, &address, err);
+	in_port_t port;
 
 	if (r < 0 || inet_unbound(&address))
 		return r;
-	if (s->state == M_SOCKET_LISTEN)
+	if (listens)
 		move_port(o, &address);
-	if (bind_patiently(fd, &address, s->local.size) < 0) {
-		in_port_t port = address.ss_family == AF_INET
-					 ? ((struct sockaddr_in *)&address)->sin_port
-					 : ((struct sockaddr_in6 *)&address)->sin6_port;
-
-		return error_errno(err, "listen on port %u again", ntohs(port));
-	}
+	if (bind_patiently(fd, &address, s->local.size) == 0)
+		return 0;
+	port = *port_of(&address);
+	error_errno(err, "%s port %u again", listens ? "listen on" : "bind", ntohs(port));
+	if (listens)
+		return error_hint(err, "--listen %u=PORT opens it elsewhere",
+				  manifest_port(o->m, s->local));
+	if (s->state != M_SOCKET_DGRAM_CONNECTED && !given_by_kernel(port))
+		return -err->code;
+	*port_of(&address) = 0;
+	if (bind(fd, (struct sockaddr *)&address, s->local.size) < 0 &&
+	    s->state != M_SOCKET_DGRAM_CONNECTED)
+		return error_errno(err, "bind a socket to its address again");
 	return 0;
 }
 
@@ -161,33 +175,16 @@ static int bind_unix(struct opening *o, const struct m_socket *s, int fd, struct
 	return r;
 }
 
-/* A connection whose peer has closed: reads end, writes fail, and epoll reports both. */
-static int open_closed(struct jsnap_error *err)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof(address);
-	CLEANUP_CLOSE int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	CLEANUP_CLOSE int peer = -1;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (listener < 0 || fd < 0 || bind(listener, (struct sockaddr *)&address, size) < 0 ||
-	    listen(listener, 1) < 0 ||
-	    getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
-	    connect(fd, (struct sockaddr *)&address, size) < 0)
-		return error_errno(err, "make a closed connection");
-	peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	return fd;
-}
-
+/* Where there is no way to the peer now, what is sent fails, as it does when a network goes away.
+ */
 static int connect_dgram(struct opening *o, const struct m_socket *s, int fd,
 			 struct jsnap_error *err)
 {
 	struct sockaddr_storage address;
 	int r = copy_address(o, s->remote, &address, err);
 
-	if (r == 0 && connect(fd, (struct sockaddr *)&address, s->remote.size) < 0)
-		return error_errno(err, "connect a datagram socket");
+	if (r == 0)
+		(void)!connect(fd, (struct sockaddr *)&address, s->remote.size);
 	return r;
 }
 
@@ -228,6 +225,17 @@ static int open_pair(struct opening *o, uint32_t index, struct jsnap_error *err)
 	return ends[0];
 }
 
+/* Options come last, for some (SO_BINDTODEVICE) would keep it from being made, and none is worth a
+ * failure. */
+static int open_ended(struct opening *o, const struct m_socket *s, struct jsnap_error *err)
+{
+	int fd = open_tcp_ended(&o->tcp, o->m, s, err);
+
+	if (fd >= 0)
+		set_options(o, s, fd, NULL);
+	return fd;
+}
+
 static int open_single(struct opening *o, const struct m_socket *s, struct jsnap_error *err)
 {
 	int fd = socket((int)s->family, (int)s->type | SOCK_CLOEXEC, (int)s->protocol);
@@ -257,8 +265,8 @@ int open_socket(struct opening *o, uint32_t index, uint32_t flags, struct jsnap_
 	if (fd < 0) {
 		if (s->state == M_SOCKET_PAIR)
 			fd = open_pair(o, index, err);
-		else if (s->state == M_SOCKET_CLOSED_BY_PEER)
-			fd = open_closed(err);
+		else if (s->state == M_SOCKET_CLOSED_BY_PEER || s->state == M_SOCKET_RESET)
+			fd = open_ended(o, s, err);
 		else
 			fd = open_single(o, s, err);
 		if (fd < 0)

@@ -32,20 +32,26 @@ static bool may_change(const struct manifest *m, uint32_t index)
 {
 	const struct m_backing *backing = &m->backings[index];
 
+	if (backing->uses & M_BACKING_REOPEN)
+		return true;
 	if (backing->uses & M_BACKING_MAPPED)
 		return (backing->uses & M_BACKING_MAPPED_WRITABLE) &&
 		       backing->content_object != MANIFEST_NONE;
 	for (uint32_t i = 0; i < m->n_files; i++) {
 		const struct m_file *file = &m->files[i];
-		uint32_t mode = file->flags & O_ACCMODE;
 
-		if (file->kind != M_FILE_PATH || file->target != index)
-			continue;
-		if (file->flags & O_APPEND || (mode == O_WRONLY && file->pos >= backing->size))
-			continue;
-		return false;
+		if (file->kind == M_FILE_PATH && file->target == index &&
+		    !manifest_file_is_log(m, file))
+			return false;
 	}
 	return true;
+}
+
+/* One that the program writes can be made again when nothing depends on what it held. */
+static bool opened_anew(const struct manifest *m, const struct m_file *file)
+{
+	return (m->backings[file->target].uses & M_BACKING_REOPEN) &&
+	       (file->flags & O_ACCMODE) != O_RDONLY;
 }
 
 static bool may_be_missing(const struct manifest *m, uint32_t index)
@@ -54,7 +60,7 @@ static bool may_be_missing(const struct manifest *m, uint32_t index)
 		return true;
 	for (uint32_t i = 0; i < m->n_files; i++)
 		if (m->files[i].kind == M_FILE_PATH && m->files[i].target == index &&
-		    !(m->files[i].flags & O_APPEND))
+		    !manifest_file_is_log(m, &m->files[i]) && !opened_anew(m, &m->files[i]))
 			return false;
 	return !(m->backings[index].uses & M_BACKING_MAPPED);
 }
@@ -134,7 +140,9 @@ static int check_backing(const struct manifest *m, uint32_t index, struct jsnap_
 	if (may_change(m, index)) {
 		/* Pages of a mapping beyond the end of a file that shrank would be fatal to touch.
 		 */
-		if ((backing->uses & M_BACKING_MAPPED) && (uint64_t)st.st_size != backing->size)
+		if ((backing->uses & M_BACKING_MAPPED) &&
+		    (backing->uses & M_BACKING_REOPEN ? (uint64_t)st.st_size < backing->size
+						      : (uint64_t)st.st_size != backing->size))
 			return changed(err, path, "has another size");
 		return 0;
 	}
