@@ -23,6 +23,7 @@ static const char *const level_values[] = {"error", "warn", "info", "debug", NUL
 const struct schema_section schema_sections[] = {
 	{"store", "Where snapshots are, and which is meant"},
 	{"warmup", "When the application is ready, and what warms it"},
+	{"files", "What becomes of open files and connections"},
 	{"restore", "How it comes back"},
 	{"run", "What this verb does and leaves"},
 	{"log", "What jsnap says"},
@@ -92,6 +93,33 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 			     .fallback = "on",
 			     .metavar = "on|off",
 			     .help = "Keep the uncompressed local copy that makes restores fast."},
+
+	[SCHEMA_FD_POLICY] =
+		{.name = "fd-policy",
+		 .section = "files",
+		 .key = "policy",
+		 .variable = "JSNAP_FD_POLICY",
+		 .kind = SCHEMA_LIST,
+		 .verbs = RUN | CHECKPOINT | DUMP,
+		 .fallback = "",
+		 .metavar = "KIND[:PATTERN]=ACTION",
+		 .help = "What becomes of an open file or socket: KIND is file, pipe, tcp, listen, "
+			 "udp, unix, other or fd; PATTERN a glob of its path, its HOST:PORT, or the "
+			 "number of an fd; ACTION carry, end (as closed by the other side), reopen, "
+			 "close or error. Repeatable: the first that fits counts. Without one that "
+			 "fits, run and checkpoint end connections and pipes to other processes, "
+			 "and dump refuses them."},
+	[SCHEMA_FD_POLICIES] =
+		{.name = "fd-policies",
+		 .section = "files",
+		 .key = "policies-file",
+		 .variable = "JSNAP_FD_POLICIES",
+		 .kind = SCHEMA_STRING,
+		 .verbs = RUN | CHECKPOINT | DUMP,
+		 .fallback = "",
+		 .metavar = "FILE",
+		 .help = "More such rules, in the form of CRaC's file descriptor policies. Without "
+			 "it the file that java's -Djdk.crac.resource-policies names."},
 
 	[SCHEMA_READY] =
 		{.name = "ready",

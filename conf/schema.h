@@ -20,6 +20,8 @@ enum schema_id {
 	SCHEMA_IMAGE,
 	SCHEMA_LABEL,
 	SCHEMA_HOT_COPY,
+	SCHEMA_FD_POLICY,
+	SCHEMA_FD_POLICIES,
 	/* when it is ready and what warms it */
 	SCHEMA_READY,
 	SCHEMA_WARMUP,

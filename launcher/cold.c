@@ -6,6 +6,7 @@
 #include "launcher/agent_path.h"
 #include "launcher/child.h"
 #include "launcher/cpu_level.h"
+#include "launcher/crac_policies.h"
 #include "launcher/fds.h"
 #include "launcher/log.h"
 #include "launcher/metrics.h"
@@ -19,6 +20,7 @@ void cold_init(struct cold *cold)
 	cold->control_fd = -1;
 	cold->relay = (struct relay){.report_fd = -1};
 	cold->ready = (struct ready){0};
+	cold->policy = (struct fd_policy){.defaults = true, .before = &cold->settings->fd_policy};
 	cold->inherited = NULL;
 	cold->n_inherited = 0;
 	cold->job = (struct snapshot_job){.result_fd = -1};
@@ -32,6 +34,7 @@ void cold_close(struct cold *cold)
 	cleanup_close(&cold->relay.report_fd);
 	cleanup_close(&cold->job.result_fd);
 	ready_free(&cold->ready);
+	fd_policy_free(&cold->policy);
 	free(cold->inherited);
 	cold->inherited = NULL;
 }
@@ -40,8 +43,12 @@ int cold_check(struct cold *cold, struct jsnap_error *err)
 {
 	const struct settings *s = cold->settings;
 	const struct warmup_options warmup = {.steps = s->warmup, .n_steps = s->n_warmup};
+	const char *policies =
+		s->fd_policies_given ? NULL : crac_policies_property(cold->command->argv);
 	int rc = ready_parse(s->ready, s->n_ready, &cold->ready, err);
 
+	if (rc == 0 && policies)
+		rc = crac_policies_load(&cold->policy, policies, err);
 	return rc < 0 ? rc : warmup_check(&warmup, err);
 }
 

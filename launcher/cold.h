@@ -35,6 +35,8 @@ struct cold {
 	int control_number; /* its number in the JVM */
 	struct relay relay;
 	struct ready ready;
+	struct fd_policy
+		policy; /* of descriptors: the settings' rules, java's file of them, defaults */
 	uint64_t started_ns;
 	int *inherited;
 	size_t n_inherited;
@@ -47,7 +49,7 @@ void cold_init(struct cold *cold);
 void cold_close(struct cold *cold);
 #define CLEANUP_COLD __attribute__((cleanup(cold_close)))
 
-/* Checks --ready and --warmup, before anything is started. */
+/* Checks --ready, --warmup and the rules for descriptors, before anything is started. */
 int cold_check(struct cold *cold, struct jsnap_error *err);
 
 /* Starts java; with the agent when `with_agent`. *ret_status becomes 126 or 127 when java could not

@@ -10,11 +10,8 @@
 
 #include <string.h>
 
-#define SETTLE_NS      5000000000ull /* after the warm-up: compilers and their like */
-#define DISCONNECT_NS  5000000000ull
-#define CAPTURE_TRIES  3
-#define END_NOTICE_NS  1000000000ull
-#define RETRY_PAUSE_NS 2000000000ull
+#define SETTLE_NS     5000000000ull /* after the warm-up: compilers and their like */
+#define END_NOTICE_NS 1000000000ull
 
 static struct ready_target target_of(struct cold *cold)
 {
@@ -114,10 +111,8 @@ static const struct {
 	{"the snapshot was taken", phase_lock},
 };
 
-static int take_once(struct cold *cold, bool leave_running, bool background, size_t *ret_connected,
-		     struct jsnap_error *err)
+static int take(struct cold *cold, bool leave_running, bool background, struct jsnap_error *err)
 {
-	const struct ready_target target = target_of(cold);
 	const struct snapshot_request request = {
 		.supervise = cold->supervise,
 		.agent = &cold->agent,
@@ -129,29 +124,12 @@ static int take_once(struct cold *cold, bool leave_running, bool background, siz
 		.facts = cold->facts,
 		.command = cold->command,
 		.cpu_level = cpu_level_of(cold->settings->cpu),
+		.policy = &cold->policy,
 		.leave_running = leave_running,
 		.background = background,
 	};
-	int rc = warmup_wait_disconnected(&target, monotonic_ns() + DISCONNECT_NS, ret_connected,
-					  err);
 
-	return rc < 0 ? rc : snapshot_take(&request, &cold->job, err);
-}
-
-/* A client that happened to be connected is no reason to do without a snapshot for ever. */
-static int take(struct cold *cold, bool leave_running, bool background, struct jsnap_error *err)
-{
-	for (int tries = 1;; tries++) {
-		size_t connected = 0;
-		int rc = take_once(cold, leave_running, background, &connected, err);
-
-		if (rc != -ENOTSUP || !connected || tries == CAPTURE_TRIES)
-			return rc;
-		log_debug("%s; trying again", err->text);
-		rc = supervise_pause(cold->supervise, RETRY_PAUSE_NS);
-		if (rc < 0)
-			return supervise_explain(cold->supervise, rc, err);
-	}
+	return snapshot_take(&request, &cold->job, err);
 }
 
 /*

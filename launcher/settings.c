@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "conf/file.h"
 #include "conf/form.h"
+#include "launcher/crac_policies.h"
 #include "launcher/options.h"
 
 #include <string.h>
@@ -49,6 +50,27 @@ static int fill_listen_map(struct settings *s, struct jsnap_error *err)
 			return r;
 	}
 	return 0;
+}
+
+static int fill_fd_policy(struct settings *s, struct jsnap_error *err)
+{
+	const struct conf_value *value = &s->values->values[SCHEMA_FD_POLICY];
+	const char *file = conf_text(s->values, SCHEMA_FD_POLICIES);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < value->n_items; i++) {
+		struct fd_rule rule;
+
+		r = fd_policy_parse(value->items[i], &rule, err);
+		if (r == 0)
+			r = fd_policy_add(&s->fd_policy, &rule, err);
+		if (r < 0)
+			return error_context(err, "%s", value->where);
+	}
+	s->fd_policies_given = file != NULL;
+	return file && (s->schema_verb->bit & schema_options[SCHEMA_FD_POLICIES].verbs)
+		       ? crac_policies_load(&s->fd_policy, file, err)
+		       : 0;
 }
 
 /* The enums of settings.h list their values in the order of the schema's tables. */
@@ -150,6 +172,8 @@ int settings_load(int argc, char **argv, struct settings *ret_settings, struct j
 	fill_values(&s);
 	if ((r = fill_listen_map(&s, err)) < 0)
 		return r;
+	if (s.action == SETTINGS_RUN_VERB && (r = fill_fd_policy(&s, err)) < 0)
+		return r;
 	if (s.action == SETTINGS_RUN_VERB && (r = check_operands(&s, err)) < 0)
 		return r;
 	*ret_settings = s;
@@ -160,6 +184,7 @@ int settings_load(int argc, char **argv, struct settings *ret_settings, struct j
 void settings_free(struct settings *settings)
 {
 	free((void *)settings->listen_map);
+	fd_policy_free(&settings->fd_policy);
 	free(settings->argv);
 	if (settings->values)
 		conf_free(settings->values);

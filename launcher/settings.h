@@ -9,6 +9,7 @@
 #define JSNAP_LAUNCHER_SETTINGS_H
 
 #include "base/error.h"
+#include "launcher/fd_policy.h"
 #include "restore/restore.h"
 
 #include <stdbool.h>
@@ -58,6 +59,9 @@ struct settings {
 	const char *const *labels; /* "K=V", in the order given */
 	size_t n_labels;
 	bool hot_copy;
+	struct fd_policy
+		fd_policy;	/* --fd-policy and the rules of --fd-policies; without defaults */
+	bool fd_policies_given; /* --fd-policies: java's property does not count */
 	bool no_checkpoint, no_restore;
 	bool keep_running;   /* checkpoint */
 	bool leave_running;  /* dump */

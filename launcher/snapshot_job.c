@@ -52,6 +52,7 @@ static int capture(const struct snapshot_request *r, struct hot *hot, struct man
 		.file_backed = true, /* HotSpot's own memory: see checkpoint/anon_rule.c */
 		.arenas_kept = arenas_kept,
 		.cpu_level = r->cpu_level,
+		.policy = {.decide = fd_policy_decide, .ctx = (void *)r->policy},
 	};
 	return checkpoint_capture(&options, m, ret_stats, err);
 }

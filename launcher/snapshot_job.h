@@ -17,6 +17,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "launcher/agent_client.h"
+#include "launcher/fd_policy.h"
 #include "launcher/java_command.h"
 #include "launcher/key.h"
 #include "launcher/store.h"
@@ -39,6 +40,7 @@ struct snapshot_request {
 	const struct key_facts *facts;
 	const struct java_command *command;
 	unsigned cpu_level; /* as checkpoint_options has it */
+	const struct fd_policy *policy;
 	bool leave_running; /* else the JVM is gone after the capture */
 	bool background;    /* compress with low priority */
 };

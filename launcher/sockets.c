@@ -144,13 +144,3 @@ bool tcp_sockets_listen(const struct tcp_sockets *sockets, uint16_t port)
 			return true;
 	return false;
 }
-
-size_t tcp_sockets_connected(const struct tcp_sockets *sockets)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < sockets->count; i++)
-		count += sockets->sockets[i].state != TCP_LISTEN &&
-			 sockets->sockets[i].state != TCP_CLOSE;
-	return count;
-}

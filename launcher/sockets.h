@@ -37,7 +37,5 @@ void tcp_sockets_free(struct tcp_sockets *sockets);
 
 /* port 0: any. */
 bool tcp_sockets_listen(const struct tcp_sockets *sockets, uint16_t port);
-/* How many are connected, or being connected or closed by the other end alone. */
-size_t tcp_sockets_connected(const struct tcp_sockets *sockets);
 
 #endif

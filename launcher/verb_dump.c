@@ -36,10 +36,12 @@ static int dump(struct dump *d, struct checkpoint_stats *ret_stats, struct jsnap
 {
 	const struct settings *s = d->settings;
 	CLEANUP_MANIFEST struct manifest m = {0};
-	struct checkpoint_options capture = {.pid = s->pid,
-					     .leave_running = s->leave_running,
-					     .stream_fd = d->stream.fd,
-					     .stream_offset = d->stream.stream_offset};
+	struct checkpoint_options capture = {
+		.pid = s->pid,
+		.leave_running = s->leave_running,
+		.stream_fd = d->stream.fd,
+		.stream_offset = d->stream.stream_offset,
+		.policy = {.decide = fd_policy_decide, .ctx = (void *)&s->fd_policy}};
 	int rc = manifest_init(&m, err);
 
 	if (rc < 0)

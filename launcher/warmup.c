@@ -4,7 +4,6 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "launcher/command.h"
-#include "launcher/sockets.h"
 
 #include <string.h>
 
@@ -208,22 +207,4 @@ int warmup_run(const struct warmup_options *options, const struct ready_target *
 		return rc;
 	*ret_result = run.result;
 	return 0;
-}
-
-int warmup_wait_disconnected(const struct ready_target *target, uint64_t deadline_ns,
-			     size_t *ret_left, struct jsnap_error *err)
-{
-	for (;;) {
-		CLEANUP_TCP_SOCKETS struct tcp_sockets sockets = {0};
-		int rc = tcp_sockets_read(target->supervise->pid, &sockets, err);
-
-		if (rc < 0)
-			return rc;
-		*ret_left = tcp_sockets_connected(&sockets);
-		if (*ret_left == 0 || monotonic_ns() >= deadline_ns)
-			return 0;
-		rc = supervise_pause(target->supervise, 5000000);
-		if (rc < 0)
-			return supervise_explain(target->supervise, rc, err);
-	}
 }

@@ -33,9 +33,4 @@ int warmup_check(const struct warmup_options *options, struct jsnap_error *err);
 int warmup_run(const struct warmup_options *options, const struct ready_target *target,
 	       struct warmup_result *ret_result, struct jsnap_error *err);
 
-/* Waits until the process holds no TCP connection, at most until the deadline; how many are left.
- */
-int warmup_wait_disconnected(const struct ready_target *target, uint64_t deadline_ns,
-			     size_t *ret_left, struct jsnap_error *err);
-
 #endif

@@ -13,6 +13,7 @@
  *	--kill-dump N	jsnap dies by SIGKILL at N moments of a dump, then go
  *	--kill-restore N	jsnap dies by SIGKILL at N moments of a restore, nothing stays
  *	--stop N	SIGSTOP and SIGCONT, no jsnap: what the kernel itself does to the victim
+ * --dump-option WORD	goes to every dump; repeatable
  */
 #include "sandbox.h"
 
@@ -29,6 +30,8 @@
 
 static struct sandbox box;
 static enum privilege privilege;
+static const char *dump_options[8];
+static int n_dump_options;
 static char *const *command_line;
 static int command_words;
 
@@ -118,15 +121,13 @@ static void finish_victim(pid_t pid, const char *what)
 static pid_t spawn_dump(pid_t pid, const char *image, bool live)
 {
 	char number[16];
-	const char *argv[] = {box.jsnap,
-			      "dump",
-			      "--pid",
-			      number,
-			      "--image",
-			      image,
-			      live ? "--leave-running" : NULL,
-			      NULL};
+	const char *argv[16] = {box.jsnap, "dump", "--pid", number, "--image", image};
+	int n = 6;
 
+	for (int i = 0; i < n_dump_options; i++)
+		argv[n++] = dump_options[i];
+	if (live)
+		argv[n++] = "--leave-running";
 	snprintf(number, sizeof(number), "%d", (int)pid);
 	return sandbox_spawn(&box, "dump", argv);
 }
@@ -314,15 +315,12 @@ static void usage(void)
 
 static struct request parse(int argc, char **argv)
 {
-	static const struct option options[] = {{"jsnap", 1, NULL, 'j'},
-						{"mode", 1, NULL, 'm'},
-						{"generations", 1, NULL, 'g'},
-						{"live", 1, NULL, 'l'},
-						{"refuse", 1, NULL, 'r'},
-						{"kill-dump", 1, NULL, 'd'},
-						{"kill-restore", 1, NULL, 'k'},
-						{"stop", 1, NULL, 's'},
-						{0}};
+	static const struct option options[] = {
+		{"jsnap", 1, NULL, 'j'},	{"mode", 1, NULL, 'm'},
+		{"generations", 1, NULL, 'g'},	{"live", 1, NULL, 'l'},
+		{"refuse", 1, NULL, 'r'},	{"kill-dump", 1, NULL, 'd'},
+		{"kill-restore", 1, NULL, 'k'}, {"stop", 1, NULL, 's'},
+		{"dump-option", 1, NULL, 'o'},	{0}};
 	struct request request = {.scenario = 'g', .times = 1};
 	bool mode = false;
 	int c;
@@ -332,6 +330,10 @@ static struct request parse(int argc, char **argv)
 			usage();
 		if (c == 'j') {
 			request.jsnap = optarg;
+		} else if (c == 'o') {
+			if (n_dump_options == 8)
+				usage();
+			dump_options[n_dump_options++] = optarg;
 		} else if (c == 'm') {
 			mode = true;
 			privilege = strcmp(optarg, "cap") == 0 ? PRIVILEGE_CAP : PRIVILEGE_USERNS;
