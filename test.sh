@@ -11,7 +11,7 @@ set -eu
 
 cd "$(dirname "$0")"
 build=${BUILD_DIR:-build}
-scripts/install_deps.sh
+scripts/install_deps.sh test
 cmake -S . -B "$build" -G Ninja >"/tmp/jsnap-cmake.$$" || { cat "/tmp/jsnap-cmake.$$"; exit 1; }
 rm -f "/tmp/jsnap-cmake.$$"
 cmake --build "$build"

@@ -18,6 +18,9 @@ static const char *const tids_values[] = {"auto", "clone3", "userns", "ns-last-p
 static const char *const lsm_values[] = {"keep", "ignore", NULL};
 static const char *const cpu_values[] = {"native", "x86-64-v2", "x86-64-v3", "x86-64-v4", NULL};
 static const char *const format_values[] = {"text", "json", NULL};
+static const char *const ready_forms[] = {
+	"auto", "tcp:", "http://", "log:", "file:", "exec:", "api", NULL};
+static const char *const warmup_forms[] = {"http://", "exec:", NULL};
 static const char *const level_values[] = {"error", "warn", "info", "debug", NULL};
 
 const struct schema_section schema_sections[] = {
@@ -134,6 +137,7 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 			 "parked, and it has gone quiet), tcp:PORT, http://..., log:REGEX (a line "
 			 "of its output), file:PATH, exec:CMD (exits 0) or api (it asks). "
 			 "Repeatable: all must hold.",
+		 .forms = ready_forms,
 		 .check = form_ready},
 	[SCHEMA_WARMUP] = {.name = "warmup",
 			   .section = "warmup",
@@ -144,6 +148,7 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 			   .fallback = "",
 			   .metavar = "URL|exec:CMD",
 			   .help = "What warms it once it is up. Repeatable.",
+			   .forms = warmup_forms,
 			   .check = form_warmup},
 	[SCHEMA_WARMUP_REQUESTS] = {.name = "warmup-requests",
 				    .section = "warmup",

@@ -105,6 +105,7 @@ struct schema_option {
 	const char *metavar;	      /* "DIR"; NULL for flags */
 	const char *help;	      /* a sentence or two, without the default */
 	const char *const *values;    /* SCHEMA_ENUM, NULL-terminated */
+	const char *const *forms;     /* how a string or item may begin, for completions; or NULL */
 	uint64_t min, max;	      /* SCHEMA_INTEGER and SCHEMA_SIZE */
 	/* The form of a string or list item: NULL, or 0/-EINVAL with the words for it. */
 	int (*check)(const char *text, struct jsnap_error *err);

@@ -1,12 +1,16 @@
 #!/bin/bash
 # Installs what building and testing jsnap needs on Debian 12, with apt-get; as root, or through sudo.
 # Does nothing when all is there.
+#
+# install_deps.sh [test]: with `test` also what only the tests need.
 set -eu
 
 packages=(build-essential cmake ninja-build pkg-config
 	libzstd-dev libcap-dev libcap2-bin libinih-dev libxxhash-dev
 	openjdk-17-jdk-headless maven
 	zstd curl unzip procps)
+# man pages and completions
+[ "${1:-}" != test ] || packages+=(man-db groff-base mandoc zsh fish)
 
 missing=()
 for package in "${packages[@]}"; do
