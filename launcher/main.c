@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct verb verbs[] = {
 	{"run", verb_run},     {"checkpoint", verb_checkpoint}, {"restore", verb_restore},
@@ -44,6 +45,17 @@ static int act(const struct settings *settings, int *ret_status, struct jsnap_er
 	return 0;
 }
 
+/* An image is a program: one that a user brings must never be read with another's rights. The file
+ * capability changes no id, and is the way that exists (docs/privileges.md). */
+static int refuse_setuid(struct jsnap_error *err)
+{
+	if (getuid() == geteuid() && getgid() == getegid())
+		return 0;
+	error_set(err, EPERM, "jsnap does not run setuid or setgid");
+	return error_hint(err, "take the bits away (chmod ug-s) and, for original thread ids, use "
+			       "setcap cap_checkpoint_restore=p; see jsnap doctor");
+}
+
 int main(int argc, char **argv)
 {
 	struct settings settings = {0};
@@ -51,7 +63,9 @@ int main(int argc, char **argv)
 	int status = EXIT_JSNAP_FAILED, rc;
 
 	start_time_mark();
-	rc = settings_load(argc, argv, &settings, &err);
+	rc = refuse_setuid(&err);
+	if (rc == 0)
+		rc = settings_load(argc, argv, &settings, &err);
 	if (rc == 0) {
 		log_setup(settings.log_format, settings.log_level, settings.quiet);
 		metrics_setup(settings.metrics);
