@@ -172,11 +172,83 @@ static int form_url(const char *text, struct jsnap_error *err)
 	return 0;
 }
 
+#define REGEX_WEIGHT_MAX 10000u
+#define REGEX_DEPTH_MAX	 32u
+
+/* The end of a bracket expression that starts at `p`: a ] that comes first is meant as itself. */
+static const char *skip_bracket(const char *p)
+{
+	p++;
+	if (*p == '^')
+		p++;
+	if (*p == ']')
+		p++;
+	while (*p && *p != ']')
+		p++;
+	return *p ? p + 1 : p;
+}
+
+/* How often what stands before is written out by glibc's regcomp(3), which copies it: x+ twice,
+ * x{2,9} nine times. Moves *p past the repetition. */
+static uint64_t repetition(const char **p)
+{
+	unsigned long low, high;
+	char *end;
+
+	if (**p != '{')
+		return *(*p)++ == '+' ? 2 : 1;
+	low = high = strtoul(*p + 1, &end, 10);
+	if (*end == ',')
+		high = strtoul(end + 1, &end, 10);
+	*p = *end == '}' ? end + 1 : *p + 1;
+	return (high > low ? high : low) + 1;
+}
+
+/* Nodes of the expression when its repetitions are written out, as far as REGEX_WEIGHT_MAX. */
+static uint64_t regex_weight(const char *p)
+{
+	uint64_t sums[REGEX_DEPTH_MAX] = {0}, last = 0;
+	unsigned depth = 0;
+
+	while (*p) {
+		if (*p && strchr("+*?{", *p)) {
+			uint64_t times = repetition(&p);
+
+			if (last && times > REGEX_WEIGHT_MAX / last)
+				return REGEX_WEIGHT_MAX + 1;
+			last *= times;
+			continue;
+		}
+		if (*p == ')' && depth) {
+			last += sums[depth--];
+			p++;
+		} else {
+			sums[depth] += last;
+			last = *p != '(';
+			if (*p == '(' && ++depth == REGEX_DEPTH_MAX)
+				return REGEX_WEIGHT_MAX + 1;
+			if (*p == '(')
+				sums[depth] = 0;
+			p = *p == '[' ? skip_bracket(p) : p + (*p == '\\' && p[1] ? 2 : 1);
+		}
+		if (sums[depth] + last > REGEX_WEIGHT_MAX)
+			return REGEX_WEIGHT_MAX + 1;
+	}
+	while (depth)
+		last += sums[depth--];
+	return sums[0] + last;
+}
+
 static int form_regex(const char *text, struct jsnap_error *err)
 {
 	char why[128];
 	regex_t regex;
-	int r = regcomp(&regex, text, REG_EXTENDED | REG_NOSUB);
+	int r;
+
+	if (regex_weight(text) > REGEX_WEIGHT_MAX)
+		return error_set(err, EINVAL, "log:%.64s...: its repetitions make it too large",
+				 text);
+	r = regcomp(&regex, text, REG_EXTENDED | REG_NOSUB);
 
 	if (r != 0) {
 		regerror(r, &regex, why, sizeof(why));

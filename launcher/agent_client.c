@@ -44,14 +44,27 @@ static int receive(struct agent_client *client, struct agent_header *ret_header,
 	return rc;
 }
 
-/* True when the message came unasked and was dealt with. */
-static bool unasked(struct agent_client *client, const struct agent_header *header)
+/* heap=START-END, hexadecimal. */
+static uint64_t heap_size(const struct agent_payload *hello)
 {
-	if (header->type == AGENT_CHECKPOINT_REQUEST)
+	const char *text = agent_payload_get(hello, "heap");
+	unsigned long long start, end;
+
+	if (!text || sscanf(text, "%llx-%llx", &start, &end) != 2 || end < start)
+		return 0;
+	return end - start;
+}
+
+/* True when the message came unasked and was dealt with. */
+static bool unasked(struct agent_client *client, const struct agent_header *header,
+		    const struct agent_payload *payload)
+{
+	if (header->type == AGENT_CHECKPOINT_REQUEST) {
 		client->requested = true;
-	else if (header->type == AGENT_HELLO)
+	} else if (header->type == AGENT_HELLO) {
 		client->hello = true;
-	else
+		client->heap_max = heap_size(payload);
+	} else
 		return false;
 	return true;
 }
@@ -101,7 +114,7 @@ static int wait_answer(struct agent_client *client, enum agent_message expected,
 		if (rc < 0)
 			return rc;
 		/* An answer to a question that was given up on is of no interest any more. */
-		if (unasked(client, &header) || header.sequence != client->sequence)
+		if (unasked(client, &header, &payload) || header.sequence != client->sequence)
 			continue;
 		rc = answer_check(&header, &payload, expected, err);
 		if (rc == 0 && ret_payload) {
@@ -223,5 +236,5 @@ void agent_client_read(struct agent_client *client)
 	struct agent_header header;
 
 	if (client->fd >= 0 && receive(client, &header, &payload, NULL) == 0)
-		(void)unasked(client, &header);
+		(void)unasked(client, &header, &payload);
 }

@@ -23,8 +23,9 @@ struct agent_client {
 	struct supervise *supervise;
 	int fd; /* owned; -1 when there is no agent, or no longer */
 	uint32_t sequence;
-	bool hello;	/* HELLO was received */
-	bool requested; /* the application asked for a checkpoint */
+	bool hello;	   /* HELLO was received */
+	uint64_t heap_max; /* bytes that the Java heap may grow to; 0: not known */
+	bool requested;	   /* the application asked for a checkpoint */
 };
 
 struct agent_status {

@@ -3,7 +3,9 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "launcher/confinement.h"
 #include "launcher/fds.h"
+#include "launcher/heap_limit.h"
 #include "launcher/log.h"
 #include "launcher/snapshot_job.h"
 
@@ -12,27 +14,6 @@
 #include <string.h>
 
 #define END_TIMEOUT_NS 5000000000ull
-
-int restore_job_check_host(const struct image_header *header, const struct image_header *here,
-			   enum lsm_policy lsm, struct jsnap_error *err)
-{
-	if (strcmp(header->arch, here->arch) != 0)
-		return error_set(err, ENOTSUP, "the snapshot is of a %s machine, this is %s",
-				 header->arch, here->arch);
-	if (lsm == LSM_IGNORE)
-		return 0;
-	if (strcmp(header->lsm_label, here->lsm_label) != 0)
-		return error_set(err, EPERM,
-				 "the snapshot was taken under the security label '%s', jsnap runs "
-				 "under '%s'; --lsm ignore restores it all the same",
-				 header->lsm_label, here->lsm_label);
-	if (strcmp(header->lsm, here->lsm) != 0)
-		return error_set(err, EPERM,
-				 "the snapshot was taken under the security modules '%s', here "
-				 "there are '%s'; --lsm ignore restores it all the same",
-				 header->lsm, here->lsm);
-	return 0;
-}
 
 void restore_job_name(const struct restore_source *source, char *name, size_t name_size, char *key,
 		      size_t key_size)
@@ -172,11 +153,10 @@ static int refresh(struct restore_job *job, struct jsnap_error *err)
 int restore_job_run(struct restore_job *job, const struct restore_source *source,
 		    struct jsnap_error *err)
 {
-	struct image_header here;
-	int rc = image_header_here(getpid(), &here, err);
+	int rc = confinement_check_here(source->header, source->manifest, job->settings->lsm, err);
 
 	if (rc == 0)
-		rc = restore_job_check_host(source->header, &here, job->settings->lsm, err);
+		rc = heap_limit_check_here(source->manifest, err);
 	if (rc == 0)
 		rc = start_process(job, source, err);
 	if (rc < 0) {

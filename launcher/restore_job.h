@@ -27,10 +27,6 @@ int restore_job_run(struct restore_job *job, const struct restore_source *source
 /* After the end of the restored process. */
 void restore_job_close(struct restore_job *job);
 
-/* Pure: may an image with this header be restored on the host of `here`? */
-int restore_job_check_host(const struct image_header *header, const struct image_header *here,
-			   enum lsm_policy lsm, struct jsnap_error *err);
-
 /* "NAME KEY" of a snapshot for a line to people: notes, else the program's name and the image's id.
  * Writes at most `size` bytes each. */
 void restore_job_name(const struct restore_source *source, char *name, size_t name_size, char *key,

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "launcher/fds.h"
+#include "launcher/heap_limit.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -48,6 +49,8 @@ static int write_image(struct snapshot_writer *w, struct snapshot_result *result
 
 	if (rc == 0)
 		rc = snapshot_writer_notes(&w->manifest, r->command->argv, err);
+	if (rc == 0)
+		rc = heap_limit_store(r->agent->heap_max, &w->manifest, err);
 	if (rc == 0)
 		rc = image_write(r->slot->image, &w->manifest, w->hot.fd, w->hot.stream_offset,
 				 &w->header, &options, err);

@@ -4,10 +4,11 @@
  */
 #include "launcher/verbs.h"
 
+#include "launcher/confinement.h"
+#include "launcher/heap_limit.h"
 #include "launcher/json.h"
 #include "launcher/key.h"
 #include "launcher/opened.h"
-#include "launcher/restore_job.h"
 #include "restore/restore.h"
 
 #include <errno.h>
@@ -39,13 +40,12 @@ static int check_place(const struct settings *settings, const struct opened *ope
 	const struct image_header *header = image_header(opened->image);
 	const struct manifest *m = image_manifest(opened->image);
 	struct restore_options options = {.manifest = m, .stream_fd = -1};
-	struct image_header here = {0};
 	char reason[512];
-	int r = image_header_here(getpid(), &here, err);
+	int r = confinement_check_here(header, m, settings->lsm, err);
 
 	if (r < 0)
 		return r;
-	r = restore_job_check_host(header, &here, settings->lsm, err);
+	r = heap_limit_check_here(m, err);
 	if (r < 0)
 		return r;
 	if (key_recheck(m, reason, sizeof(reason)) != 0)

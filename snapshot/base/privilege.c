@@ -53,10 +53,21 @@ int privilege_raise(int capability, bool on)
 	return r;
 }
 
-void privilege_capset_empty(void *buf)
+uint64_t privilege_permitted(void)
 {
 	struct capset set = {.header = {.version = _LINUX_CAPABILITY_VERSION_3}};
 
+	if (syscall(SYS_capget, &set.header, set.data) < 0)
+		return 0;
+	return (uint64_t)set.data[1].permitted << 32 | set.data[0].permitted;
+}
+
+void privilege_capset_keep(void *buf, uint64_t keep)
+{
+	struct capset set = {.header = {.version = _LINUX_CAPABILITY_VERSION_3}};
+
+	for (unsigned i = 0; i < 2; i++)
+		set.data[i].permitted = set.data[i].effective = (uint32_t)(keep >> 32 * i);
 	memcpy(buf, &set, sizeof(set));
 }
 

@@ -19,9 +19,13 @@ int privilege_tid_capability(void);
 /* Makes a permitted capability effective, or ineffective again. 0 or -errno. */
 int privilege_raise(int capability, bool on);
 
-/* Arguments of a capset(2) call that drops everything / makes one permitted capability effective.
+/* The permitted set, by number; 0 when it can't be read. */
+uint64_t privilege_permitted(void);
+
+/* Arguments of a capset(2) call that drops everything but `keep`, which it makes effective / makes
+ * one permitted capability effective.
  */
-void privilege_capset_empty(void *buf);
+void privilege_capset_keep(void *buf, uint64_t keep);
 void privilege_capset_raise(void *buf, int capability);
 
 #endif

@@ -67,6 +67,9 @@ int image_manifest_id(const struct manifest *m, struct image_id *ret_id, struct 
 
 /* Fills arch, kernel, machine, lsm from this system and lsm_label from /proc/PID/attr/current. */
 int image_header_here(pid_t pid, struct image_header *ret_header, struct jsnap_error *err);
+/* The same of a recorded machine: files below `root`, the process as self. */
+int image_header_at(const char *root, pid_t pid, struct image_header *ret_header,
+		    struct jsnap_error *err);
 
 /* The header alone, verified, by pread(2) at the start of a file: cheap, for listing snapshots and
  * for learning the id that hot_open expects. */

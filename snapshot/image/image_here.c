@@ -2,6 +2,7 @@
 #include "image/image.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/io.h"
 
 #include <string.h>
@@ -25,11 +26,12 @@ static int read_text(const char *path, char *ret, size_t size, struct jsnap_erro
 	return 0;
 }
 
-int image_header_here(pid_t pid, struct image_header *ret_header, struct jsnap_error *err)
+int image_header_at(const char *root, pid_t pid, struct image_header *ret_header,
+		    struct jsnap_error *err)
 {
 	struct image_header h = {.version = IMAGE_FORMAT_VERSION};
 	struct utsname name;
-	char path[64];
+	char path[4096];
 	int r;
 
 	if (uname(&name) < 0)
@@ -40,13 +42,22 @@ int image_header_here(pid_t pid, struct image_header *ret_header, struct jsnap_e
 	snprintf(h.arch, sizeof(h.arch), "%.15s", name.machine);
 	snprintf(h.kernel, sizeof(h.kernel), "%.63s", name.release);
 	snprintf(h.machine, sizeof(h.machine), "%.63s", name.nodename);
-	r = read_text("/sys/kernel/security/lsm", h.lsm, sizeof(h.lsm), err);
+	snprintf(path, sizeof(path), "%.4000s/sys/kernel/security/lsm", root);
+	r = read_text(path, h.lsm, sizeof(h.lsm), err);
 	if (r < 0)
 		return r;
-	snprintf(path, sizeof(path), "/proc/%d/attr/current", (int)pid);
+	if (*root)
+		snprintf(path, sizeof(path), "%.4000s/proc/self/attr/current", root);
+	else
+		snprintf(path, sizeof(path), "/proc/%d/attr/current", (int)pid);
 	r = read_text(path, h.lsm_label, sizeof(h.lsm_label), err);
 	if (r < 0)
 		return r;
 	*ret_header = h;
 	return 0;
+}
+
+int image_header_here(pid_t pid, struct image_header *ret_header, struct jsnap_error *err)
+{
+	return image_header_at(fault_system_root(), pid, ret_header, err);
 }

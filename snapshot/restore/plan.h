@@ -42,9 +42,10 @@ struct plan {
 	struct rst_plan *head;
 	struct rst_op *ops;
 	size_t n_ops, max_ops;
-	bool userns;	   /* restored in a user namespace of its own */
-	bool time_shifted; /* in a time namespace that continues the target's clocks */
-	bool drop_capabilities;
+	bool userns;		/* restored in a user namespace of its own */
+	bool time_shifted;	/* in a time namespace that continues the target's clocks */
+	bool drop_capabilities; /* all but keep_capabilities */
+	uint64_t keep_capabilities;
 	bool other_vdso;      /* the snapshot's kernel had another one: see vdso.h */
 	struct cpu from, to;  /* the processor of the snapshot and this one */
 	uint64_t asleep_ns;   /* to add to absolute deadlines */

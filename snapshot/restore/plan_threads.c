@@ -150,7 +150,7 @@ static int fill_own_state(struct plan *plan, const struct m_thread *t,
 /* Before anything else of a thread: what follows uses addresses that the image gives. */
 static void fill_drop(struct plan *plan, const void *empty, const struct m_thread *t)
 {
-	const char *header = empty;
+	const char *header = empty; /* of a capset(2) call with what may be kept */
 
 	if (!plan->drop_capabilities)
 		return;
@@ -231,7 +231,7 @@ int plan_fill_threads(struct plan *plan, struct jsnap_error *err)
 
 	if (!threads || !empty)
 		return plan_out_of_region(err);
-	privilege_capset_empty(empty);
+	privilege_capset_keep(empty, plan->keep_capabilities);
 	own.affinity_size = syscall(SYS_sched_getaffinity, 0, sizeof(own.affinity), own.affinity);
 	own.timer_slack = (uint64_t)prctl(PR_GET_TIMERSLACK);
 	for (uint32_t i = 0; r == 0 && i < plan->m->n_threads; i++) {

@@ -157,6 +157,18 @@ static int run_plan(struct plan *plan, enum tids_way way, struct tids_result *re
 	return 0;
 }
 
+/* Nobody but root keeps any, and root no more than the snapshot's process had. */
+static void drop_capabilities(struct plan *plan)
+{
+	const struct manifest *m = plan->m;
+	uint64_t own = privilege_permitted();
+
+	plan->keep_capabilities = geteuid() != 0 ? 0
+				  : m->n_host	 ? own & m->host->cap_permitted
+						 : own;
+	plan->drop_capabilities = geteuid() != 0 || plan->keep_capabilities != own;
+}
+
 static int try_way(const struct restore_options *options, enum tids_way way,
 		   struct tids_result *ret_child, struct jsnap_error *err)
 {
@@ -175,7 +187,7 @@ static int try_way(const struct restore_options *options, enum tids_way way,
 	plan.userns = way == TIDS_USERNS;
 	plan.time_shifted = plan.userns;
 	plan.asleep_ns = plan.time_shifted ? 0 : now - then;
-	plan.drop_capabilities = geteuid() != 0;
+	drop_capabilities(&plan);
 	plan.other_vdso = restore_other_vdso(options->manifest);
 	cpu_here(&plan.to);
 	if (options->manifest->n_host)

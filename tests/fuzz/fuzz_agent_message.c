@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_fields(const struct agent_payload *payload)
 {
-	const char *end = payload->data + payload->size;
+	const char *end = payload->size ? payload->data + payload->size : payload->data;
 	struct agent_field field;
 	size_t pos = 0, last = 0;
 

@@ -7,6 +7,7 @@
 #include "conf/sample.h"
 #include "conf/values.h"
 
+#include "base/cleanup.h"
 #include "base/io.h"
 
 #include <errno.h>
@@ -249,8 +250,28 @@ static void test_sample(void)
 	free(installed);
 }
 
+/* What regcomp(3) would need gigabytes for is refused; what people write is not. */
+static void test_regex_size(void)
+{
+	static const char *const good[] = {"log:Started .* in [0-9.]+ s", "log:(a|b)+[]x]{2,4}\\(+",
+					   "log:^[[:alpha:]]{1,200}$", "log:((x+)y+)z+"};
+	static const char *const bad[] = {"log:a{200}{200}{200}", "log:j++++++++++++++++++++++++",
+					  "log:(((((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+)+)+",
+					  "log:((a{90}b){90}c){9}",
+					  "log:(((((((((((((((((((((((((((((((((((a"};
+	struct jsnap_error err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		CHECK_EQ(form_ready(good[i], &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		CHECK_EQ(form_ready(bad[i], &err), -EINVAL);
+		CHECK(strstr(err.text, "too large"));
+	}
+}
+
 int main(void)
 {
+	test_regex_size();
 	test_schema();
 	test_forms();
 	test_nearest();
