@@ -12,6 +12,7 @@
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* name in the enumeration, in the variable, and what then happens */
 #define FAULTS(X)                                                                       \
