@@ -34,6 +34,7 @@ struct capture {
 	struct capture_object *objects;
 	size_t n_objects;
 	uint64_t stored_bytes;
+	uint64_t region;       /* address of an earlier restore's region; 0: none */
 	uint64_t stream_inode; /* of the stream an earlier restore mapped; 0: none */
 };
 
@@ -52,6 +53,9 @@ int capture_ns_tid(struct capture *c, pid_t tid, pid_t *ret_tid, struct jsnap_er
 /* -ENOTSUP names a child of the process. */
 int capture_refuse_children(pid_t pid, struct jsnap_error *err);
 
+/* Looks whether the process was restored before: sets region and stream_inode. */
+void capture_find_region(struct capture *c);
+
 /* Phases. */
 int capture_refuse(struct capture *c, struct jsnap_error *err);
 int capture_process(struct capture *c, struct jsnap_error *err);
@@ -63,6 +67,7 @@ int capture_files(struct capture *c, struct jsnap_error *err);
 int capture_clocks(struct capture *c, struct jsnap_error *err);
 int capture_vmas(struct capture *c, struct jsnap_error *err);
 int capture_objects(struct capture *c, struct jsnap_error *err);
+int capture_refuse_numbers(struct capture *c, struct jsnap_error *err);
 int capture_pages(struct capture *c, struct jsnap_error *err);
 
 /* Guard pages of every mapping, once the mappings are known. */

@@ -6,6 +6,8 @@
 #include "checkpoint/capture.h"
 #include "proc/pagemap.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -33,6 +35,7 @@ static const struct {
 	{"the leader's way home", capture_leader_home},
 	{"mappings", capture_vmas},
 	{"objects", capture_objects},
+	{"room for descriptors", capture_refuse_numbers},
 	{"pages", capture_pages},
 };
 
@@ -182,7 +185,7 @@ static int fill_stream(struct capture *c, struct jsnap_error *err)
 	return 0;
 }
 
-int checkpoint_capture(const struct checkpoint_options *options, struct manifest *m,
+static int capture_all(const struct checkpoint_options *options, struct manifest *m,
 		       struct checkpoint_stats *ret_stats, struct jsnap_error *err)
 {
 	struct capture c = {.options = options,
@@ -226,4 +229,42 @@ int checkpoint_capture(const struct checkpoint_options *options, struct manifest
 	if (ret_stats)
 		*ret_stats = stats;
 	return 0;
+}
+
+struct capture_job {
+	const struct checkpoint_options *options;
+	struct manifest *m;
+	struct checkpoint_stats *ret_stats;
+	struct jsnap_error *err;
+	int result;
+};
+
+static void *capture_thread(void *arg)
+{
+	struct capture_job *job = arg;
+
+	job->result = capture_all(job->options, job->m, job->ret_stats, job->err);
+	return NULL;
+}
+
+/*
+ * In a thread of its own: only a stopped thread can be detached, but when a tracing thread ends the
+ * kernel detaches whatever it still has (ptrace(2); kernel/ptrace.c, exit_ptrace).
+ */
+int checkpoint_capture(const struct checkpoint_options *options, struct manifest *m,
+		       struct checkpoint_stats *ret_stats, struct jsnap_error *err)
+{
+	struct capture_job job = {.options = options, .m = m, .ret_stats = ret_stats, .err = err};
+	sigset_t all, before;
+	pthread_t thread;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the other threads */
+	r = pthread_create(&thread, NULL, capture_thread, &job);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r)
+		return error_set(err, r, "start a thread for the checkpoint: %s", strerror(r));
+	pthread_join(thread, NULL);
+	return job.result;
 }

@@ -9,12 +9,15 @@
 
 #include <fcntl.h>
 #include <linux/kcmp.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <time.h>
 
 #define LINK_MAX_SIZE 4200
 #define PIPE_MAX      (1u << 20) /* bytes of unread data in one pipe, /proc/sys/fs/pipe-max-size */
@@ -107,12 +110,42 @@ static bool same_description(struct capture *c, const struct open_file *f, uint3
 	return r == 0;
 }
 
+/* Which kind of file system holds it: the magic number of statfs(2); 0 when not known. */
+static uint32_t file_system(struct capture *c, const struct open_file *f)
+{
+	struct statfs fs;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", c->options->pid, f->fd);
+	return statfs(path, &fs) < 0 ? 0 : (uint32_t)fs.f_type;
+}
+
+/* Regular files by their mode whose contents are no file's. */
+static int refuse_strange(struct capture *c, const struct open_file *f, struct jsnap_error *err)
+{
+	static const struct {
+		uint32_t magic; /* linux/magic.h, ipc/mqueue.c, mm/secretmem.c */
+		const char *why;
+	} STRANGE[] = {{0x19800202, "is a POSIX message queue, which is not carried"},
+		       {0x958458f6, "is in hugetlb pages, which are not carried"},
+		       {0x5345434d, "is secret memory, which nobody else can read"}};
+	uint32_t magic = file_system(c, f);
+
+	for (size_t i = 0; i < ARRAY_SIZE(STRANGE); i++)
+		if (magic == STRANGE[i].magic)
+			return refuse_fd(f, err, STRANGE[i].why);
+	return 0;
+}
+
 static int capture_deleted(struct capture *c, const struct open_file *f, struct m_file *file,
 			   struct jsnap_error *err)
 {
 	enum m_object_kind kind = M_OBJECT_DELETED_FILE;
-	CLEANUP_CLOSE int fd = open_target_fd(c, f, O_RDONLY);
+	int r = refuse_strange(c, f, err);
+	CLEANUP_CLOSE int fd = r < 0 ? -1 : open_target_fd(c, f, O_RDONLY);
 
+	if (r < 0)
+		return r;
 	if (fd < 0)
 		return error_errno(err, "open deleted fd %d (%s)", f->fd, f->link);
 	if (strncmp(f->link, "/memfd:", 7) == 0)
@@ -128,7 +161,7 @@ static bool device_carried(dev_t rdev)
 	if (major(rdev) == 1) /* null, zero, full, random, urandom: drivers/char/mem.c */
 		return minor(rdev) == 3 || minor(rdev) == 5 || minor(rdev) == 7 ||
 		       minor(rdev) == 8 || minor(rdev) == 9;
-	return major(rdev) == 5 || (major(rdev) >= 136 && major(rdev) <= 143); /* tty, pts */
+	return major(rdev) == 5 && minor(rdev) == 0; /* tty: whichever the caller has */
 }
 
 /* Reads a copied pipe empty. Each read gives one packet of a pipe in packet mode, else all. */
@@ -202,18 +235,58 @@ static int capture_reopened(struct capture *c, const struct open_file *f, struct
 			       err);
 }
 
+/*
+ * A file of /proc, which every mount of it shows alike but for its device number. /proc/PID of the
+ * process itself is there again when its files are opened, as /proc/self; its threads are not.
+ */
+static int capture_proc_file(struct capture *c, const struct open_file *f, struct m_file *file,
+			     struct jsnap_error *err)
+{
+	char path[LINK_MAX_SIZE + 16];
+	int pid, tid, n, rest = 0;
+
+	n = sscanf(f->link, "/proc/%d%n/task/%d", &pid, &rest, &tid);
+	if (n >= 1 && pid != c->ns_pid && pid != c->options->pid)
+		return refuse_fd(f, err, "is another process's in /proc, which is not carried");
+	if (n == 2 && tid != pid)
+		return refuse_fd(f, err, "is a thread's in /proc, which is not carried");
+	snprintf(path, sizeof(path), "%s%s", n >= 1 ? "/proc/self" : "", f->link + rest);
+	file->kind = M_FILE_PATH;
+	return capture_backing(c, path, &f->st, M_BACKING_OPEN, &file->target, err);
+}
+
+static bool is_terminal(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && major(st->st_rdev) >= 136 && major(st->st_rdev) <= 143;
+}
+
 static int capture_path(struct capture *c, const struct open_file *f, struct m_file *file,
 			struct jsnap_error *err)
 {
 	struct stat now;
+	/* An O_PATH descriptor may be of a link itself. */
+	int (*look_at)(const char *, struct stat *) = S_ISLNK(f->st.st_mode) ? lstat : stat;
 
+	if (strncmp(f->link, "/proc/", 6) == 0 && file_system(c, f) == PROC_SUPER_MAGIC)
+		return capture_proc_file(c, f, file, err);
+	if (is_terminal(&f->st))
+		return refuse_fd(f, err,
+				 "is a terminal other than those of the standard streams, which is "
+				 "not carried");
 	if (f->link[0] != '/')
 		return refuse_fd(f, err, "is not a file that can be opened again");
 	if (S_ISCHR(f->st.st_mode) && !device_carried(f->st.st_rdev))
 		return refuse_fd(f, err, "is a device, which is not carried");
 	if (S_ISBLK(f->st.st_mode))
 		return refuse_fd(f, err, "is a block device, which is not carried");
-	if (stat(f->link, &now) < 0 || now.st_ino != f->st.st_ino || now.st_dev != f->st.st_dev) {
+	if (look_at(f->link, &now) < 0 || now.st_ino != f->st.st_ino ||
+	    now.st_dev != f->st.st_dev) {
+		/* Other names of it may be used by others, who would not see what we write. */
+		if (S_ISREG(f->st.st_mode) && f->st.st_nlink && !refuse_strange(c, f, err) &&
+		    (file->flags & O_ACCMODE) != O_RDONLY && !(file->flags & O_PATH))
+			return refuse_fd(f, err,
+					 "is open for writing and lost this name, but has others; "
+					 "that is not carried");
 		if (S_ISREG(f->st.st_mode))
 			return capture_deleted(c, f, file, err);
 		return refuse_fd(f, err, "no longer has this name, and is no regular file");
@@ -257,6 +330,10 @@ static int capture_anon_inode(struct capture *c, const struct open_file *f, stru
 		file->kind = M_FILE_EVENTFD;
 		file->value[0] = info->eventfd_count;
 		file->value[1] = info->eventfd_semaphore;
+	} else if (info->has_timerfd && (info->timerfd_clockid == CLOCK_REALTIME_ALARM ||
+					 info->timerfd_clockid == CLOCK_BOOTTIME_ALARM)) {
+		return refuse_fd(f, err,
+				 "wakes the machine (an alarm clock), which is not carried");
 	} else if (info->has_timerfd) {
 		file->kind = M_FILE_TIMERFD;
 		file->value[0] = (uint64_t)info->timerfd_clockid;
@@ -273,6 +350,8 @@ static int capture_anon_inode(struct capture *c, const struct open_file *f, stru
 		file->kind = M_FILE_INOTIFY;
 	} else if (info->pidfd_pid && info->pidfd_pid == c->options->pid) {
 		file->kind = M_FILE_PIDFD_SELF;
+	} else if (info->pidfd_pid) {
+		return refuse_fd(f, err, "is a pidfd of another process, which is not carried");
 	} else {
 		return refuse_fd(f, err, "is a kernel object that is not carried");
 	}
@@ -336,6 +415,14 @@ static const char *external_slot(struct capture *c, const struct open_file *f)
 	for (size_t i = 0; i < c->options->n_externals; i++)
 		if (c->options->externals[i].fd == f->fd)
 			return c->options->externals[i].slot;
+	for (int fd = 0; fd < 3 && f->fd > 2 && is_terminal(&f->st); fd++) {
+		struct stat st;
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", c->options->pid, fd);
+		if (stat(path, &st) == 0 && is_terminal(&st) && st.st_rdev == f->st.st_rdev)
+			return STANDARD[fd];
+	}
 	if (f->fd > 2 || strncmp(f->link, "anon_inode:", 11) == 0 ||
 	    (S_ISSOCK(f->st.st_mode) && capture_socket_listens(c, f->fd)))
 		return NULL;
@@ -365,6 +452,8 @@ static int capture_file(struct capture *c, const struct open_file *f, uint32_t *
 static int capture_locks(struct capture *c, const struct open_file *f, uint32_t fd_index,
 			 struct jsnap_error *err)
 {
+	if (c->m->files[c->m->fds[fd_index].file].kind == M_FILE_INHERIT)
+		return 0; /* another file in a restore */
 	for (size_t i = 0; i < f->info.n_locks; i++) {
 		const struct fdinfo_lock *from = &f->info.locks[i];
 		struct m_lock *lock;
@@ -381,6 +470,50 @@ static int capture_locks(struct capture *c, const struct open_file *f, uint32_t 
 		if (from->end != UINT64_MAX)
 			lock->length = from->end - from->start + 1;
 	}
+	return 0;
+}
+
+static bool own_thread(const struct capture *c, int32_t tid)
+{
+	for (uint32_t i = 0; i < c->m->n_threads; i++)
+		if (c->m->threads[i].tid == (uint32_t)tid)
+			return true;
+	return false;
+}
+
+/* Who gets SIGIO and SIGURG (fcntl(2), F_SETOWN). Only sockets send one without O_ASYNC. */
+static int capture_owner(struct capture *c, const struct open_file *f, struct m_file *file,
+			 struct jsnap_error *err)
+{
+	struct {
+		int32_t type, pid;
+	} owner;
+	long signal;
+	int r;
+
+	if (file->kind == M_FILE_INHERIT || (file->flags & O_PATH) ||
+	    (!(file->flags & O_ASYNC) && file->kind != M_FILE_SOCKET))
+		return 0;
+	r = capture_call_out(c, &owner, sizeof(owner), err,
+			     "ask a descriptor's owner (F_GETOWN_EX)", SYS_fcntl,
+			     REMOTE_ARGS((uint64_t)f->fd, F_GETOWN_EX, CAPTURE_OUT));
+	if (r < 0 || !owner.pid)
+		return r;
+	if (owner.type == F_OWNER_PGRP || !own_thread(c, owner.pid) ||
+	    (owner.type == F_OWNER_PID && owner.pid != c->ns_pid))
+		return error_set(err, ENOTSUP,
+				 "fd %d (%s) sends its signals (F_SETOWN) to %s %d, which is not "
+				 "carried",
+				 f->fd, f->link,
+				 owner.type == F_OWNER_PGRP ? "process group" : "another process,",
+				 owner.pid);
+	r = capture_call(c, &signal, err, "ask a descriptor's signal (F_GETSIG)", SYS_fcntl,
+			 REMOTE_ARGS((uint64_t)f->fd, F_GETSIG));
+	if (r < 0)
+		return r;
+	file->owner = owner.pid;
+	file->owner_type = (uint32_t)owner.type;
+	file->owner_signal = (int32_t)signal;
 	return 0;
 }
 
@@ -406,6 +539,7 @@ static int capture_fd(struct capture *c, int number, struct jsnap_error *err)
 {
 	struct open_file f = {0};
 	uint32_t file = MANIFEST_NONE;
+	bool made = false;
 	struct m_fd *fd;
 	int r = look(c, number, &f, err);
 
@@ -413,6 +547,7 @@ static int capture_fd(struct capture *c, int number, struct jsnap_error *err)
 		if (same_description(c, &f, i))
 			file = c->m->fds[i].file;
 	if (r == 0 && file == MANIFEST_NONE) {
+		made = true;
 		r = capture_file(c, &f, &file, err);
 		if (r == 0 && c->m->files[file].kind == M_FILE_EPOLL)
 			r = capture_epoll(c, &f, file, err);
@@ -426,8 +561,10 @@ static int capture_fd(struct capture *c, int number, struct jsnap_error *err)
 		else
 			r = error_set(err, ENOMEM, "too many descriptors");
 	}
-	if (r == 0 && c->m->files[file].kind == M_FILE_PATH)
+	if (r == 0 && made)
 		r = capture_locks(c, &f, c->m->n_fds - 1, err);
+	if (r == 0 && made)
+		r = capture_owner(c, &f, &c->m->files[file], err);
 	fdinfo_free(&f.info);
 	return r;
 }

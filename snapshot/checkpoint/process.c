@@ -13,6 +13,10 @@
 
 #define AUXV_MAX 4096u
 
+#ifndef PR_GET_MDWE
+#define PR_GET_MDWE 66
+#endif
+
 static int read_proc(struct capture *c, const char *name, size_t max, char **ret_text,
 		     size_t *ret_size, struct jsnap_error *err)
 {
@@ -118,12 +122,22 @@ int capture_clocks(struct capture *c, struct jsnap_error *err)
 	return 0;
 }
 
+/* Its flags; 0 on a kernel before Linux 6.3. */
+static int remote_mdwe(struct capture *c, struct jsnap_error *err)
+{
+	long result;
+	int r = remote_call(&c->leader, &result, err, SYS_prctl, REMOTE_ARGS(PR_GET_MDWE));
+
+	return r < 0 ? r : result > 0 ? (int)result : 0;
+}
+
 static int capture_settings(struct capture *c, struct jsnap_error *err)
 {
 	struct m_process *p = c->m->process;
 	CLEANUP_FREE char *personality = NULL, *oom = NULL;
 	uint32_t subreaper = 0;
 	long dumpable, thp = 0;
+	int mdwe;
 	int r = read_proc(c, "personality", 64, &personality, NULL, err);
 
 	if (r == 0)
@@ -140,10 +154,18 @@ static int capture_settings(struct capture *c, struct jsnap_error *err)
 				     REMOTE_ARGS(PR_GET_CHILD_SUBREAPER, CAPTURE_OUT));
 	if (r < 0)
 		return r;
+	mdwe = remote_mdwe(c, err);
+	if (mdwe < 0)
+		return mdwe;
+	if (mdwe != prctl(PR_GET_MDWE, 0, 0, 0, 0) && mdwe > 0)
+		return error_set(
+			err, ENOTSUP,
+			"it may not make memory writable and executable (PR_SET_MDWE), which "
+			"is not carried");
 	p->personality = (uint32_t)strtoul(personality, NULL, 16);
 	p->oom_score_adj = (int32_t)strtol(oom, NULL, 10);
 	p->dumpable = (uint8_t)dumpable;
-	p->thp_disable = thp != 0;
+	p->thp_disable = (uint8_t)thp;
 	p->child_subreaper = subreaper != 0;
 	return 0;
 }

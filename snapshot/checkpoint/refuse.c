@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 int capture_refuse_children(pid_t pid, struct jsnap_error *err)
@@ -27,9 +28,11 @@ int capture_refuse_children(pid_t pid, struct jsnap_error *err)
  * time and mount namespaces may be those that a restore made for it. */
 static int refuse_namespaces(struct capture *c, struct jsnap_error *err)
 {
-	static const char *const KINDS[] = {"net", "ipc", "uts", "cgroup"};
+	static const char *const KINDS[] = {"net", "ipc", "uts",  "cgroup",
+					    "pid", "mnt", "time", "user"};
+	size_t count = c->region ? 4 : ARRAY_SIZE(KINDS);
 
-	for (size_t i = 0; i < ARRAY_SIZE(KINDS); i++) {
+	for (size_t i = 0; i < count; i++) {
 		char path[64], own[64];
 		struct stat theirs, ours;
 
@@ -46,17 +49,91 @@ static int refuse_namespaces(struct capture *c, struct jsnap_error *err)
 	return 0;
 }
 
-static int refuse_seccomp(struct capture *c, struct jsnap_error *err)
+/* Of another root folder no path of the process would be the restorer's. */
+static int refuse_root(struct capture *c, struct jsnap_error *err)
+{
+	struct stat theirs, ours;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/root", c->options->pid);
+	if (c->region || stat(path, &theirs) < 0 || stat("/proc/self/root", &ours) < 0)
+		return 0;
+	if (theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev)
+		return error_set(err, ENOTSUP,
+				 "it has another root folder than jsnap (chroot); run jsnap in it");
+	return 0;
+}
+
+static bool same_ids(const uid_t *a, const uid_t *b)
+{
+	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
+}
+
+/* A restored process is its restorer's user in every respect, and so is each of its threads. */
+static int refuse_ids(const struct proc_status *s, struct jsnap_error *err)
+{
+	const uid_t uid[4] = {s->uid[0], s->uid[0], s->uid[0], s->uid[0]};
+	const gid_t gid[4] = {s->gid[0], s->gid[0], s->gid[0], s->gid[0]};
+
+	if (!same_ids(s->uid, uid) || !same_ids(s->gid, gid))
+		return error_set(
+			err, ENOTSUP,
+			"its real, effective and saved user or group differ (%u %u %u, %u %u "
+			"%u), which is not carried",
+			s->uid[0], s->uid[1], s->uid[2], s->gid[0], s->gid[1], s->gid[2]);
+	return 0;
+}
+
+static int refuse_thread(const struct capture *c, pid_t tid, const struct proc_status *self,
+			 struct jsnap_error *err)
+{
+	const struct proc_status *leader = &c->status;
+	struct proc_status status;
+	int r = proc_status_read(c->options->pid, tid, &status, err);
+
+	if (r < 0)
+		return r;
+	/* The filters that jsnap has too are inherited by what it restores. */
+	if (status.seccomp > 0 &&
+	    (status.seccomp != self->seccomp || status.seccomp_filters != self->seccomp_filters))
+		return error_set(
+			err, ENOTSUP,
+			"thread %d has a seccomp filter of its own, which can't be carried", tid);
+	if (!same_ids(status.uid, leader->uid) || !same_ids(status.gid, leader->gid) ||
+	    status.cap_permitted != leader->cap_permitted ||
+	    status.no_new_privs != leader->no_new_privs)
+		return error_set(err, ENOTSUP,
+				 "thread %d has other ids, capabilities or no_new_privs than the "
+				 "main thread, which is not carried",
+				 tid);
+	return 0;
+}
+
+static int refuse_threads(struct capture *c, struct jsnap_error *err)
 {
 	struct proc_status self;
 	int r = proc_status_read(getpid(), 0, &self, err);
 
-	if (r < 0)
-		return r;
-	if (c->status.seccomp > 0 && c->status.seccomp != self.seccomp)
-		return error_set(err, ENOTSUP,
-				 "it has a seccomp filter of its own, which can't be carried");
-	return 0;
+	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++)
+		r = refuse_thread(c, c->tracee.threads[i].tid, &self, err);
+	return r;
+}
+
+/* Numbers that a restore needs for a while, above those of the process. */
+int capture_refuse_numbers(struct capture *c, struct jsnap_error *err)
+{
+	const struct manifest *m = c->m;
+	uint64_t need = 16ull + m->n_backings + 2ull * m->n_objects + m->n_files + m->n_sockets;
+	uint32_t highest = m->n_fds ? m->fds[m->n_fds - 1].fd : 0;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || highest + need < limit.rlim_max)
+		return 0;
+	return error_set(
+		err, ENOTSUP,
+		"its descriptor %u is too near the hard limit of %llu: a restore needs %llu "
+		"numbers above it; raise the limit (ulimit -Hn)",
+		highest, (unsigned long long)limit.rlim_max, (unsigned long long)need);
 }
 
 static int refuse_state(struct capture *c, struct jsnap_error *err)
@@ -75,11 +152,16 @@ int capture_refuse(struct capture *c, struct jsnap_error *err)
 {
 	int r = refuse_state(c, err);
 
+	capture_find_region(c);
 	if (r == 0)
 		r = capture_refuse_children(c->options->pid, err);
 	if (r == 0)
 		r = refuse_namespaces(c, err);
 	if (r == 0)
-		r = refuse_seccomp(c, err);
+		r = refuse_root(c, err);
+	if (r == 0)
+		r = refuse_ids(&c->status, err);
+	if (r == 0)
+		r = refuse_threads(c, err);
 	return r;
 }

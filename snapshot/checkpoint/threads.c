@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #ifndef SCHED_FLAG_RESET_ON_FORK
@@ -41,19 +42,42 @@ static int capture_name(struct capture *c, pid_t tid, struct m_thread *thread,
 	return 0;
 }
 
+/* Real-time priorities need a right that the restored process may lack (sched(7)). */
+static int refuse_policy(struct capture *c, pid_t tid, const struct sched_attr *attr,
+			 struct jsnap_error *err)
+{
+	static const char *const NAMES[] = {"SCHED_OTHER",   "SCHED_FIFO", "SCHED_RR",
+					    "SCHED_BATCH",   "SCHED_ISO",  "SCHED_IDLE",
+					    "SCHED_DEADLINE"};
+	uint32_t policy = attr->sched_policy;
+	struct rlimit limit = {0};
+
+	if (policy == SCHED_NORMAL || policy == SCHED_BATCH || policy == SCHED_IDLE)
+		return 0;
+	prlimit(c->options->pid, RLIMIT_RTPRIO, NULL, &limit);
+	if ((policy == SCHED_FIFO || policy == SCHED_RR) &&
+	    (geteuid() == 0 || limit.rlim_max >= attr->sched_priority))
+		return 0;
+	return error_set(err, ENOTSUP, "thread %d has the scheduling policy %s, which %s", tid,
+			 policy < ARRAY_SIZE(NAMES) ? NAMES[policy] : "of an extension",
+			 policy == SCHED_FIFO || policy == SCHED_RR
+				 ? "its limit (ulimit -Hr) would not let a restored one have"
+				 : "is not carried");
+}
+
 static int capture_scheduling(struct capture *c, pid_t tid, struct m_thread *thread,
 			      struct jsnap_error *err)
 {
 	struct sched_attr attr = {.size = sizeof(attr)};
 	unsigned char affinity[AFFINITY_MAX];
 	long size;
+	int r;
 
 	if (syscall(SYS_sched_getattr, tid, &attr, sizeof(attr), 0) < 0)
 		return error_errno(err, "read the scheduling of thread %d", tid);
-	if (attr.sched_policy > SCHED_IDLE || attr.sched_policy == 4)
-		return error_set(err, ENOTSUP,
-				 "thread %d (%s) has scheduling policy %u, which is not carried",
-				 tid, thread->comm, attr.sched_policy);
+	r = refuse_policy(c, tid, &attr, err);
+	if (r < 0)
+		return r;
 	size = syscall(SYS_sched_getaffinity, tid, sizeof(affinity), affinity);
 	if (size < 0)
 		return error_errno(err, "read the processors of thread %d", tid);
@@ -78,6 +102,27 @@ static int capture_rseq(pid_t tid, struct m_thread *thread, struct jsnap_error *
 	thread->rseq_signature = rseq.signature;
 	thread->rseq_flags = rseq.flags;
 	return 0;
+}
+
+#ifndef PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG
+#define PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG 0x4211 /* Linux 6.4 */
+#endif
+
+static int refuse_dispatch(pid_t tid, struct jsnap_error *err)
+{
+	struct {
+		uint64_t mode, selector, offset, len;
+	} config = {0};
+
+	if (ptrace(PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, tid, (void *)sizeof(config), &config) <
+		    0 ||
+	    !config.mode)
+		return 0;
+	return error_set(
+		err, ENOTSUP,
+		"thread %d takes its own system calls (PR_SET_SYSCALL_USER_DISPATCH), which "
+		"is not carried",
+		tid);
 }
 
 /* What only the thread itself is told. */
@@ -227,6 +272,8 @@ static int capture_thread(struct capture *c, struct tracee_thread *from, struct 
 		r = capture_scheduling(c, from->tid, thread, err);
 	if (r == 0)
 		r = capture_rseq(from->tid, thread, err);
+	if (r == 0)
+		r = refuse_dispatch(from->tid, err);
 	if (r == 0)
 		r = abort_sequence(c, from, thread, err);
 	if (r == 0)

@@ -85,6 +85,11 @@ static int capture_timer(struct capture *c, const char *text, struct jsnap_error
 		r = capture_ns_tid(c, target, &ns_tid, err);
 	if (r < 0)
 		return r;
+	if (clockid == CLOCK_REALTIME_ALARM || clockid == CLOCK_BOOTTIME_ALARM)
+		return error_set(err, ENOTSUP,
+				 "POSIX timer %d wakes the machine (an alarm clock), which is not "
+				 "carried",
+				 id);
 	*timer = (struct m_posix_timer){.id = (uint32_t)id,
 					.clockid = clockid,
 					.notify = notify_kind(notify),

@@ -253,23 +253,26 @@ static bool is_kernels(const struct maps_entry *entry)
 	return strcmp(entry->name, "[vsyscall]") == 0 || strcmp(entry->name, "[uprobes]") == 0;
 }
 
-int capture_vmas(struct capture *c, struct jsnap_error *err)
+void capture_find_region(struct capture *c)
 {
-	uint64_t region = 0;
-	int r = 0;
-
 	for (size_t i = 0; i < c->maps.count; i++) {
 		struct region_mark mark;
 
 		if (is_restorer(c, &c->maps.entries[i], &mark)) {
-			region = c->maps.entries[i].start;
+			c->region = c->maps.entries[i].start;
 			c->stream_inode = mark.stream_inode;
 		}
 	}
+}
+
+int capture_vmas(struct capture *c, struct jsnap_error *err)
+{
+	int r = 0;
+
 	for (size_t i = 0; r == 0 && i < c->maps.count; i++) {
 		const struct maps_entry *entry = &c->maps.entries[i];
 
-		if (is_kernels(entry) || (region && entry->start == region))
+		if (is_kernels(entry) || (c->region && entry->start == c->region))
 			continue;
 		if (extends_last(c, entry))
 			c->m->vmas[c->m->n_vmas - 1].end = entry->end;

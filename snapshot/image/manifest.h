@@ -167,8 +167,8 @@ struct m_file {
 	int32_t owner, owner_signal; /* F_SETOWN, F_SETSIG */
 	uint64_t value[5];
 	struct m_blob data;
-	uint32_t lock; /* flock: LOCK_SH, LOCK_EX or 0 */
-	uint32_t reserved;
+	uint32_t lock;	     /* flock: LOCK_SH, LOCK_EX or 0 */
+	uint32_t owner_type; /* F_OWNER_TID or F_OWNER_PID; owner 0: none */
 };
 
 struct m_fd {

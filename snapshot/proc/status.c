@@ -47,10 +47,11 @@ static const struct status_field status_fields[] = {
 	FIELD("CapPrm", KIND_HEX64, cap_permitted, true),
 	FIELD("CapEff", KIND_HEX64, cap_effective, true),
 	FIELD("CapBnd", KIND_HEX64, cap_bounding, true),
-	FIELD("CapAmb", KIND_HEX64, cap_ambient, false),    /* 4.3 */
-	FIELD("NoNewPrivs", KIND_INT, no_new_privs, false), /* 4.10 */
-	FIELD("Seccomp", KIND_INT, seccomp, false),	    /* CONFIG_SECCOMP */
-	FIELD("VmRSS", KIND_KB, vm_rss, false),		    /* a zombie has none */
+	FIELD("CapAmb", KIND_HEX64, cap_ambient, false),	    /* 4.3 */
+	FIELD("NoNewPrivs", KIND_INT, no_new_privs, false),	    /* 4.10 */
+	FIELD("Seccomp_filters", KIND_INT, seccomp_filters, false), /* Linux 5.9 */
+	FIELD("Seccomp", KIND_INT, seccomp, false),		    /* CONFIG_SECCOMP */
+	FIELD("VmRSS", KIND_KB, vm_rss, false),			    /* a zombie has none */
 };
 
 _Static_assert(ARRAY_SIZE(status_fields) <= 64, "one bit for each field");
@@ -132,7 +133,7 @@ static bool status_line(struct text line, struct proc_status *status, uint64_t *
 
 int proc_status_parse(const char *text, struct proc_status *ret_status, struct jsnap_error *err)
 {
-	struct proc_status status = {.seccomp = -1, .thp_enabled = true};
+	struct proc_status status = {.seccomp = -1, .seccomp_filters = -1, .thp_enabled = true};
 	struct text whole = {text, text + strlen(text)}, line;
 	uint64_t seen = 0;
 

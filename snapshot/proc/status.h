@@ -23,9 +23,10 @@ struct proc_status {
 	uint64_t sig_pending, shared_pending, sig_blocked, sig_ignored, sig_caught;
 	uint64_t cap_inheritable, cap_permitted, cap_effective, cap_bounding, cap_ambient;
 	int no_new_privs;
-	int seccomp;	  /* 0 none, 1 strict, 2 filter; -1 when the kernel does not say */
-	bool thp_enabled; /* THP_enabled; true when absent */
-	uint64_t vm_rss;  /* bytes */
+	int seccomp;	     /* 0 none, 1 strict, 2 filter; -1 when the kernel does not say */
+	int seccomp_filters; /* how many, inherited ones too; -1 when the kernel does not say */
+	bool thp_enabled;    /* THP_enabled; true when absent */
+	uint64_t vm_rss;     /* bytes */
 };
 
 /* -EBADMSG when a required field (Pid, Tgid, Uid, SigBlk, ...) is missing or malformed. */

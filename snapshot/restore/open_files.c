@@ -12,7 +12,6 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
-#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -145,7 +144,8 @@ static int open_path(struct opening *o, const struct m_file *file, struct jsnap_
 		return open_fifo(o, file, err);
 	fd = open_backing(o, file->target,
 			  ((int)file->flags & keep) | (made_again(o->m, file) ? O_CREAT : 0), err);
-	if (fd < 0 || !S_ISREG(backing->mode) || (file->flags & O_PATH))
+	if (fd < 0 || !(S_ISREG(backing->mode) || (S_ISDIR(backing->mode) && pos)) ||
+	    (file->flags & O_PATH))
 		return fd;
 	/* A log that was written at its end goes on at its end, wherever that is by now. */
 	if (manifest_file_is_log(o->m, file))
@@ -210,20 +210,28 @@ static int open_pipe(struct opening *o, uint32_t index, struct jsnap_error *err)
 	return r;
 }
 
-static int open_timerfd(const struct m_file *file)
+static int open_timerfd(const struct m_file *file, uint64_t realtime_ns)
 {
 	const uint64_t second = 1000000000u;
 	struct itimerspec value = {
 		.it_value = {(time_t)(file->value[2] / second), (long)(file->value[2] % second)},
 		.it_interval = {(time_t)(file->value[3] / second),
 				(long)(file->value[3] % second)}};
-	int fd = timerfd_create((int)file->value[0], TFD_CLOEXEC);
+	int fd = timerfd_create((int)file->value[0], TFD_CLOEXEC), flags = 0;
 
 	/* One that has expired and was not read yet must be readable again: expire it at once. */
 	if (file->value[4] && !file->value[2])
 		value.it_value.tv_nsec = 1;
+	/* A time of the wall clock stays that, and may ask to be told when the clock is set. */
+	if (file->value[0] == CLOCK_REALTIME && (file->value[1] & TFD_TIMER_ABSTIME) &&
+	    file->value[2]) {
+		uint64_t at = realtime_ns + file->value[2];
+
+		flags = (int)file->value[1] & (TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET);
+		value.it_value = (struct timespec){(time_t)(at / second), (long)(at % second)};
+	}
 	if (fd >= 0 && (value.it_value.tv_sec || value.it_value.tv_nsec))
-		timerfd_settime(fd, 0, &value, NULL);
+		timerfd_settime(fd, flags, &value, NULL);
 	return fd;
 }
 
@@ -266,7 +274,7 @@ static int open_file(struct opening *o, uint32_t index, struct jsnap_error *err)
 			return error_errno(err, "set an eventfd's count");
 		break;
 	case M_FILE_TIMERFD:
-		fd = open_timerfd(file);
+		fd = open_timerfd(file, o->m->process->realtime_ns);
 		break;
 	case M_FILE_SIGNALFD:
 		sigemptyset(&mask);
@@ -423,6 +431,26 @@ static int place_engine_fds(struct opening *o, struct jsnap_error *err)
 	return r;
 }
 
+/* A working folder that had been removed is one without a name again: "/gone (deleted)". */
+static int enter_removed(const char *cwd)
+{
+	const char *end = strstr(cwd, " (deleted)");
+	char path[] = "/tmp/jsnap-gone-XXXXXX";
+	int saved = errno;
+
+	if (!end || strcmp(end, " (deleted)") != 0 || !mkdtemp(path)) {
+		errno = saved;
+		return -1;
+	}
+	if (chdir(path) < 0) {
+		saved = errno;
+		rmdir(path);
+		errno = saved;
+		return -1;
+	}
+	return rmdir(path);
+}
+
 static int apply_settings(const struct plan *plan, struct jsnap_error *err)
 {
 	const struct m_process *p = plan->m->process;
@@ -430,10 +458,9 @@ static int apply_settings(const struct plan *plan, struct jsnap_error *err)
 	CLEANUP_CLOSE int oom = -1;
 	char text[16];
 
-	if (chdir(cwd) < 0)
+	if (chdir(cwd) < 0 && enter_removed(cwd) < 0)
 		return error_errno(err, "change to the working folder %s", cwd);
 	umask(p->umask);
-	personality(p->personality);
 	if (p->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_errno(err, "set no_new_privs");
 	oom = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);

@@ -68,14 +68,15 @@ static size_t count_ops(const struct manifest *m)
 {
 	return 256 + 12ull * m->n_vmas + 2ull * m->n_pieces + 20ull * m->n_threads +
 	       2ull * m->n_siginfos + m->n_sigactions + 4ull * m->n_posix_timers + m->n_locks +
-	       4ull * m->n_objects + m->n_guards + m->process->stream_size / PLAN_READ_MAX +
+	       4ull * m->n_objects + m->n_guards + 3ull * m->n_fds +
+	       m->process->stream_size / PLAN_READ_MAX +
 	       (m->n_posix_timers ? 2ull * PLAN_TIMER_IDS_MAX : 0);
 }
 
 static size_t count_data(const struct manifest *m)
 {
 	size_t blobs = m->blobs_size + 64ull * m->n_sigactions + 256ull * m->n_siginfos +
-		       256ull * m->n_posix_timers + 64ull * m->n_locks;
+		       256ull * m->n_posix_timers + 64ull * m->n_locks + 16ull * m->n_fds;
 
 	return (size_t)(m->n_threads + 1) *
 		       (SIGFRAME_MAX + THREAD_STACK + sizeof(struct rst_thread) + 512) +
@@ -240,6 +241,9 @@ int plan_explain(const struct plan *plan, const struct rst_report *report, struc
 	case PLAN_LOCK:
 		return error_set(err, code, "take the file lock of fd %u again: %s",
 				 plan->m->fds[plan->m->locks[report->index].fd].fd, why);
+	case PLAN_OWNER:
+		return error_set(err, code, "restore who gets the signals of fd %u: %s",
+				 plan->m->fds[report->index].fd, why);
 	default:
 		return error_set(err, code, "system call %llu of the restorer: %s",
 				 (unsigned long long)report->nr, why);

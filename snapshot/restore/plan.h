@@ -28,7 +28,8 @@ enum plan_what { /* what an operation is about, for its error text */
 		 PLAN_SIGNAL, /* index: signal number */
 		 PLAN_THREAD, /* index: TID */
 		 PLAN_TIMER,
-		 PLAN_LOCK, /* index: lock */
+		 PLAN_LOCK,  /* index: lock */
+		 PLAN_OWNER, /* index: descriptor */
 		 PLAN_PRIVILEGE,
 		 PLAN_SETTING,
 };

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -57,6 +58,9 @@ int plan_fill_layout(struct plan *plan, struct jsnap_error *err)
 		plan_op(plan, SYS_capset, RST_OK, PLAN_PRIVILEGE, 0,
 			PLAN_ARGS((uint64_t)raised, (uint64_t)(raised + PRIVILEGE_HEADER_SIZE)));
 	}
+	/* After the mappings, to which READ_IMPLIES_EXEC would add; threads inherit it. */
+	if (p->personality != (uint32_t)personality(0xffffffff))
+		plan_op(plan, SYS_personality, RST_OK, PLAN_SETTING, 0, PLAN_ARGS(p->personality));
 	/* The link /proc/PID/exe may change only with a privilege; nothing depends on it. */
 	if (plan->exe_fd >= 0)
 		plan_op(plan, SYS_prctl, RST_IGNORE, PLAN_LAYOUT, 0,
@@ -265,7 +269,6 @@ static void fill_dumpable(struct plan *plan)
 static int fill_locks(struct plan *plan, struct jsnap_error *err)
 {
 	static const uint32_t OFD_SETLK = 37; /* F_OFD_SETLK */
-	size_t first = plan->n_ops;
 
 	for (uint32_t i = 0; i < plan->m->n_locks; i++) {
 		const struct m_lock *from = &plan->m->locks[i];
@@ -287,13 +290,60 @@ static int fill_locks(struct plan *plan, struct jsnap_error *err)
 				PLAN_ARGS(fd, from->kind == M_LOCK_OFD ? OFD_SETLK : F_SETLK,
 					  (uint64_t)copy));
 	}
-	plan->head->after_close = plan_list(plan, first);
 	return 0;
+}
+
+/* Signals of descriptors, last of all: what jsnap does to them must send none. */
+static int fill_owners(struct plan *plan, struct jsnap_error *err)
+{
+	const uint32_t keep = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | O_ASYNC;
+
+	for (uint32_t i = 0; i < plan->m->n_fds; i++) {
+		const struct m_file *file = &plan->m->files[plan->m->fds[i].file];
+		const int32_t owner[2] = {(int32_t)file->owner_type, file->owner};
+		uint32_t fd = plan->m->fds[i].fd;
+		void *copy;
+
+		if (file->kind == M_FILE_INHERIT || (file->flags & O_PATH) ||
+		    (!file->owner && !(file->flags & O_ASYNC)))
+			continue;
+		copy = plan_put(plan, owner, sizeof(owner));
+		if (!copy)
+			return plan_out_of_region(err);
+		plan_op(plan, SYS_fcntl, RST_OK, PLAN_OWNER, i,
+			PLAN_ARGS(fd, F_SETSIG, (uint64_t)file->owner_signal));
+		if (file->owner)
+			plan_op(plan, SYS_fcntl, RST_OK, PLAN_OWNER, i,
+				PLAN_ARGS(fd, F_SETOWN_EX, (uint64_t)copy));
+		plan_op(plan, SYS_fcntl, RST_OK, PLAN_OWNER, i,
+			PLAN_ARGS(fd, F_SETFL, file->flags & keep));
+	}
+	return 0;
+}
+
+static int fill_after_close(struct plan *plan, struct jsnap_error *err)
+{
+	size_t first = plan->n_ops;
+	int r = fill_locks(plan, err);
+
+	if (r == 0)
+		r = fill_owners(plan, err);
+	plan->head->after_close = plan_list(plan, first);
+	return r;
+}
+
+static const struct m_thread *find_leader(const struct manifest *m)
+{
+	for (uint32_t i = 0; i < m->n_threads; i++)
+		if (m->threads[i].tid == m->process->pid)
+			return &m->threads[i];
+	return NULL;
 }
 
 int plan_fill_process(struct plan *plan, struct jsnap_error *err)
 {
 	const struct m_process *p = plan->m->process;
+	const struct m_thread *leader = find_leader(plan->m);
 	size_t first = plan->n_ops;
 	int r = fill_sigactions(plan, err);
 
@@ -310,12 +360,17 @@ int plan_fill_process(struct plan *plan, struct jsnap_error *err)
 		plan_op(plan, SYS_prctl, RST_OK, PLAN_SETTING, 0,
 			PLAN_ARGS(PR_SET_CHILD_SUBREAPER, 1));
 	if (p->thp_disable)
-		plan_op(plan, SYS_prctl, RST_OK, PLAN_SETTING, 0, PLAN_ARGS(PR_SET_THP_DISABLE, 1));
+		plan_op(plan, SYS_prctl, RST_OK, PLAN_SETTING, 0,
+			PLAN_ARGS(PR_SET_THP_DISABLE, 1, p->thp_disable & ~1u));
 	fill_dumpable(plan);
 	if (plan->options->keep_parent_death_signal)
 		plan_op(plan, SYS_prctl, RST_OK, PLAN_SETTING, 0, PLAN_ARGS(PR_SET_PDEATHSIG, 0));
+	/* What the program asked for takes the place of dying with jsnap. */
+	if (leader && leader->pdeath_signal)
+		plan_op(plan, SYS_prctl, RST_OK, PLAN_SETTING, 0,
+			PLAN_ARGS(PR_SET_PDEATHSIG, leader->pdeath_signal));
 	plan->head->finish = plan_list(plan, first);
 	if (r == 0)
-		r = fill_locks(plan, err);
+		r = fill_after_close(plan, err);
 	return r;
 }

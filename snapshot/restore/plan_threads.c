@@ -72,8 +72,11 @@ static int fill_scheduling(struct plan *plan, const struct m_thread *t,
 
 		if (!copy)
 			return plan_out_of_region(err);
-		plan_op(plan, SYS_sched_setattr, RST_IGNORE, PLAN_THREAD, t->tid,
-			PLAN_ARGS(0, (uint64_t)copy));
+		/* A nice value that the caller may not give stays the caller's. */
+		plan_op(plan, SYS_sched_setattr,
+			t->sched_policy == SCHED_FIFO || t->sched_policy == SCHED_RR ? RST_OK
+										     : RST_IGNORE,
+			PLAN_THREAD, t->tid, PLAN_ARGS(0, (uint64_t)copy));
 	}
 	if (size &&
 	    (size != (uint32_t)own->affinity_size || memcmp(affinity, own->affinity, size) != 0)) {
@@ -141,6 +144,9 @@ static int fill_own_state(struct plan *plan, const struct m_thread *t,
 		plan_op(plan, SYS_sigaltstack, RST_OK, PLAN_THREAD, t->tid,
 			PLAN_ARGS((uint64_t)copy));
 	}
+	if (t->pdeath_signal && t->tid != plan->m->process->pid)
+		plan_op(plan, SYS_prctl, RST_OK, PLAN_THREAD, t->tid,
+			PLAN_ARGS(PR_SET_PDEATHSIG, t->pdeath_signal));
 	r = fill_scheduling(plan, t, own, err);
 	if (r == 0)
 		r = fill_pending(plan, t, err);

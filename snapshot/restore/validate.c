@@ -128,7 +128,7 @@ static int check_backing(const struct manifest *m, uint32_t index, struct jsnap_
 
 	if (kernel_file(path) || !(backing->uses & (M_BACKING_MAPPED | M_BACKING_OPEN)))
 		return 0;
-	if (stat(path, &st) < 0) {
+	if ((S_ISLNK(backing->mode) ? lstat : stat)(path, &st) < 0) {
 		if (errno == ENOENT && S_ISREG(backing->mode) && may_be_missing(m, index))
 			return 0;
 		return error_errno(err, "%s, which the snapshot needs", path);

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,6 +28,10 @@
 #define WAIT_YIELDS   200u
 #define WAIT_PAUSE_NS 100000
 
+#define FREEZE_PATIENCE_NS  10000000000ull /* for one thread to stop */
+#define RELEASE_PATIENCE_NS 100000000ull   /* when one did not */
+#define FOR_EVER	    UINT64_MAX
+
 /*
  * A leader that died is not reported before the last of its threads has been waited for, and these
  * are the tracer's to wait for: who waits for the leader alone would wait for ever. proc(5) shows
@@ -40,7 +45,7 @@ static bool is_dead(pid_t tid)
 }
 
 /* waitid(2) that leaves the news where it is. A stop comes within microseconds as a rule. */
-static int wait_news(pid_t tid, siginfo_t *ret_info)
+static int wait_news(pid_t tid, uint64_t deadline_ns, siginfo_t *ret_info)
 {
 	for (unsigned round = 0;; round++) {
 		*ret_info = (siginfo_t){0};
@@ -55,6 +60,8 @@ static int wait_news(pid_t tid, siginfo_t *ret_info)
 		}
 		if (is_dead(tid))
 			return -ESRCH;
+		if (deadline_ns != FOR_EVER && monotonic_ns() > deadline_ns)
+			return -ETIMEDOUT;
 		nanosleep(&(struct timespec){.tv_nsec = WAIT_PAUSE_NS}, NULL);
 	}
 }
@@ -68,13 +75,19 @@ static bool own_child(pid_t tid)
 	       status.ppid == getpid();
 }
 
-int tracee_wait(pid_t tid, int *ret_status, struct jsnap_error *err)
+static int wait_until(pid_t tid, uint64_t deadline_ns, int *ret_status, struct jsnap_error *err)
 {
 	siginfo_t info;
-	int status, r = wait_news(tid, &info);
+	int status, r = wait_news(tid, deadline_ns, &info);
 	bool ended = r == -ESRCH || info.si_code == CLD_EXITED || info.si_code == CLD_KILLED ||
 		     info.si_code == CLD_DUMPED;
 
+	if (r == -ETIMEDOUT)
+		return error_set(
+			err, ETIMEDOUT,
+			"thread %d can't be stopped: it is in an uninterruptible system call; "
+			"try again when that is over",
+			tid);
 	if (r < 0 && r != -ESRCH)
 		return error_set(err, -r, "wait for thread %d: %s", tid, strerror(-r));
 	if (r == 0 && !(ended && own_child(tid)) && waitpid(tid, &status, __WALL | WNOHANG) != tid)
@@ -83,6 +96,11 @@ int tracee_wait(pid_t tid, int *ret_status, struct jsnap_error *err)
 		return error_set(err, ESRCH, "thread %d ended while it was being stopped", tid);
 	*ret_status = status;
 	return 0;
+}
+
+int tracee_wait(pid_t tid, int *ret_status, struct jsnap_error *err)
+{
+	return wait_until(tid, FOR_EVER, ret_status, err);
 }
 
 int tracee_set_regs(pid_t tid, const struct user_regs_struct *regs, struct jsnap_error *err)
@@ -126,6 +144,25 @@ static bool tracee_knows(const struct tracee *tracee, pid_t tid)
 	return false;
 }
 
+static bool others_live(pid_t pid)
+{
+	CLEANUP_FREE pid_t *tids = NULL;
+	size_t count = 0;
+
+	return proc_tasks_read(pid, &tids, &count, NULL) == 0 && count > 1;
+}
+
+/* The files in /proc of a process that is not dumpable belong to root (proc(5)). */
+static bool undumpable(pid_t pid, const struct proc_status *status)
+{
+	char path[32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	return status->uid[1] != 0 && status->uid[1] == geteuid() && stat(path, &st) == 0 &&
+	       st.st_uid == 0;
+}
+
 static int seize_failed(pid_t pid, pid_t tid, struct jsnap_error *err)
 {
 	int saved = errno;
@@ -137,8 +174,19 @@ static int seize_failed(pid_t pid, pid_t tid, struct jsnap_error *err)
 					 "process %d is already traced by process %d; detach that "
 					 "debugger or profiler first",
 					 pid, status.tracer);
+		if (status.state == 'Z' && pid == tid && others_live(pid))
+			return error_set(err, ENOTSUP,
+					 "the main thread of process %d has ended and left others, "
+					 "which is not carried",
+					 pid);
 		if (status.state == 'Z')
 			return error_set(err, ESRCH, "process %d has ended (zombie)", pid);
+		if (undumpable(pid, &status))
+			return error_set(
+				err, EPERM,
+				"process %d is not dumpable (PR_SET_DUMPABLE, or a program "
+				"file it may only execute): tracing it is not permitted",
+				pid);
 	}
 	errno = saved;
 	return error_errno(err, "trace thread %d of process %d", tid, pid);
@@ -179,10 +227,13 @@ static int seize_new(struct tracee *tracee, size_t *ret_new, struct jsnap_error 
 
 /* Lets signals that came first be delivered until the thread reports the stop that was asked for.
  */
-static int wait_interrupted(struct tracee_thread *thread, struct jsnap_error *err)
+static int wait_interrupted(struct tracee_thread *thread, uint64_t patience_ns,
+			    struct jsnap_error *err)
 {
+	uint64_t deadline_ns = patience_ns == FOR_EVER ? FOR_EVER : monotonic_ns() + patience_ns;
+
 	for (;;) {
-		int status, r = tracee_wait(thread->tid, &status, err);
+		int status, r = wait_until(thread->tid, deadline_ns, &status, err);
 
 		if (r < 0)
 			return r;
@@ -214,7 +265,9 @@ static int stop_all(struct tracee *tracee, struct jsnap_error *err)
 			i++;
 			continue;
 		}
-		r = wait_interrupted(thread, err);
+		r = wait_interrupted(thread, FREEZE_PATIENCE_NS, err);
+		if (r == -ETIMEDOUT)
+			tracee->gave_up = true;
 		if (r == -ESRCH || r == -ECHILD) {
 			if (thread->tid == tracee->pid)
 				return error_set(err, ESRCH, "process %d ended", tracee->pid);
@@ -307,7 +360,7 @@ void tracee_put_back(struct tracee *tracee, struct tracee_thread *thread)
 	if (thread->redirected) {
 		ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
 		if (ptrace(PTRACE_CONT, thread->tid, NULL, NULL) < 0 ||
-		    wait_interrupted(thread, NULL) < 0)
+		    wait_interrupted(thread, FOR_EVER, NULL) < 0)
 			return;
 		tracee_set_regs(thread->tid, &thread->regs, NULL);
 		ptrace(PTRACE_SETSIGMASK, thread->tid, (void *)sizeof(thread->sigmask),
@@ -338,10 +391,13 @@ static void release_thread(struct tracee *tracee, struct tracee_thread *thread)
 
 void tracee_release(struct tracee *tracee)
 {
+	uint64_t patience = tracee->gave_up ? RELEASE_PATIENCE_NS : FOR_EVER;
+
 	for (size_t i = 0; i < tracee->n_threads; i++) {
 		struct tracee_thread *thread = &tracee->threads[i];
 
-		if (thread->attached && (thread->stopped || wait_interrupted(thread, NULL) == 0))
+		if (thread->attached &&
+		    (thread->stopped || wait_interrupted(thread, patience, NULL) == 0))
 			release_thread(tracee, thread);
 		free(thread->saved);
 	}

@@ -46,10 +46,13 @@ struct tracee {
 	int mem_fd;		       /* /proc/PID/mem, read-write */
 	struct tracee_thread *threads; /* ascending by TID */
 	size_t n_threads;
+	bool gave_up; /* a thread did not stop: the kernel detaches it when the tracing thread ends
+		       */
 };
 
 /* Seizes and stops every thread; nothing is attached on failure. Threads that appear meanwhile are
- * caught too. -EPERM names the tracer when another one has it. */
+ * caught too. -EPERM names the tracer when another one has it. -ETIMEDOUT: a thread did not stop
+ * within ten seconds, and stays attached until the calling thread ends, which must be soon. */
 int tracee_freeze(pid_t pid, struct tracee *ret_tracee, struct jsnap_error *err);
 
 /* Puts every thread back where it was and detaches. Safe after any partial failure. */
