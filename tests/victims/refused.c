@@ -2,7 +2,7 @@
  * What jsnap does not carry, one kind by argv[2]: it must say so, naming it, before anything is
  * harmed, and this process must find its object as it was.
  */
-#include "victim.h"
+#include "refused.h"
 
 #include <fcntl.h>
 #include <linux/netlink.h>
@@ -325,10 +325,7 @@ static void inotify_unnamed_check(void)
 	expect_event(IN_MODIFY);
 }
 
-static const struct kind {
-	const char *name;
-	void (*setup)(void), (*check)(void);
-} kinds[] = {
+static const struct refused_kind kinds[] = {
 	{"child", child_setup, child_check},
 	{"zombie", zombie_setup, zombie_check},
 	{"tracer", tracer_setup, nothing},
@@ -343,17 +340,27 @@ static const struct kind {
 	{"one_way", bound_dgram, one_way_check},
 	{"unconnected", unconnected_setup, unconnected_check},
 	{"socket_error", socket_error_setup, socket_error_check},
+	{0},
 };
+
+static const struct refused_kind *find(const struct refused_kind *kind, const char *name)
+{
+	while (kind->name && strcmp(kind->name, name) != 0)
+		kind++;
+	return kind->name ? kind : NULL;
+}
 
 int main(int argc, char **argv)
 {
-	const struct kind *kind = NULL;
+	const struct refused_kind *kind;
 
 	victim_init(argc, argv);
-	for (size_t i = 0; argc > 2 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (strcmp(argv[2], kinds[i].name) == 0)
-			kind = &kinds[i];
-	}
+	SETUP(argc > 2);
+	kind = find(kinds, argv[2]);
+	if (!kind)
+		kind = find(refused_files, argv[2]);
+	if (!kind)
+		kind = find(refused_states, argv[2]);
 	SETUP(kind);
 	kind->setup();
 	victim_ready();

@@ -6,15 +6,17 @@
  * which tells that it is alive. After `go` it checks itself: exit 0, or a message and exit 1; 77
  *says that the kernel lacks what it wants to set up.
  *
- * runner --jsnap FILE --mode cap|userns [scenario] -- VICTIM [ARGUMENT...]
+ * runner --jsnap FILE --mode cap|userns [--give KIND] [scenario] -- VICTIM [ARGUMENT...]
  *	--generations N	dump (which kills), restore; N times over, then go (default, N = 1)
  *	--live N	dump --leave-running, N times over, then go
  *	--refuse WORDS	dump must fail with 125 and name WORDS (several: split by |), then go
  *	--kill-dump N	jsnap dies by SIGKILL at N moments of a dump, then go
  *	--kill-restore N	jsnap dies by SIGKILL at N moments of a restore, nothing stays
+ *	--race N	SIGSTOP and SIGCONT hit it at N moments of a dump --leave-running, then go
  *	--stop N	SIGSTOP and SIGCONT, no jsnap: what the kernel itself does to the victim
  * --dump-option WORD	goes to every dump; repeatable
  */
+#include "given.h"
 #include "sandbox.h"
 
 #include <fcntl.h>
@@ -68,9 +70,13 @@ static void await(const char *name, bool present, pid_t pid, const char *what)
 	while ((access(name, F_OK) == 0) != present) {
 		info.si_pid = 0;
 		if (waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid) {
-			if (info.si_code == CLD_EXITED && info.si_status == SKIPPED) {
+			if (info.si_code == CLD_EXITED &&
+			    (info.si_status == SKIPPED || info.si_status == LACKING)) {
 				sandbox_show(&box, "victim.err");
 				waitpid(pid, NULL, 0);
+				/* No installed package brings what the machine itself lacks. */
+				if (info.si_status == LACKING)
+					unsetenv("JSNAP_TEST_STRICT");
 				sandbox_skip("the victim found no way to set itself up");
 			}
 			fprintf(stderr, "it ended: %s %d\n",
@@ -100,6 +106,7 @@ static pid_t start_victim(char *const argv[])
 		words[2 + i] = argv[i];
 	pid = sandbox_spawn(&box, "victim", words);
 	await("v/ready", true, pid, "the victim did not get ready");
+	given_apply(pid);
 	return pid;
 }
 
@@ -278,6 +285,40 @@ static void run_kill_restore(pid_t victim, int n)
 	finish_victim(jsnap, "the victim restored after killed attempts is not what it was");
 }
 
+/* Wherever job control strikes, a dump succeeds or says so, and the victim goes on. */
+static void run_race(pid_t victim, int n)
+{
+	double start = now_seconds(), whole;
+	int refused = 0;
+
+	dump(victim, "images/raced.jsnap", true);
+	whole = now_seconds() - start;
+	for (int i = 0; i < n; i++) {
+		pid_t jsnap = spawn_dump(victim, "images/raced.jsnap", true);
+		int status;
+
+		sleep_seconds(whole * (i + 1) / (n + 1));
+		kill(victim, SIGSTOP);
+		if (i % 2)
+			sleep_seconds(whole / 4);
+		kill(victim, SIGCONT);
+		if (i % 3 == 2) {
+			kill(victim, SIGSTOP);
+			kill(victim, SIGCONT);
+		}
+		status = sandbox_wait(jsnap, PATIENCE);
+		if (!WIFEXITED(status) || (WEXITSTATUS(status) && WEXITSTATUS(status) != 125))
+			fail("jsnap dump neither succeeded nor refused");
+		refused += WEXITSTATUS(status) == 125;
+		ping(victim, "the victim does not answer after SIGSTOP and SIGCONT in a dump");
+	}
+	if (refused && !sandbox_contains(&box, "dump.err", "job control"))
+		fail("the refusal does not name job control");
+	printf("%d of %d dumps refused\n", refused, n);
+	remove_image("images/raced.jsnap");
+	finish_victim(victim, "SIGSTOP and SIGCONT in a dump changed the victim");
+}
+
 static void run_stop(pid_t victim, int n)
 {
 	for (int i = 0; i < n; i++) {
@@ -301,13 +342,14 @@ static void check_leftovers(void)
 struct request {
 	const char *jsnap;
 	int scenario, times;
-	char *words;
+	char *words, *give;
 };
 
 static void usage(void)
 {
 	fputs("usage: runner --jsnap FILE --mode cap|userns [--generations N | --live N | "
-	      "--refuse WORDS |\n\t--kill-dump N | --kill-restore N | --stop N] -- VICTIM "
+	      "--refuse WORDS |\n\t--kill-dump N | --kill-restore N | --race N | --stop N] -- "
+	      "VICTIM "
 	      "[ARGUMENT...]\n",
 	      stderr);
 	exit(2);
@@ -320,7 +362,8 @@ static struct request parse(int argc, char **argv)
 		{"generations", 1, NULL, 'g'},	{"live", 1, NULL, 'l'},
 		{"refuse", 1, NULL, 'r'},	{"kill-dump", 1, NULL, 'd'},
 		{"kill-restore", 1, NULL, 'k'}, {"stop", 1, NULL, 's'},
-		{"dump-option", 1, NULL, 'o'},	{0}};
+		{"dump-option", 1, NULL, 'o'},	{"race", 1, NULL, 'c'},
+		{"give", 1, NULL, 'v'},		{0}};
 	struct request request = {.scenario = 'g', .times = 1};
 	bool mode = false;
 	int c;
@@ -334,6 +377,8 @@ static struct request parse(int argc, char **argv)
 			if (n_dump_options == 8)
 				usage();
 			dump_options[n_dump_options++] = optarg;
+		} else if (c == 'v') {
+			request.give = optarg;
 		} else if (c == 'm') {
 			mode = true;
 			privilege = strcmp(optarg, "cap") == 0 ? PRIVILEGE_CAP : PRIVILEGE_USERNS;
@@ -355,6 +400,8 @@ int main(int argc, char **argv)
 
 	command_line = argv;
 	command_words = argc;
+	if (request.give)
+		given_prepare(request.give);
 	sandbox_enter(&box, privilege, request.jsnap, argv[optind]);
 	victim = start_victim(argv + optind + 1);
 	switch (request.scenario) {
@@ -372,6 +419,9 @@ int main(int argc, char **argv)
 		break;
 	case 'k':
 		run_kill_restore(victim, request.times);
+		break;
+	case 'c':
+		run_race(victim, request.times);
 		break;
 	case 's':
 		run_stop(victim, request.times);

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #define SKIPPED 77
+#define LACKING 78 /* skipped for what no package brings: a processor, a newer kernel */
 
 enum privilege {		   /* what jsnap has to get original TIDs with */
 		 PRIVILEGE_CAP,	   /* file capability cap_checkpoint_restore=p */

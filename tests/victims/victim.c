@@ -84,6 +84,17 @@ void victim_skip(const char *fmt, ...)
 	exit(77);
 }
 
+void victim_lacks(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	exit(78);
+}
+
 int64_t victim_now(clockid_t clock)
 {
 	struct timespec ts;

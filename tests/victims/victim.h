@@ -42,6 +42,8 @@ void victim_fault(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void victim_broken(const char *file, int line, const char *what) __attribute__((noreturn));
 void victim_skip(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+/* The same for what this processor or kernel lacks, which is no fault of the machine's setup. */
+void victim_lacks(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 int64_t victim_now(clockid_t clock); /* ns */
 void victim_sleep_ms(int ms);

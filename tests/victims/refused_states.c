@@ -1,0 +1,229 @@
+/*
+ * States of a process or thread that are not carried. See refused.c.
+ */
+#include "refused.h"
+
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65
+#define PR_GET_MDWE 66
+#endif
+
+static atomic_int ready, leave;
+static pthread_t thread;
+
+static void allow_all(void)
+{
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog program = {.len = 1, .filter = &allow};
+
+	SETUP(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+		victim_skip("seccomp: %s", strerror(errno));
+}
+
+static void *in_thread(void *arg)
+{
+	((void (*)(void))arg)();
+	ready = 1;
+	while (!leave)
+		victim_sleep_ms(2);
+	return NULL;
+}
+
+static void start(void (*setup)(void))
+{
+	SETUP(pthread_create(&thread, NULL, in_thread, (void *)setup) == 0);
+	while (!ready)
+		victim_sleep_ms(1);
+}
+
+static void end(void)
+{
+	leave = 1;
+	pthread_join(thread, NULL);
+}
+
+static void seccomp_check(void)
+{
+	EXPECT_EQ(prctl(PR_GET_SECCOMP), SECCOMP_MODE_FILTER);
+}
+
+static void seccomp_thread_setup(void)
+{
+	start(allow_all);
+}
+
+static void no_new_privs(void)
+{
+	SETUP(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+}
+
+static void thread_privs_setup(void)
+{
+	start(no_new_privs);
+}
+
+static void dispatch_setup(void)
+{
+	static char selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+
+	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &selector) < 0)
+		victim_skip("PR_SET_SYSCALL_USER_DISPATCH: %s", strerror(errno));
+}
+
+static void nothing(void)
+{
+}
+
+static void mdwe_setup(void)
+{
+	if (prctl(PR_SET_MDWE, 1, 0, 0, 0) < 0)
+		victim_skip("PR_SET_MDWE: %s", strerror(errno));
+}
+
+static void mdwe_check(void)
+{
+	EXPECT_EQ(prctl(PR_GET_MDWE, 0, 0, 0, 0), 1);
+}
+
+static void new_namespace(int flag)
+{
+	if (unshare(CLONE_NEWUSER | flag) < 0)
+		victim_skip("unshare: %s", strerror(errno));
+}
+
+static void user_setup(void)
+{
+	new_namespace(0);
+}
+
+static void net_setup(void)
+{
+	new_namespace(CLONE_NEWNET);
+}
+
+static void uts_setup(void)
+{
+	new_namespace(CLONE_NEWUTS);
+}
+
+static void ipc_setup(void)
+{
+	new_namespace(CLONE_NEWIPC);
+}
+
+static void cgroup_setup(void)
+{
+	new_namespace(CLONE_NEWCGROUP);
+}
+
+static void mount_setup(void)
+{
+	new_namespace(CLONE_NEWNS);
+}
+
+/* The main thread ends; another one goes on with the rest. */
+static void *go_on(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		char path[64], text[512] = {0};
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", getpid());
+		f = fopen(path, "re");
+		SETUP(f && fgets(text, sizeof(text), f));
+		fclose(f);
+		if (strstr(text, ") Z "))
+			break;
+		victim_sleep_ms(1);
+	}
+	victim_ready();
+	exit(victim_result());
+}
+
+static void leader_setup(void)
+{
+	SETUP(pthread_create(&thread, NULL, go_on, NULL) == 0);
+	pthread_exit(NULL);
+}
+
+/*
+ * A thread that can't be stopped: in vfork(2) it waits for a child that is its parent's, so that
+ * the process has none. The child shares our memory and looks for the end itself.
+ */
+static char child_stack[65536] __attribute__((aligned(16)));
+static char go_path[4096];
+
+static int vfork_child(void *arg)
+{
+	(void)arg;
+	while (access(go_path, F_OK) < 0)
+		usleep(3000);
+	_exit(0);
+}
+
+static void wait_for_child(void)
+{
+	snprintf(go_path, sizeof(go_path), "%s", victim_path("go"));
+	ready = 1;
+	if (clone(vfork_child, child_stack + sizeof(child_stack),
+		  CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGCHLD, NULL) < 0)
+		victim_broken(__FILE__, __LINE__, "clone");
+}
+
+static void unstoppable_setup(void)
+{
+	start(wait_for_child);
+	victim_sleep_ms(50);
+}
+
+static void undumpable_setup(void)
+{
+	SETUP(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0);
+}
+
+static void undumpable_check(void)
+{
+	EXPECT_EQ(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 0);
+}
+
+/* The runner gives the policy from outside. */
+static void policy_check(void)
+{
+	EXPECT(sched_getscheduler(0) != SCHED_OTHER);
+}
+
+const struct refused_kind refused_states[] = {
+	{"seccomp", allow_all, seccomp_check},
+	{"seccomp_thread", seccomp_thread_setup, end},
+	{"thread_privs", thread_privs_setup, end},
+	{"dispatch", dispatch_setup, nothing},
+	{"mdwe", mdwe_setup, mdwe_check},
+	{"ns_user", user_setup, nothing},
+	{"ns_net", net_setup, nothing},
+	{"ns_uts", uts_setup, nothing},
+	{"ns_ipc", ipc_setup, nothing},
+	{"ns_cgroup", cgroup_setup, nothing},
+	{"ns_mnt", mount_setup, nothing},
+	{"leader", leader_setup, nothing},
+	{"unstoppable", unstoppable_setup, end},
+	{"undumpable", undumpable_setup, undumpable_check},
+	{"fifo", nothing, policy_check},
+	{"rr", nothing, policy_check},
+	{"deadline", nothing, policy_check},
+	{0},
+};
