@@ -17,6 +17,8 @@
 /* Flags the kernel rejects, and rt_sigreturn ignores that: the alternate stack stays as it is. */
 #define ALTSTACK_UNCHANGED 0x7fffffffu
 
+#define CALL_AGAIN_MAX 100u
+
 #define RED_ZONE 128u /* bytes below the stack pointer that a leaf function may use (psABI) */
 
 static const unsigned char CODE_SYSCALL_RET[] = {0x0f, 0x05, 0xc3};
@@ -226,8 +228,8 @@ static int step(pid_t tid, struct jsnap_error *err)
 	}
 }
 
-int remote_call(struct remote *remote, long *ret_result, struct jsnap_error *err, long nr,
-		const uint64_t args[6])
+static int call_once(struct remote *remote, long *ret_result, struct jsnap_error *err, long nr,
+		     const uint64_t args[6])
 {
 	struct user_regs_struct regs = remote->regs;
 	int r;
@@ -250,4 +252,20 @@ int remote_call(struct remote *remote, long *ret_result, struct jsnap_error *err
 		return r;
 	*ret_result = (long)regs.rax;
 	return 0;
+}
+
+/* A SIGSTOP on its way ends a call that could have waited (ERESTARTSYS to ERESTART_RESTARTBLOCK of
+ * the kernel's errno.h); the next step lets it take its course. */
+int remote_call(struct remote *remote, long *ret_result, struct jsnap_error *err, long nr,
+		const uint64_t args[6])
+{
+	int r;
+
+	for (unsigned round = 0; round < CALL_AGAIN_MAX; round++) {
+		r = call_once(remote, ret_result, err, nr, args);
+		if (r < 0 || *ret_result > -512 || *ret_result < -516)
+			return r;
+	}
+	return error_set(err, EBUSY, "thread %d gets signals faster than it can be asked anything",
+			 remote->thread->tid);
 }
