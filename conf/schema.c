@@ -206,6 +206,32 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 			 .help = "How original thread ids are obtained: auto, clone3, userns, "
 				 "ns-last-pid or walk.",
 			 .values = tids_values},
+	[SCHEMA_FIRST_TID] =
+		{.name = "first-tid",
+		 .section = "restore",
+		 .key = "first-tid",
+		 .variable = "JSNAP_FIRST_TID",
+		 .kind = SCHEMA_INTEGER,
+		 .verbs = RUN | CHECKPOINT,
+		 .fallback = "100",
+		 .metavar = "N",
+		 .help = "Lowest PID of a program that a snapshot is to be taken of, in a young "
+			 "PID "
+			 "namespace (a container's): below it is room for what runs before "
+			 "jsnap; 0: as it comes.",
+		 .min = 0,
+		 .max = 30000},
+	[SCHEMA_WALK_BUDGET] =
+		{.name = "walk-budget",
+		 .section = "restore",
+		 .key = "walk-budget",
+		 .variable = "JSNAP_WALK_BUDGET",
+		 .kind = SCHEMA_DURATION,
+		 .verbs = START,
+		 .fallback = "1s",
+		 .metavar = "T",
+		 .help = "What walking the PID counter to the original thread ids may "
+			 "cost; more is refused beforehand."},
 	[SCHEMA_LSM] =
 		{.name = "lsm",
 		 .section = "restore",

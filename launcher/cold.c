@@ -10,6 +10,7 @@
 #include "launcher/fds.h"
 #include "launcher/log.h"
 #include "launcher/metrics.h"
+#include "restore/walk.h"
 
 #include <string.h>
 #include <sys/wait.h>
@@ -84,6 +85,26 @@ static char **argv_with_agent(const struct java_command *command, const char *co
 	return argv;
 }
 
+/*
+ * In a young PID namespace, a container's, the program gets numbers low enough to be walked to
+ * within milliseconds, and high enough to be free when the next container's jsnap does so: above
+ * those of what a container runs before it. An older namespace has no such numbers to give. Best
+ * effort.
+ */
+static void choose_numbers(const struct cold *cold)
+{
+	pid_t first = cold->settings->first_tid;
+	struct walk_place place;
+	struct jsnap_error err;
+
+	if (!first || walk_place_read(&place, &err) < 0 || place.cursor >= WALK_YOUNG)
+		return;
+	if (place.cursor >= first) /* what runs before took more than was thought */
+		first += place.cursor;
+	if (walk_to(first, &err) < 0)
+		log_debug("the program's PID is not chosen: %s", err.text);
+}
+
 static int spawn(struct cold *cold, char **argv, int *ret_status, struct jsnap_error *err)
 {
 	const struct child_options options = {
@@ -134,8 +155,10 @@ static int start_with_agent(struct cold *cold, int *ret_status, struct jsnap_err
 	if (cold->ready.n_patterns)
 		rc = relay_start(cold->supervise, cold->ready.patterns, cold->ready.n_patterns,
 				 &cold->relay, err);
-	if (rc == 0)
+	if (rc == 0) {
+		choose_numbers(cold);
 		rc = spawn(cold, argv, ret_status, err);
+	}
 	cleanup_close(&cold->control_fd);
 	cold->control_fd = -1;
 	free(argv[1]);

@@ -116,6 +116,8 @@ static int start_process(struct restore_job *job, const struct restore_source *s
 		.stream_fd = source->hot.fd,
 		.stream_offset = source->hot.stream_offset,
 		.tids = s->tids,
+		.walk_budget_ns = s->walk_budget_ns,
+		.say = log_debug,
 		.inherits = i.list,
 		.n_inherits = i.count,
 		/* A Java program's working folder is its caller's; any other's is its own. */

@@ -86,6 +86,8 @@ static void fill_values(struct settings *s)
 	s->warmup_time_ns = conf_number(v, SCHEMA_WARMUP_TIME);
 	s->on_restore_failure = (enum failure_policy)conf_enum(v, SCHEMA_ON_RESTORE_FAILURE);
 	s->tids = (enum tids_way)conf_enum(v, SCHEMA_TIDS);
+	s->first_tid = (pid_t)conf_number(v, SCHEMA_FIRST_TID);
+	s->walk_budget_ns = conf_number(v, SCHEMA_WALK_BUDGET);
 	s->lsm = (enum lsm_policy)conf_enum(v, SCHEMA_LSM);
 	s->cpu = (enum cpu_policy)conf_enum(v, SCHEMA_CPU);
 	s->set_env = list(v, SCHEMA_SET_ENV, &s->n_set_env);

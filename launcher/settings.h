@@ -49,6 +49,8 @@ struct settings {
 	uint64_t warmup_time_ns;		/* upper bound of the whole warm-up; 0: none */
 	enum failure_policy on_restore_failure; /* its default depends on the verb */
 	enum tids_way tids;
+	pid_t first_tid;	 /* 0: as it comes */
+	uint64_t walk_budget_ns; /* of TIDS_WALK */
 	enum lsm_policy lsm;
 	enum cpu_policy cpu;
 	const uint16_t (*listen_map)[2]; /* {old port, new port}, as restore_options.listen_map */

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <stdbool.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,13 +87,28 @@ static int enter(const struct tids_request *request, struct jsnap_error *err)
 	return r;
 }
 
+/* Where clone3 is filtered, the namespace's counter is brought to the number that is wanted: it can
+ * be set where /proc/sys is writable (this process has every right in here), else it is walked. */
+static void seek_in_here(pid_t wanted, int report_fd)
+{
+	CLEANUP_CLOSE int last_pid = -1;
+	struct jsnap_error error = {0};
+
+	if (seek_open_last_pid(&last_pid, NULL) < 0 || seek_to(wanted, last_pid, NULL) < 0)
+		(void)seek_to(wanted, -1, &error);
+	if (write_full(report_fd, &error, sizeof(error)) < 0)
+		_exit(1);
+}
+
 /* Reaps until it is killed: orphans of the restored process become its children. */
-static void init_main(int parent_pidfd)
+static void init_main(const struct tids_request *request, int seek_fd)
 {
 	sigset_t all;
 	int signo;
 
-	tids_die_with_parent(parent_pidfd);
+	tids_die_with_parent(request->self_pidfd);
+	if (seek_fd >= 0)
+		seek_in_here((pid_t)request->manifest->process->pid, seek_fd);
 	prctl(PR_SET_NAME, "jsnap-init");
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
@@ -112,33 +128,66 @@ static void mount_proc(void)
 		mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 }
 
+/* In the new process: is it the one that was wanted? */
+static void become(const struct tids_request *request, bool seek)
+{
+	struct tids_threads threads = {.seek = seek};
+	CLEANUP_CLOSE int fd = -1;
+
+	if (getpid() != (pid_t)request->manifest->process->pid)
+		_exit(125);
+	mount_proc();
+	threads.last_pid = seek && seek_open_last_pid(&fd, NULL) == 0;
+	request->child(request->arg, &threads);
+	_exit(125);
+}
+
+static int start_init(const struct tids_request *request, bool seek, struct helper_report *report)
+{
+	CLEANUP_CLOSE int in = -1, out = -1;
+	int ends[2];
+
+	if (seek && pipe2(ends, O_CLOEXEC) < 0)
+		return error_errno(&report->error, "make a pipe");
+	if (seek) {
+		in = ends[0];
+		out = ends[1];
+	}
+	report->init_pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+	if (report->init_pid == 0)
+		init_main(request, out);
+	if (report->init_pid < 0)
+		return error_errno(&report->error, "start the namespace's init");
+	if (!seek)
+		return 0;
+	close(steal_fd(&out));
+	if (read_full(in, &report->error, sizeof(report->error)) < 0)
+		return error_set(&report->error, EIO, "the namespace's init ended");
+	return -report->error.code;
+}
+
 static void helper_main(const struct tids_request *request, int report_fd)
 {
+	pid_t wanted = (pid_t)request->manifest->process->pid;
 	struct helper_report report = {0};
+	bool seek = !tids_has_clone3();
 	int r;
 
 	tids_die_with_parent(request->self_pidfd);
 	r = enter(request, &report.error);
+	if (r == 0)
+		r = start_init(request, seek, &report);
 	if (r == 0) {
-		report.init_pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
-		if (report.init_pid == 0)
-			init_main(request->self_pidfd);
-		if (report.init_pid < 0)
-			r = error_errno(&report.error, "start the namespace's init");
+		report.pid = seek ? (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0)
+				  : tids_clone3(wanted, CLONE_PARENT);
+		if (report.pid == 0)
+			become(request, seek);
+		if (report.pid < 0)
+			r = error_errno(&report.error, "clone with PID %d in a new namespace",
+					wanted);
 	}
-	if (r == 0) {
-		report.pid = tids_clone3((pid_t)request->manifest->process->pid, CLONE_PARENT);
-		if (report.pid == 0) {
-			mount_proc();
-			request->child(request->arg);
-			_exit(125);
-		}
-		if (report.pid < 0) {
-			error_errno(&report.error, "clone3 with PID %u in a new namespace",
-				    request->manifest->process->pid);
-			kill(report.init_pid, SIGKILL);
-		}
-	}
+	if (r < 0 && report.init_pid > 0)
+		kill(report.init_pid, SIGKILL);
 	_exit(write_full(report_fd, &report, sizeof(report)) < 0);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "restore/tids.h"
 
 #include <fcntl.h>
 #include <libgen.h>
@@ -398,6 +399,14 @@ static int place(int from, int number, struct jsnap_error *err)
 	return 0;
 }
 
+static int place_last_pid(const struct plan *plan, struct jsnap_error *err)
+{
+	CLEANUP_CLOSE int fd = -1;
+	int r = seek_open_last_pid(&fd, err);
+
+	return r < 0 ? r : place(fd, plan->last_pid_fd, err);
+}
+
 /* Descriptors that the restorer maps from, at the numbers the plan has for them. */
 static int place_engine_fds(struct opening *o, struct jsnap_error *err)
 {
@@ -419,6 +428,8 @@ static int place_engine_fds(struct opening *o, struct jsnap_error *err)
 	for (uint32_t i = 0; r == 0 && i < o->m->n_objects; i++)
 		if (o->objects[i] >= 0 && plan->object_fds[i] >= 0)
 			r = place(o->objects[i], plan->object_fds[i], err);
+	if (r == 0 && plan->sets_last_pid)
+		r = place_last_pid(plan, err);
 	if (r == 0 && plan->exe_fd >= 0) {
 		uint32_t exe = o->m->process->exe_backing;
 		int fd = opening_lift(o, open(manifest_str(o->m, o->m->backings[exe].path),

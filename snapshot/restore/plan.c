@@ -2,6 +2,7 @@
 #include "restore/plan.h"
 
 #include "base/cleanup.h"
+#include "restore/tids.h"
 #include "trace/sigframe.h"
 
 #include <string.h>
@@ -208,6 +209,8 @@ int plan_explain(const struct plan *plan, const struct rst_report *report, struc
 	const char *why = strerror(report->error);
 	int code = report->error > 0 ? report->error : EIO;
 
+	if (report->thread && code == EEXIST && !plan->userns)
+		return tids_taken(report->thread, err);
 	if (report->thread)
 		return error_set(err, code == EEXIST ? EBUSY : code, "TID %d: %s", report->thread,
 				 code == EEXIST ? "taken by another thread" : why);

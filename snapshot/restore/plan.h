@@ -49,10 +49,11 @@ struct plan {
 	uint64_t keep_capabilities;
 	bool other_vdso;      /* the snapshot's kernel had another one: see vdso.h */
 	struct cpu from, to;  /* the processor of the snapshot and this one */
+	bool sets_last_pid;   /* threads come by ns_last_pid */
 	uint64_t asleep_ns;   /* to add to absolute deadlines */
 	int32_t *backing_fds; /* by backing: descriptor to map from, -1 when not needed */
 	int32_t *object_fds;  /* by object */
-	int32_t stream_fd, status_fd, exe_fd;
+	int32_t stream_fd, status_fd, exe_fd, last_pid_fd;
 	uint32_t first_engine_fd;
 };
 

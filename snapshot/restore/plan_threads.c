@@ -14,8 +14,9 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#define THREAD_STACK 4096u
-#define AFFINITY_MAX 1024u
+#define THREAD_STACK   4096u
+#define AFFINITY_MAX   1024u
+#define SEEK_TRIES_MAX 262144u /* numbers that a walk, whose price was found right, may take */
 
 struct own_scheduling { /* of the launcher, which threads inherit and need not be told again */
 	int nice;
@@ -179,6 +180,9 @@ static int fill_thread(struct plan *plan, const struct m_thread *t, struct rst_t
 	if (!stack || !set_tid)
 		return plan_out_of_region(err);
 	fill_drop(plan, empty, t);
+	/* By itself: of a thread with a wrong number the kernel would clear the word. */
+	plan_op(plan, SYS_set_tid_address, RST_OK, PLAN_THREAD, t->tid,
+		PLAN_ARGS(t->clear_child_tid));
 	r = build_frame(plan, t, &thread->frame, err);
 	if (r == 0)
 		r = fill_own_state(plan, t, own, err);
@@ -191,15 +195,14 @@ static int fill_thread(struct plan *plan, const struct m_thread *t, struct rst_t
 	/* The record's address lies where the new thread pops it; the stack is then 16-aligned. */
 	top = (uint64_t)(stack + THREAD_STACK - 8);
 	*(uint64_t *)top = (uint64_t)thread;
-	thread->clone = (struct rst_clone_args){
-		.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
-			 CLONE_SYSVSEM | CLONE_SETTLS | CLONE_CHILD_CLEARTID,
-		.child_tid = t->clear_child_tid,
-		.stack = (uint64_t)stack,
-		.stack_size = THREAD_STACK - 8,
-		.tls = regs->fs_base,
-		.set_tid = (uint64_t)set_tid,
-		.set_tid_size = 1};
+	thread->clone =
+		(struct rst_clone_args){.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+						 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS,
+					.stack = (uint64_t)stack,
+					.stack_size = THREAD_STACK - 8,
+					.tls = regs->fs_base,
+					.set_tid = (uint64_t)set_tid,
+					.set_tid_size = 1};
 	return 0;
 }
 
@@ -231,28 +234,26 @@ int plan_fill_threads(struct plan *plan, struct jsnap_error *err)
 	struct rst_thread *threads = plan_alloc(plan, plan->m->n_threads * sizeof(*threads),
 						_Alignof(struct rst_thread));
 	void *empty = plan_alloc(plan, PRIVILEGE_CAPSET_SIZE, 16);
-	bool found = false;
+	uint32_t leader = 0;
 	uint64_t n = 0;
-	int r = 0;
+	int r;
 
 	if (!threads || !empty)
 		return plan_out_of_region(err);
 	privilege_capset_keep(empty, plan->keep_capabilities);
 	own.affinity_size = syscall(SYS_sched_getaffinity, 0, sizeof(own.affinity), own.affinity);
 	own.timer_slack = (uint64_t)prctl(PR_GET_TIMERSLACK);
-	for (uint32_t i = 0; r == 0 && i < plan->m->n_threads; i++) {
-		const struct m_thread *t = &plan->m->threads[i];
-
-		if (t->tid == plan->m->process->pid) {
-			found = true;
-			r = fill_leader(plan, t, &own, empty, err);
-		} else {
-			r = fill_thread(plan, t, &threads[n++], &own, empty, err);
-		}
-	}
+	while (leader < plan->m->n_threads && plan->m->threads[leader].tid != plan->m->process->pid)
+		leader++;
+	if (leader == plan->m->n_threads)
+		return error_set(err, EBADMSG, "the image has no main thread");
+	r = fill_leader(plan, &plan->m->threads[leader], &own, empty, err);
+	/* In the order in which plain clone gives the numbers, those after a wrap last. */
+	for (uint32_t i = 1; r == 0 && i < plan->m->n_threads; i++)
+		r = fill_thread(plan, &plan->m->threads[(leader + i) % plan->m->n_threads],
+				&threads[n++], &own, empty, err);
 	plan->head->threads = threads;
 	plan->head->n_threads = n;
-	if (r == 0 && !found)
-		return error_set(err, EBADMSG, "the image has no main thread");
+	plan->head->seek_tries = SEEK_TRIES_MAX;
 	return r;
 }

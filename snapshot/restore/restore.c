@@ -60,6 +60,7 @@ int plan_number_fds(struct plan *plan, struct jsnap_error *err)
 	for (uint32_t i = 0; i < m->n_objects; i++)
 		plan->object_fds[i] = next++;
 	plan->exe_fd = next++;
+	plan->last_pid_fd = next++;
 	plan->status_fd = next;
 	return 0;
 }
@@ -79,12 +80,15 @@ static void unregister_rseq(void)
 			return;
 }
 
-static void child_main(void *arg)
+static void child_main(void *arg, const struct tids_threads *threads)
 {
 	struct job *job = arg;
 	struct rst_report report = {.failed = REPORT_CHILD_ERROR};
 	struct jsnap_error error = {0};
 
+	job->plan->sets_last_pid = threads->last_pid;
+	job->plan->head->seek = threads->seek;
+	job->plan->head->last_pid_fd = threads->last_pid ? job->plan->last_pid_fd : -1;
 	tids_die_with_parent(job->self_pidfd);
 	if (open_everything(job->plan, &job->status_fd, &error) == 0) {
 		unregister_rseq();
@@ -169,66 +173,34 @@ static void drop_capabilities(struct plan *plan)
 	plan->drop_capabilities = geteuid() != 0 || plan->keep_capabilities != own;
 }
 
-static int try_way(const struct restore_options *options, enum tids_way way,
-		   struct tids_result *ret_child, struct jsnap_error *err)
+struct attempt {
+	const struct restore_options *options;
+	struct tids_result child;
+};
+
+static int attempt(void *arg, enum tids_way way, struct jsnap_error *err)
 {
+	struct attempt *a = arg;
 	CLEANUP_PLAN struct plan plan = {0};
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
-	uint64_t then = options->manifest->process->monotonic_ns;
-	int r;
+	uint64_t then = a->options->manifest->process->monotonic_ns;
+	int r = plan_create(&plan, a->options, err);
 
-	if (way != TIDS_USERNS && now < then)
-		return error_set(err, ESTALE,
-				 "CLOCK_MONOTONIC would go backwards: the machine was restarted "
-				 "since the snapshot was taken");
-	r = plan_create(&plan, options, err);
 	if (r < 0)
 		return r;
 	plan.userns = way == TIDS_USERNS;
 	plan.time_shifted = plan.userns;
 	plan.asleep_ns = plan.time_shifted ? 0 : now - then;
 	drop_capabilities(&plan);
-	plan.other_vdso = restore_other_vdso(options->manifest);
+	plan.other_vdso = restore_other_vdso(a->options->manifest);
 	cpu_here(&plan.to);
-	if (options->manifest->n_host)
-		host_layout(options->manifest, &plan.from);
+	if (a->options->manifest->n_host)
+		host_layout(a->options->manifest, &plan.from);
 	r = plan_number_fds(&plan, err);
 	if (r == 0)
 		r = plan_fill(&plan, err);
-	if (r == 0 && way == TIDS_CLONE3)
-		r = tids_check_free(options->manifest, err);
 	if (r == 0)
-		r = run_plan(&plan, way, ret_child, err);
-	return r;
-}
-
-/* The order of `auto`: each way is tried for real, and the last one's reason stands if none works.
- */
-static int try_ways(const struct restore_options *options, enum tids_way *ret_way,
-		    struct tids_result *ret_child, struct jsnap_error *err)
-{
-	static const enum tids_way ORDER[] = {TIDS_CLONE3, TIDS_USERNS};
-	struct jsnap_error first = {0};
-	int r = -ENOTSUP;
-
-	if (options->tids != TIDS_AUTO) {
-		*ret_way = options->tids;
-		return try_way(options, options->tids, ret_child, err);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(ORDER); i++) {
-		*ret_way = ORDER[i];
-		if (ORDER[i] == TIDS_CLONE3 && privilege_tid_capability() < 0)
-			continue;
-		r = try_way(options, ORDER[i], ret_child, err);
-		if (r == 0)
-			return 0;
-		if (r != -EBUSY && r != -EPERM && r != -ENOSYS && r != -ESTALE)
-			return r;
-		if (err && !first.code)
-			first = *err;
-	}
-	if (err && first.code)
-		*err = first;
+		r = run_plan(&plan, way, &a->child, err);
 	return r;
 }
 
@@ -236,14 +208,15 @@ int restore_process(const struct restore_options *options, struct restored *ret_
 		    struct jsnap_error *err)
 {
 	uint64_t start = monotonic_ns();
-	struct tids_result child;
+	struct attempt a = {.options = options};
+	const struct tids_ladder ladder = {.options = options, .attempt = attempt, .arg = &a};
 	enum tids_way way;
-	int r = try_ways(options, &way, &child, err);
+	int r = tids_climb(&ladder, &way, err);
 
 	if (r < 0)
 		return error_context(err, "restore of process %u", options->manifest->process->pid);
-	*ret_restored = (struct restored){.pid = child.pid,
-					  .init_pid = child.init_pid,
+	*ret_restored = (struct restored){.pid = a.child.pid,
+					  .init_pid = a.child.init_pid,
 					  .tids = way,
 					  .running_ns = monotonic_ns() - start};
 	return 0;

@@ -34,6 +34,8 @@ struct restore_options {
 	const char *cwd;		 /* NULL: the one in the image */
 	const uint16_t (*listen_map)[2]; /* {old port, new port}, host byte order */
 	size_t n_listen_map;
+	uint64_t walk_budget_ns;	   /* what TIDS_WALK may cost before it is refused */
+	void (*say)(const char *fmt, ...); /* what happens, for a log; may be NULL */
 	bool keep_parent_death_signal; /* false: the restored process dies (SIGKILL) with the caller
 					*/
 };

@@ -40,6 +40,12 @@ pid_t tids_clone3(pid_t wanted, uint64_t flags)
 	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
+/* An empty call is refused by the kernel with EINVAL, by a filter as filters do. */
+bool tids_has_clone3(void)
+{
+	return syscall(SYS_clone3, NULL, 0) == -1 && errno == EINVAL;
+}
+
 void tids_die_with_parent(int parent_pidfd)
 {
 	struct pollfd p = {.fd = parent_pidfd, .events = POLLIN};
@@ -49,14 +55,14 @@ void tids_die_with_parent(int parent_pidfd)
 		_exit(125);
 }
 
-static int taken(pid_t tid, struct jsnap_error *err)
+int tids_taken(pid_t tid, struct jsnap_error *err)
 {
 	struct proc_status status;
 	struct proc_stat stat;
 
 	if (proc_status_read(tid, 0, &status, NULL) < 0 ||
 	    proc_stat_read(status.tgid, &stat, NULL) < 0)
-		return error_set(err, EBUSY, "PID %d is taken by another process", tid);
+		return error_set(err, EBUSY, "PID %d was taken by another process", tid);
 	if (stat.state == 'Z')
 		return error_set(err, EBUSY,
 				 "PID %d is taken by process %d (%s), which has ended, but its "
@@ -103,7 +109,7 @@ int tids_check_free(const struct manifest *m, struct jsnap_error *err)
 			if (!deadline)
 				deadline = monotonic_ns() + ENDING_WAIT_NS;
 			if (!will_end(tid) || monotonic_ns() > deadline)
-				return taken(tid, err);
+				return tids_taken(tid, err);
 			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 		}
 	}
@@ -133,7 +139,7 @@ static int clone3_leader(const struct tids_request *request, struct tids_result 
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}
 	if (pid == 0) {
-		request->child(request->arg);
+		request->child(request->arg, &(struct tids_threads){.seek = false});
 		_exit(125);
 	}
 	if (pid > 0) {
@@ -141,7 +147,7 @@ static int clone3_leader(const struct tids_request *request, struct tids_result 
 		return 0;
 	}
 	if (saved == EEXIST)
-		return taken(wanted, err);
+		return tids_taken(wanted, err);
 	errno = saved;
 	return error_errno(err, "clone3 with PID %d", wanted);
 }
@@ -154,8 +160,10 @@ int tids_clone_leader(const struct tids_request *request, struct tids_result *re
 		return clone3_leader(request, ret_result, err);
 	case TIDS_USERNS:
 		return namespace_clone_leader(request, ret_result, err);
+	case TIDS_NS_LAST_PID:
+	case TIDS_WALK:
+		return seek_clone_leader(request, ret_result, err);
 	default:
-		return error_set(err, ENOTSUP, "--tids %s is not available in this version",
-				 tids_way_name(request->way));
+		return error_set(err, EINVAL, "no way to original TIDs was chosen");
 	}
 }

@@ -1,18 +1,28 @@
 /*
  * How a process with a wanted PID, and threads with wanted TIDs, are obtained: the one place that
- * knows the ways, tries them in order and reports which one worked.
+ * knows the ways, tries them in order and reports which one worked. Every number got is verified by
+ * the task that has it.
+ *
+ * A leader's way implies its threads' (struct tids_threads): with chosen TIDs where clone3 can,
+ * else by plain clone in ascending order, so that only the holes cost anything; before each hole
+ * the counter is set (ns_last_pid) or walked over.
  */
 #ifndef JSNAP_RESTORE_TIDS_H
 #define JSNAP_RESTORE_TIDS_H
 
 #include "restore/restore.h"
 
+struct tids_threads {  /* how the restorer gets its threads */
+	bool seek;     /* plain clone until the number comes; else clone3 with set_tid */
+	bool last_pid; /* set ns_last_pid before a hole; else walk over it */
+};
+
 struct tids_request {
 	const struct manifest *manifest;
 	enum tids_way way;				 /* not TIDS_AUTO */
 	int64_t monotonic_offset_ns, boottime_offset_ns; /* for a time namespace */
 	/* Runs in the new process and never returns. Capabilities are not effective. */
-	void (*child)(void *arg);
+	void (*child)(void *arg, const struct tids_threads *threads);
 	void *arg;
 	int self_pidfd; /* of the caller, for tids_die_with_parent */
 };
@@ -22,6 +32,15 @@ struct tids_result {
 	pid_t init_pid; /* of its PID namespace, 0: the caller's own namespace */
 };
 
+/* Tries `way`, or for TIDS_AUTO each in its order, with `attempt` (0, or why not). What is known to
+ * fail is not attempted, and says so. On failure the error names every way and its reason. */
+struct tids_ladder {
+	const struct restore_options *options;
+	int (*attempt)(void *arg, enum tids_way way, struct jsnap_error *err);
+	void *arg;
+};
+int tids_climb(const struct tids_ladder *ladder, enum tids_way *ret_way, struct jsnap_error *err);
+
 /* -EBUSY: the PID is taken (named). -EPERM, -ENOSYS: this way does not work here. */
 int tids_clone_leader(const struct tids_request *request, struct tids_result *ret_result,
 		      struct jsnap_error *err);
@@ -29,6 +48,9 @@ int tids_clone_leader(const struct tids_request *request, struct tids_result *re
 /* Whether some TID of the image is in use in this PID namespace; -EBUSY names the process. One that
  * is ending anyway is given 0.3 s. */
 int tids_check_free(const struct manifest *m, struct jsnap_error *err);
+
+/* -EBUSY: names who has this number. */
+int tids_taken(pid_t tid, struct jsnap_error *err);
 
 /* namespace.c: the same in new user, PID, mount and time namespaces. */
 int namespace_clone_leader(const struct tids_request *request, struct tids_result *ret_result,
@@ -41,5 +63,18 @@ void tids_die_with_parent(int parent_pidfd);
 
 /* clone3 as fork with a chosen PID; like fork(2). `flags` of <linux/sched.h>. */
 pid_t tids_clone3(pid_t wanted, uint64_t flags);
+/* Whether clone3 is to be had at all; seccomp filters of containers answer ENOSYS. */
+bool tids_has_clone3(void);
+
+/* seek.c: plain clone as fork, for a process that is `wanted` or nothing: a child with another
+ * number ends at once. Before it the counter is set (last_pid_fd >= 0) or walked. */
+int seek_clone_leader(const struct tids_request *request, struct tids_result *ret_result,
+		      struct jsnap_error *err);
+/* Opens ns_last_pid for writing; -EPERM, -EROFS ... */
+int seek_open_last_pid(int *ret_fd, struct jsnap_error *err);
+/* Makes `wanted` the next number, by the file or by walking. */
+int seek_to(pid_t wanted, int last_pid_fd, struct jsnap_error *err);
+/* Whether a walk can reach the image's numbers, and for a price the options allow. */
+int seek_check_walk(const struct restore_options *options, struct jsnap_error *err);
 
 #endif

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/user.h>
-#include <time.h>
 #include <unistd.h>
 
 static int changed(struct jsnap_error *err, const char *path, const char *how)
@@ -237,24 +236,6 @@ static int check_host(const struct manifest *m, struct jsnap_error *err)
 	return host_check_machine(m, &machine, err);
 }
 
-static int check_clock(const struct restore_options *options, struct jsnap_error *err)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (options->tids == TIDS_USERNS ||
-	    (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec >=
-		    options->manifest->process->monotonic_ns)
-		return 0;
-	if (options->tids == TIDS_AUTO)
-		return 0; /* restore_process then takes a way with a time namespace */
-	return error_set(
-		err, ESTALE,
-		"CLOCK_MONOTONIC would go backwards (the machine was restarted since), and "
-		"--tids %s cannot shift it; use --tids userns",
-		tids_way_name(options->tids));
-}
-
 /* A process goes on as who it was, and for nobody else: root restoring a user's snapshot would give
  * that program root. */
 static int check_owner(const struct manifest *m, struct jsnap_error *err)
@@ -278,7 +259,5 @@ int restore_validate(const struct restore_options *options, struct jsnap_error *
 		r = check_backing(m, i, err);
 	for (uint32_t i = 0; r == 0 && i < m->n_inotify_watches; i++)
 		r = check_watch(m, i, err);
-	if (r == 0)
-		r = check_clock(options, err);
 	return r;
 }

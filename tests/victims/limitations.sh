@@ -8,7 +8,7 @@ faults=0
 
 # victim/sockets-cap-3 and victim/plain-sockets are both of the victim `sockets`.
 tests=$(ctest --test-dir "$build" -N | sed -n 's/^ *Test *#[0-9]*: victim\/\(plain-\)\{0,1\}//p' |
-	sed -E 's/-(cap|userns)(-([0-9]+|live))?$//' | sort -u)
+	sed -E 's/-(cap|userns|walk|ns-last-pid)(-([0-9]+|live))?$//' | sort -u)
 [ -n "$tests" ] || { echo "ctest lists no victim test in $build" >&2; exit 1; }
 # The last column of rows; other tests than victims' are named with their tier (unit/..., jvm/...).
 named=$(sed -n 's/^|.*| *\([^|]*\) *|$/\1/p' "$table" | sed 1,2d | tr ',' '\n' | sed 's/^ *//; s/ *$//' |

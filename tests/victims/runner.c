@@ -6,7 +6,8 @@
  * which tells that it is alive. After `go` it checks itself: exit 0, or a message and exit 1; 77
  *says that the kernel lacks what it wants to set up.
  *
- * runner --jsnap FILE --mode cap|userns [--give KIND] [scenario] -- VICTIM [ARGUMENT...]
+ * runner --jsnap FILE --mode cap|userns|walk|ns-last-pid [--give KIND] [scenario] -- VICTIM
+ *[ARGUMENT...]
  *	--generations N	dump (which kills), restore; N times over, then go (default, N = 1)
  *	--live N	dump --leave-running, N times over, then go
  *	--refuse WORDS	dump must fail with 125 and name WORDS (several: split by |), then go
@@ -151,11 +152,43 @@ static void dump(pid_t pid, const char *image, bool live)
 	printf("dump %.1f ms\n", (now_seconds() - start) * 1e3);
 }
 
+static const struct {
+	const char *name, *way;
+} modes[] = {
+	[PRIVILEGE_CAP] = {"cap", "clone3"},
+	[PRIVILEGE_USERNS] = {"userns", "userns"},
+	[PRIVILEGE_WALK] = {"walk", "walk"},
+	[PRIVILEGE_LAST_PID] = {"ns-last-pid", "ns-last-pid"},
+};
+
+static bool has_own_namespace(void)
+{
+	return privilege == PRIVILEGE_WALK || privilege == PRIVILEGE_LAST_PID;
+}
+
 static pid_t spawn_restore(const char *image)
 {
-	const char *way = privilege == PRIVILEGE_CAP ? "clone3" : "userns";
-	const char *argv[] = {box.jsnap, "restore", "--tids", way, image, NULL};
+	const char *argv[16];
+	int n = 0;
 
+	/* Where PIDs begin anew, jsnap is PID 1: as in a container. */
+	if (has_own_namespace()) {
+		argv[n++] = "/usr/bin/unshare";
+		argv[n++] = "--map-current-user";
+		argv[n++] = "--pid";
+		argv[n++] = "--kill-child";
+		argv[n++] = "--mount-proc";
+		if (privilege == PRIVILEGE_LAST_PID)
+			argv[n++] = "--keep-caps";
+	}
+	argv[n++] = box.jsnap;
+	argv[n++] = "restore";
+	argv[n++] = "--tids";
+	argv[n++] = modes[privilege].way;
+	argv[n++] = "--walk-budget"; /* the victim's PID is what the machine gave it: high */
+	argv[n++] = "60s";
+	argv[n++] = image;
+	argv[n] = NULL;
 	return sandbox_spawn(&box, "restore", argv);
 }
 
@@ -167,7 +200,8 @@ static pid_t restore(const char *image, pid_t number, pid_t *ret_pid)
 
 	ping(jsnap, "the restored victim does not answer");
 	printf("restore %.1f ms\n", (now_seconds() - start) * 1e3);
-	*ret_pid = sandbox_find_child(jsnap, number);
+	*ret_pid = sandbox_find_child(has_own_namespace() ? sandbox_find_child(jsnap, 1) : jsnap,
+				      number);
 	if (!*ret_pid)
 		fail("the restored process has another PID");
 	if (privilege == PRIVILEGE_CAP && *ret_pid != number)
@@ -347,7 +381,8 @@ struct request {
 
 static void usage(void)
 {
-	fputs("usage: runner --jsnap FILE --mode cap|userns [--generations N | --live N | "
+	fputs("usage: runner --jsnap FILE --mode cap|userns|walk|ns-last-pid [--generations N | "
+	      "--live N | "
 	      "--refuse WORDS |\n\t--kill-dump N | --kill-restore N | --race N | --stop N] -- "
 	      "VICTIM "
 	      "[ARGUMENT...]\n",
@@ -381,7 +416,9 @@ static struct request parse(int argc, char **argv)
 			request.give = optarg;
 		} else if (c == 'm') {
 			mode = true;
-			privilege = strcmp(optarg, "cap") == 0 ? PRIVILEGE_CAP : PRIVILEGE_USERNS;
+			while (privilege < PRIVILEGE_LAST_PID &&
+			       strcmp(optarg, modes[privilege].name) != 0)
+				privilege++;
 		} else {
 			request.scenario = c;
 			request.words = optarg;

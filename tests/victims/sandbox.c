@@ -187,7 +187,7 @@ void sandbox_enter(struct sandbox *box, enum privilege privilege, const char *js
 		prepare_cap(box);
 	if (geteuid() == 0)
 		drop_root(box);
-	if (privilege == PRIVILEGE_USERNS)
+	if (privilege != PRIVILEGE_CAP)
 		prepare_userns();
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", box->dir, folders[i]);

@@ -12,9 +12,11 @@
 #define SKIPPED 77
 #define LACKING 78 /* skipped for what no package brings: a processor, a newer kernel */
 
-enum privilege {		   /* what jsnap has to get original TIDs with */
-		 PRIVILEGE_CAP,	   /* file capability cap_checkpoint_restore=p */
-		 PRIVILEGE_USERNS, /* nothing: a new user and PID namespace */
+enum privilege {		     /* what jsnap has to get original TIDs with */
+		 PRIVILEGE_CAP,	     /* file capability cap_checkpoint_restore=p */
+		 PRIVILEGE_USERNS,   /* nothing: a new user and PID namespace */
+		 PRIVILEGE_WALK,     /* nothing, in a young PID namespace, as in a container */
+		 PRIVILEGE_LAST_PID, /* every capability in such a namespace */
 };
 
 struct sandbox {

@@ -58,6 +58,8 @@ struct rst_thread {
 	int32_t tid, pad;
 };
 
+#define RST_RECENT 64u /* fillers whose end is waited for */
+
 struct rst_report {	 /* what the restorer writes to status_fd */
 	uint32_t failed; /* 0: everybody is about to run */
 	int32_t error;	 /* positive errno */
@@ -73,10 +75,14 @@ struct rst_plan { /* at the start of the region */
 	struct rst_thread leader;
 	struct rst_thread *threads;
 	uint64_t n_threads;
+	uint32_t seek;	     /* plain clone until the number comes; else clone3 with set_tid */
+	int32_t last_pid_fd; /* ns_last_pid, to be set before a hole; -1: walk over it */
+	uint64_t seek_tries; /* clones with another number than the wanted one, at most */
+	int32_t recent[RST_RECENT];
 	int32_t status_fd;
 	uint32_t ready;	  /* futex: threads at the barrier */
 	uint32_t release; /* futex: 1 opens it */
-	uint32_t reserved;
+	uint32_t fillers;
 	uint64_t first_engine_fd;   /* descriptors from here on are the restorer's */
 	struct rst_ops after_close; /* what has to come when the restorer's descriptors are gone */
 };

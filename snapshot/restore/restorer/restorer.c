@@ -151,18 +151,123 @@ static long start_thread(struct rst_thread *thread)
 	return result;
 }
 
+/* The same by clone, which takes the number that is next. A thread that got another one than its
+ * record's ends before it has written to its stack, so that the next can start on it at once. */
+static long seek_thread(struct rst_thread *thread)
+{
+	register uint64_t r10 __asm__("r10") = 0;
+	register uint64_t r8 __asm__("r8") = thread->clone.tls;
+	long result;
+
+	__asm__ volatile("syscall\n"
+			 "test %%rax, %%rax\n"
+			 "jnz 1f\n"
+			 "xor %%ebp, %%ebp\n"
+			 "mov (%%rsp), %%rdi\n"
+			 "mov %[gettid], %%eax\n"
+			 "syscall\n"
+			 "cmp %%eax, %c[tid](%%rdi)\n"
+			 "je 2f\n"
+			 "mov %[exit], %%eax\n"
+			 "xor %%edi, %%edi\n"
+			 "syscall\n"
+			 "2:\n"
+			 "sub $8, %%rsp\n"
+			 "call restorer_thread\n"
+			 "1:\n"
+			 : "=a"(result)
+			 : "a"(__NR_clone), "D"(thread->clone.flags),
+			   "S"(thread->clone.stack + thread->clone.stack_size), "d"(0L), "r"(r10),
+			   "r"(r8), [gettid] "i"(__NR_gettid), [exit] "i"(__NR_exit),
+			   [tid] "i"(__builtin_offsetof(struct rst_thread, tid))
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+/* The decimal digits of a number, right-aligned; how many there are. */
+static uint64_t digits(uint32_t number, char text[10])
+{
+	uint64_t n = 0;
+
+	do {
+		text[9 - n++] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	return n;
+}
+
+static long set_last_pid(struct rst_plan *plan, int32_t tid)
+{
+	char text[10];
+	uint64_t n = digits((uint32_t)tid - 1, text);
+	const uint64_t args[6] = {(uint64_t)plan->last_pid_fd, (uint64_t)text + 10 - n, n, 0, 0, 0};
+
+	return call6(__NR_pwrite64, args);
+}
+
+/*
+ * Clones until the wanted number comes. `last` is the number given out before. Somebody else may be
+ * quicker: by ns_last_pid it is tried again, on a walk a number that is passed does not come back
+ * until the counter has wrapped, which shows as a lower number and goes on.
+ */
+static long seek(struct rst_plan *plan, struct rst_thread *thread, int32_t last)
+{
+	while (plan->seek_tries) {
+		long result = plan->last_pid_fd >= 0 && last + 1 != thread->tid
+				      ? set_last_pid(plan, thread->tid)
+				      : 0;
+
+		if (result < 0)
+			return result;
+		result = seek_thread(thread);
+		if (result == thread->tid)
+			return result;
+		if (result > thread->tid && plan->last_pid_fd < 0 && last < thread->tid)
+			return -17;
+		plan->seek_tries--;
+		if (result < 0 && result != -11)
+			return result;
+		if (result < 0) { /* too many threads that have not quite ended */
+			call3(__NR_sched_yield, 0, 0, 0);
+			continue;
+		}
+		last = (int32_t)result;
+		plan->recent[plan->fillers++ % RST_RECENT] = last;
+	}
+	return -17;
+}
+
+/* The program must not see threads that are none of its own. */
+static void await_fillers(struct rst_plan *plan)
+{
+	for (uint32_t i = 0; i < plan->fillers && i < RST_RECENT; i++)
+		while (call3(__NR_tgkill, (uint64_t)plan->leader.tid, (uint64_t)plan->recent[i],
+			     0) == 0)
+			call3(__NR_sched_yield, 0, 0, 0);
+}
+
+static void start_threads(struct rst_plan *plan)
+{
+	int32_t last = plan->leader.tid;
+
+	for (uint64_t i = 0; i < plan->n_threads; i++) {
+		struct rst_thread *thread = &plan->threads[i];
+		long result = plan->seek ? seek(plan, thread, last) : start_thread(thread);
+
+		if (result != thread->tid)
+			fail(plan, 0, result < 0 ? result : -17, thread->tid);
+		last = thread->tid;
+	}
+	await_fillers(plan);
+}
+
 void restorer_entry(struct rst_plan *plan)
 {
 	struct rst_report report;
 	uint32_t ready;
 
 	run(plan, &plan->map);
-	for (uint64_t i = 0; i < plan->n_threads; i++) {
-		long result = start_thread(&plan->threads[i]);
-
-		if (result != plan->threads[i].tid)
-			fail(plan, 0, result < 0 ? result : -17, plan->threads[i].tid);
-	}
+	start_threads(plan);
 	while ((ready = __atomic_load_n(&plan->ready, __ATOMIC_SEQ_CST)) != plan->n_threads)
 		futex(&plan->ready, FUTEX_WAIT, ready);
 	run(plan, &plan->leader.ops);

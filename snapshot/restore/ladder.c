@@ -1,0 +1,156 @@
+/*
+ * The order in which the ways to original TIDs are tried, what is known of each without trying it,
+ * and what is said when none works. See tids.h.
+ */
+#include "restore/tids.h"
+
+#include "base/cleanup.h"
+#include "base/privilege.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* <sched.h> defines the same names as the kernel's header, which has the newer ones. */
+int unshare(int flags);
+
+static const enum tids_way ORDER[] = {TIDS_CLONE3, TIDS_USERNS, TIDS_NS_LAST_PID, TIDS_WALK};
+
+/* Without a time namespace a clock that is behind the snapshot's would stall every wait in it,
+ * until it has caught up: a JVM has no hook for that (nanoTime and its deadlines are
+ * CLOCK_MONOTONIC). */
+static int check_clock(const struct restore_options *options, enum tids_way way,
+		       struct jsnap_error *err)
+{
+	uint64_t then = options->manifest->process->monotonic_ns;
+	struct timespec now;
+	int64_t behind;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	behind = (int64_t)(then - ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec));
+	if (way == TIDS_USERNS || behind <= 0)
+		return 0;
+	error_set(
+		err, ESTALE,
+		"CLOCK_MONOTONIC would go backwards by %lld s: the snapshot is of another boot or "
+		"machine",
+		(long long)(behind / 1000000000) + 1);
+	return error_hint(err, "only a time namespace (userns) can set it forward");
+}
+
+static int check_clone3(struct jsnap_error *err)
+{
+	if (!tids_has_clone3())
+		return error_set(err, ENOSYS,
+				 "a seccomp filter hides it, or the kernel is too old");
+	if (privilege_tid_capability() < 0)
+		return error_set(err, EPERM, "choosing a PID takes CAP_CHECKPOINT_RESTORE");
+	return 0;
+}
+
+/* A call without effect: what forbids it is a filter, which will forbid the real one too. */
+static int check_userns(struct jsnap_error *err)
+{
+	if (unshare(0) < 0)
+		return error_errno(err, "a seccomp filter forbids new namespaces");
+	return 0;
+}
+
+static int check_last_pid(struct jsnap_error *err)
+{
+	CLEANUP_CLOSE int fd = -1;
+
+	if (privilege_tid_capability() < 0)
+		return error_set(err, EPERM,
+				 "setting the PID counter takes "
+				 "CAP_CHECKPOINT_RESTORE");
+	return seek_open_last_pid(&fd, err);
+}
+
+/* What can be known without a restore; 0: it is worth an attempt. */
+static int check_way(const struct restore_options *options, enum tids_way way,
+		     struct jsnap_error *err)
+{
+	int r = 0;
+
+	if (way == TIDS_CLONE3)
+		r = check_clone3(err);
+	else if (way == TIDS_USERNS)
+		r = check_userns(err);
+	else if (way == TIDS_NS_LAST_PID)
+		r = check_last_pid(err);
+	if (r == 0)
+		r = check_clock(options, way, err);
+	if (r == 0 && way != TIDS_USERNS)
+		r = tids_check_free(options->manifest, err);
+	if (r == 0 && way == TIDS_WALK)
+		r = seek_check_walk(options, err);
+	return r;
+}
+
+static int try_way(const struct tids_ladder *ladder, enum tids_way way, struct jsnap_error *err)
+{
+	int r = check_way(ladder->options, way, err);
+
+	return r < 0 ? r : ladder->attempt(ladder->arg, way, err);
+}
+
+/* The place is at fault, or the moment: another way may work. */
+static bool may_differ(int r)
+{
+	static const int CODES[] = {EBUSY, EPERM,  EACCES, ENOSYS, ESTALE,
+				    EROFS, ERANGE, E2BIG,  ENOSPC, EUSERS};
+
+	for (size_t i = 0; i < ARRAY_SIZE(CODES); i++)
+		if (r == -CODES[i])
+			return true;
+	return false;
+}
+
+struct reasons {
+	char text[900];
+	size_t used;
+	int code; /* of the last way that is open to this process at all */
+};
+
+static void add_reason(struct reasons *reasons, enum tids_way way, const struct jsnap_error *why)
+{
+	size_t room = sizeof(reasons->text) - reasons->used;
+	int n = snprintf(reasons->text + reasons->used, room, "%s%s: %s", reasons->used ? "; " : "",
+			 tids_way_name(way), why->text);
+
+	reasons->used += n > 0 && (size_t)n < room ? (size_t)n : room - 1;
+	if (!reasons->code || (why->code != EPERM && why->code != EACCES && why->code != ENOSYS &&
+			       why->code != EROFS))
+		reasons->code = why->code;
+}
+
+int tids_climb(const struct tids_ladder *ladder, enum tids_way *ret_way, struct jsnap_error *err)
+{
+	struct reasons reasons = {0};
+
+	if (ladder->options->tids != TIDS_AUTO) {
+		*ret_way = ladder->options->tids;
+		return try_way(ladder, *ret_way, err);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(ORDER); i++) {
+		struct jsnap_error why = {0};
+		int r = try_way(ladder, ORDER[i], &why);
+
+		*ret_way = ORDER[i];
+		if (r == 0)
+			return 0;
+		if (!may_differ(r)) {
+			if (err)
+				*err = why;
+			return r;
+		}
+		add_reason(&reasons, ORDER[i], &why);
+		if (ladder->options->say)
+			ladder->options->say("tids: %s does not work here: %s",
+					     tids_way_name(ORDER[i]), why.text);
+	}
+	return error_set(err, reasons.code, "no way to the original TIDs works here (%s)",
+			 reasons.text);
+}
