@@ -29,7 +29,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PATIENCE 40.0 /* seconds for any one step; generous, for two cores may be shared */
+#define PATIENCE 100.0 /* seconds for any one step; generous, for two cores may be shared */
 
 static struct sandbox box;
 static enum privilege privilege;
