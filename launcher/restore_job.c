@@ -6,7 +6,9 @@
 #include "launcher/confinement.h"
 #include "launcher/fds.h"
 #include "launcher/heap_limit.h"
+#include "launcher/held_threads.h"
 #include "launcher/log.h"
+#include "launcher/recorder.h"
 #include "launcher/snapshot_job.h"
 
 #include <fcntl.h>
@@ -99,9 +101,39 @@ static int find_inherits(const struct manifest *m, struct restore_job *job, stru
 	return 0;
 }
 
-static int start_process(struct restore_job *job, const struct restore_source *source,
-			 struct jsnap_error *err)
+/* False: there is none yet, or none of this image. */
+static bool load_working_set(const struct restore_job *job, const struct restore_source *source,
+			     struct working_set *set)
 {
+	struct jsnap_error problem = {0};
+	int rc;
+
+	if (!job->slot)
+		return false;
+	rc = working_set_load(job->slot->pages, &source->header->id, set, &problem);
+	if (rc < 0)
+		log_debug("no working set: %s", problem.text);
+	return rc == 0;
+}
+
+static void record_working_set(const struct restore_job *job, const struct restore_source *source)
+{
+	const struct recorder recorder = {.manifest = source->manifest,
+					  .id = &source->header->id,
+					  .slot = job->slot,
+					  .settings = job->settings,
+					  .pid = job->restored.pid};
+
+	/* It goes with the hot copy: without a place for that there is none for it. A program
+	 * without an agent is somebody's plumbing, and nobody of ours stays beside it. */
+	if (job->slot && source->hot.path && job->agent.fd >= 0)
+		recorder_start(&recorder);
+}
+
+static int start_process(struct restore_job *job, const struct restore_source *source,
+			 const struct working_set *set, struct jsnap_error *err)
+{
+	CLEANUP_FREE uint32_t *held = NULL;
 	__attribute__((cleanup(inherits_free))) struct inherits i = {.null_fd = -1,
 								     .control_fd = -1};
 	const struct settings *s = job->settings;
@@ -124,7 +156,10 @@ static int start_process(struct restore_job *job, const struct restore_source *s
 		.cwd = i.control_fd >= 0 ? getcwd(cwd, sizeof(cwd)) : NULL,
 		.listen_map = s->listen_map,
 		.n_listen_map = s->n_listen_map,
+		.working_set = set,
+		.hold_ns = HELD_THREADS_NS,
 	};
+	options.held = held = held_threads(source->manifest, &options.n_held);
 	rc = restore_validate(&options, err);
 	return rc < 0 ? rc : restore_process(&options, &job->restored, err);
 }
@@ -155,12 +190,14 @@ static int refresh(struct restore_job *job, struct jsnap_error *err)
 int restore_job_run(struct restore_job *job, const struct restore_source *source,
 		    struct jsnap_error *err)
 {
+	CLEANUP_WORKING_SET struct working_set set = {0};
+	bool recorded = load_working_set(job, source, &set);
 	int rc = confinement_check_here(source->header, source->manifest, job->settings->lsm, err);
 
 	if (rc == 0)
 		rc = heap_limit_check_here(source->manifest, err);
 	if (rc == 0)
-		rc = start_process(job, source, err);
+		rc = start_process(job, source, &set, err);
 	if (rc < 0) {
 		agent_client_close(&job->agent);
 		return rc;
@@ -173,6 +210,8 @@ int restore_job_run(struct restore_job *job, const struct restore_source *source
 		end_process(job);
 		return error_context(err, "refresh the restored process");
 	}
+	if (!recorded)
+		record_working_set(job, source);
 	return 0;
 }
 

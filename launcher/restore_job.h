@@ -15,7 +15,8 @@
 struct restore_job {
 	struct supervise *supervise;
 	const struct settings *settings;
-	char *const *env; /* what the process is to see; NULL: what it had */
+	char *const *env;	       /* what the process is to see; NULL: what it had */
+	const struct store_slot *slot; /* where its working set is kept; NULL: nowhere */
 
 	struct agent_client agent; /* after restore_job_run: fd -1 without an agent */
 	struct restored restored;

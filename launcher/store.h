@@ -2,13 +2,14 @@
  * The folder of snapshots and who may touch a snapshot when.
  *
  *   NAME-KEY.jsnap   the image          NAME-KEY.hot    its hot copy, a cache
+ *   NAME-KEY.pages   the working set, which goes with the hot copy
  *   NAME-KEY.lock    flock(2)ed: shared while a restore reads image or hot copy, exclusive while
  * one is taken, replaced or removed
  *
- * A slot is one snapshot's three names, present or not; with --image FILE it is FILE, FILE.hot and
- * FILE.lock. The folder is $JSNAP_STORE, else $XDG_CACHE_HOME/jsnap, else ~/.cache/jsnap, mode
- * 0700. A folder or image of another user, or that others may write, is refused (-EPERM) by name:
- * its bytes become this user's process.
+ * A slot is one snapshot's names, present or not; with --image FILE it is FILE, FILE.hot,
+ * FILE.pages and FILE.lock. The folder is $JSNAP_STORE, else $XDG_CACHE_HOME/jsnap, else
+ * ~/.cache/jsnap, mode 0700. A folder or image of another user, or that others may write, is
+ * refused (-EPERM) by name: its bytes become this user's process.
  */
 #ifndef JSNAP_LAUNCHER_STORE_H
 #define JSNAP_LAUNCHER_STORE_H
@@ -34,15 +35,15 @@ int store_prepare(const char *path, bool create, struct jsnap_error *err);
 void store_name(const char *text, char ret_name[STORE_MAX_NAME + 1]);
 
 struct store_slot {
-	char *image, *hot, *lock; /* paths, owned */
-	int lock_fd;		  /* -1 while not locked */
+	char *image, *hot, *pages, *lock; /* paths, owned */
+	int lock_fd;			  /* -1 while not locked */
 };
 
 /* The slot of settings->image, or of `facts` in the store, which is prepared (created). */
 int store_slot_open(const struct settings *settings, const struct key_facts *facts,
 		    struct store_slot *ret_slot, struct jsnap_error *err);
-/* The slot of one image file: PATH, PATH.hot and PATH.lock; of a file named NAME-KEY.jsnap, its
- * neighbours NAME-KEY.hot and NAME-KEY.lock. */
+/* The slot of one image file: PATH, PATH.hot ...; of a file named NAME-KEY.jsnap, its neighbours
+ * NAME-KEY.hot ... */
 int store_slot_of_image(const char *path, struct store_slot *ret_slot, struct jsnap_error *err);
 void store_slot_close(struct store_slot *slot); /* unlocks */
 #define CLEANUP_STORE_SLOT __attribute__((cleanup(store_slot_close)))
@@ -64,14 +65,15 @@ int store_open_image(const struct store_slot *slot, struct jsnap_error *err);
 /* The same check for the hot copy: 0 when it may be used. */
 int store_check_file(const char *path, struct jsnap_error *err);
 
-/* Removes image and hot copy (each may be missing) and the lock file. Needs the exclusive lock. */
+/* Removes image, hot copy and working set (each may be missing) and the lock file. Needs the
+ * exclusive lock. */
 int store_remove(struct store_slot *slot, struct jsnap_error *err);
 
 struct store_entry {
 	char *name;
 	char key[KEY_HEX_SIZE];
 	char *image;		       /* path */
-	uint64_t image_size, hot_size; /* bytes on disk; 0 when missing */
+	uint64_t image_size, hot_size; /* bytes on disk, hot copy with working set; 0: none */
 	int64_t mtime_ns;	       /* of the image */
 };
 

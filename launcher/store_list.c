@@ -53,6 +53,7 @@ static int entry_fill(const char *folder, const char *file, struct store_entry *
 	entry->image_size = (uint64_t)st.st_blocks * 512;
 	entry->mtime_ns = mtime_ns(&st);
 	entry->hot_size = stat(slot.hot, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+	entry->hot_size += stat(slot.pages, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
 	entry->name = strndup(file, n);
 	if (!entry->name)
 		return error_set(err, ENOMEM, "out of memory");
@@ -208,7 +209,7 @@ int store_find(const struct settings *settings, const char *word, struct store_s
 	return store_slot_of_image(found->image, ret_slot, err);
 }
 
-/* The slot whose image or hot copy the temporary file ".NAME.RANDOM.tmp" was to become. */
+/* The slot of whose files one the temporary file ".NAME.RANDOM.tmp" was to become. */
 static int slot_of_temporary(const char *folder, const char *file, struct store_slot *ret_slot)
 {
 	CLEANUP_FREE char *image = NULL;
@@ -216,6 +217,8 @@ static int slot_of_temporary(const char *folder, const char *file, struct store_
 	char key[KEY_HEX_SIZE];
 	const char *name;
 
+	if (!end)
+		end = strstr(file, ".pages.");
 	if (!end)
 		end = strstr(file, STORE_IMAGE_SUFFIX ".");
 	if (!end || asprintf(&image, "%s/%.*s" STORE_IMAGE_SUFFIX, folder, (int)(end - file) - 1,

@@ -39,9 +39,11 @@ static int slot_fill(const char *image, struct store_slot *ret_slot, struct jsna
 	slot.image = strdup(image);
 	if (asprintf(&slot.hot, "%.*s.hot", (int)stem, image) < 0)
 		slot.hot = NULL;
+	if (asprintf(&slot.pages, "%.*s.pages", (int)stem, image) < 0)
+		slot.pages = NULL;
 	if (asprintf(&slot.lock, "%.*s.lock", (int)stem, image) < 0)
 		slot.lock = NULL;
-	if (!slot.image || !slot.hot || !slot.lock) {
+	if (!slot.image || !slot.hot || !slot.pages || !slot.lock) {
 		store_slot_close(&slot);
 		return error_set(err, ENOMEM, "out of memory");
 	}
@@ -79,6 +81,7 @@ void store_slot_close(struct store_slot *slot)
 	store_unlock(slot);
 	free(slot->image);
 	free(slot->hot);
+	free(slot->pages);
 	free(slot->lock);
 	*slot = (struct store_slot){.lock_fd = -1};
 }
@@ -156,7 +159,7 @@ void store_unlock(struct store_slot *slot)
 	slot->lock_fd = -1;
 }
 
-/* ".NAME.RANDOM.tmp" of the image or the hot copy (snapshot/image/tempfile.h). */
+/* ".NAME.RANDOM.tmp" of a slot's files (snapshot/image/tempfile.h). */
 static bool is_temporary_of(const char *file, const char *path)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -177,7 +180,8 @@ unsigned store_remove_temporaries(const struct store_slot *slot)
 
 	while (dir && (entry = readdir(dir)))
 		if ((is_temporary_of(entry->d_name, slot->image) ||
-		     is_temporary_of(entry->d_name, slot->hot)) &&
+		     is_temporary_of(entry->d_name, slot->hot) ||
+		     is_temporary_of(entry->d_name, slot->pages)) &&
 		    unlinkat(dirfd(dir), entry->d_name, 0) == 0)
 			removed++;
 	return removed;
@@ -185,7 +189,7 @@ unsigned store_remove_temporaries(const struct store_slot *slot)
 
 int store_remove(struct store_slot *slot, struct jsnap_error *err)
 {
-	const char *const paths[] = {slot->hot, slot->image, slot->lock};
+	const char *const paths[] = {slot->pages, slot->hot, slot->image, slot->lock};
 
 	/* the lock last: while it has its name, nobody else takes the slot */
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)

@@ -92,6 +92,7 @@ static int run(struct restore *r, int *ret_status, struct jsnap_error *err)
 	struct restore_job job = {.supervise = &r->supervise,
 				  .settings = s,
 				  .env = s->env_refresh ? r->env.vars : NULL,
+				  .slot = r->slot.image ? &r->slot : NULL,
 				  .agent.fd = -1};
 	char name[256], key[64];
 	int rc = restore_job_run(&job, &r->source, err);

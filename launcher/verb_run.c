@@ -107,6 +107,7 @@ static int restore(struct run *run, struct restore_source *source, struct restor
 	*job = (struct restore_job){.supervise = &run->start.supervise,
 				    .settings = s,
 				    .env = s->env_refresh ? run->start.env.vars : NULL,
+				    .slot = &run->start.slot,
 				    .agent.fd = -1};
 	if (rc == 0)
 		rc = restore_job_run(job, source, err);

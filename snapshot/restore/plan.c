@@ -65,9 +65,11 @@ static int find_hole(const struct plan *plan, uint64_t size, uint64_t *ret_start
 	return 0;
 }
 
-static size_t count_ops(const struct manifest *m)
+static size_t count_ops(const struct manifest *m, const struct working_set *set)
 {
-	return 256 + 12ull * m->n_vmas + 2ull * m->n_pieces + 20ull * m->n_threads +
+	/* A run may be cut by every border of a mapping. */
+	return (set ? set->count + m->n_vmas + WORKING_SET_BYTES_MAX / PLAN_POPULATE_STEP : 0) +
+	       256 + 12ull * m->n_vmas + 2ull * m->n_pieces + 20ull * m->n_threads +
 	       2ull * m->n_siginfos + m->n_sigactions + 4ull * m->n_posix_timers + m->n_locks +
 	       4ull * m->n_objects + m->n_guards + 3ull * m->n_fds +
 	       m->process->stream_size / PLAN_READ_MAX +
@@ -93,7 +95,7 @@ int plan_create(struct plan *plan, const struct restore_options *options, struct
 	int r;
 
 	*plan = (struct plan){.options = options, .m = options->manifest};
-	plan->max_ops = count_ops(plan->m);
+	plan->max_ops = count_ops(plan->m, options->working_set);
 	r = maps_read(getpid(), false, &plan->self, err);
 	if (r < 0)
 		return r;
@@ -186,6 +188,8 @@ int plan_fill(struct plan *plan, struct jsnap_error *err)
 		r = plan_fill_threads(plan, err);
 	if (r == 0)
 		r = plan_fill_process(plan, err);
+	if (r == 0)
+		plan_fill_release(plan);
 	if (r == 0 && plan->n_ops + 1 >= plan->max_ops)
 		r = error_set(err, E2BIG, "the restorer's plan has more than %zu steps",
 			      plan->max_ops);

@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #define PLAN_READ_MAX	   (1ull << 30) /* bytes that one operation reads */
+#define PLAN_POPULATE_STEP (1ull << 20) /* bytes: small enough to be shared out */
 #define PLAN_TIMER_IDS_MAX 4096u /* highest POSIX timer id where ids must be used up in order */
 
 enum plan_what { /* what an operation is about, for its error text */
@@ -32,6 +33,7 @@ enum plan_what { /* what an operation is about, for its error text */
 		 PLAN_OWNER, /* index: descriptor */
 		 PLAN_PRIVILEGE,
 		 PLAN_SETTING,
+		 PLAN_POPULATE,
 };
 
 struct plan {
@@ -72,6 +74,9 @@ int plan_fill_vdso(struct plan *plan, uint64_t scratch, bool out, struct jsnap_e
 int plan_fill_threads(struct plan *plan, struct jsnap_error *err);
 int plan_fill_layout(struct plan *plan, struct jsnap_error *err);
 int plan_fill_process(struct plan *plan, struct jsnap_error *err);
+/* What is made ready before the release, and who is held after it. */
+bool plan_holds(const struct plan *plan, const struct m_thread *thread);
+void plan_fill_release(struct plan *plan);
 
 /* Zeroed memory in the region; NULL when it is used up (an error of the size estimate). */
 void *plan_alloc(struct plan *plan, size_t size, size_t align);

@@ -190,6 +190,7 @@ static int fill_thread(struct plan *plan, const struct m_thread *t, struct rst_t
 		return r;
 	thread->plan = plan->head;
 	thread->tid = (int32_t)t->tid;
+	thread->held = plan_holds(plan, t);
 	thread->ops = plan_list(plan, first);
 	*set_tid = (int32_t)t->tid;
 	/* The record's address lies where the new thread pops it; the stack is then 16-aligned. */

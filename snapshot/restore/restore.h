@@ -5,6 +5,7 @@
 #define JSNAP_RESTORE_RESTORE_H
 
 #include "image/manifest.h"
+#include "image/working_set.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,8 +35,14 @@ struct restore_options {
 	const char *cwd;		 /* NULL: the one in the image */
 	const uint16_t (*listen_map)[2]; /* {old port, new port}, host byte order */
 	size_t n_listen_map;
-	uint64_t walk_budget_ns;	   /* what TIDS_WALK may cost before it is refused */
-	void (*say)(const char *fmt, ...); /* what happens, for a log; may be NULL */
+	uint64_t walk_budget_ns;	       /* what TIDS_WALK may cost before it is refused */
+	void (*say)(const char *fmt, ...);     /* what happens, for a log; may be NULL */
+	const struct working_set *working_set; /* made ready before the release; may be NULL */
+	/* Threads that go on hold_ns (1 s at most) after the others, because nobody waits for them
+	 * at first. Only those in a wait with an absolute deadline are held, never the main one. */
+	const uint32_t *held; /* TIDs, ascending */
+	size_t n_held;
+	uint64_t hold_ns;
 	bool keep_parent_death_signal; /* false: the restored process dies (SIGKILL) with the caller
 					*/
 };

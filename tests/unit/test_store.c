@@ -91,6 +91,7 @@ static void test_prepare(void)
 	CHECK_EQ(st.st_mode & 07777, 0700);
 	HAS(slot.image, "/deep/er/store/app-" KEY_A ".jsnap");
 	HAS(slot.hot, "/app-" KEY_A ".hot");
+	HAS(slot.pages, "/app-" KEY_A ".pages");
 	HAS(slot.lock, "/app-" KEY_A ".lock");
 	CHECK_EQ(chmod("deep/er/store", 0770), 0);
 	CHECK_EQ(store_prepare("deep/er/store", true, &err), -EPERM);
@@ -128,6 +129,7 @@ static void test_open(void)
 	CHECK_EQ(unlink(slot.image), 0);
 	CHECK_EQ(store_slot_of_image("dir/some.jsnap", &beside, &err), 0);
 	CHECK_STR(beside.hot, "dir/some.jsnap.hot");
+	CHECK_STR(beside.pages, "dir/some.jsnap.pages");
 	CHECK_STR(beside.lock, "dir/some.jsnap.lock");
 }
 
@@ -227,12 +229,13 @@ static void test_lock_of_removed(void)
 static void test_sweep(void)
 {
 	CLEANUP_STORE_SLOT struct store_slot a, b;
-	char dead[PATH_MAX], alive[PATH_MAX], other[PATH_MAX];
+	char dead[PATH_MAX], pages[PATH_MAX], alive[PATH_MAX], other[PATH_MAX];
 	unsigned removed;
 
 	slot_of(KEY_A, &a);
 	slot_of(KEY_B, &b);
 	snprintf(dead, sizeof(dead), "deep/er/store/.app-%s.hot.00112233.tmp", KEY_A);
+	snprintf(pages, sizeof(pages), "deep/er/store/.app-%s.pages.00112233.tmp", KEY_A);
 	snprintf(alive, sizeof(alive), "deep/er/store/.app-%s.jsnap.00112233.tmp", KEY_B);
 	snprintf(other, sizeof(other), "deep/er/store/.somebody-elses.tmp");
 	make(dead, 0600);
@@ -242,9 +245,13 @@ static void test_sweep(void)
 	CHECK_EQ(store_sweep(settings.store, &removed, &err), 0);
 	CHECK_EQ(removed, 1);
 	CHECK(!exists(dead) && exists(alive) && exists(other));
+	make(pages, 0600);
+	CHECK_EQ(store_sweep(settings.store, &removed, &err), 0);
+	CHECK_EQ(removed, 1);
 	make(dead, 0600);
+	make(pages, 0600);
 	CHECK_EQ(store_lock(&a, STORE_LOCK_EXCLUSIVE, false, &err), 0);
-	CHECK(!exists(dead));
+	CHECK(!exists(dead) && !exists(pages));
 	CHECK_EQ(unlink(alive), 0);
 	CHECK_EQ(unlink(other), 0);
 }
@@ -263,6 +270,7 @@ static void test_list_and_find(void)
 	struct settings nowhere = {.store = "/nonexistent/store"};
 	struct store_slot slot;
 	struct timespec old[2] = {{1000, 0}, {1000, 0}};
+	uint64_t hot;
 
 	CHECK_EQ(store_list(&nowhere, &entries, &err), 0);
 	CHECK_EQ(entries.count, 0);
@@ -277,6 +285,11 @@ static void test_list_and_find(void)
 	CHECK_STR(entries.entries[0].name, "web-x");
 	CHECK_STR(entries.entries[1].key, KEY_A);
 	CHECK(entries.entries[1].hot_size > 0 && entries.entries[0].hot_size == 0);
+	hot = entries.entries[1].hot_size;
+	store_entries_free(&entries);
+	make("deep/er/store/app-" KEY_A ".pages", 0600);
+	CHECK_EQ(store_list(&settings, &entries, &err), 0);
+	CHECK(entries.entries[1].hot_size > hot);
 	finds("app", KEY_A);
 	finds("web-x", KEY_B);
 	finds("01234", KEY_A);
@@ -297,7 +310,8 @@ static void test_remove(void)
 	slot_of(KEY_A, &slot);
 	CHECK_EQ(store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, &err), 0);
 	CHECK_EQ(store_remove(&slot, &err), 0);
-	CHECK(!exists(slot.image) && !exists(slot.hot) && !exists(slot.lock));
+	CHECK(!exists(slot.image) && !exists(slot.hot) && !exists(slot.pages) &&
+	      !exists(slot.lock));
 	CHECK_EQ(store_remove(&slot, &err), 0);
 }
 

@@ -6,10 +6,11 @@
  *
  * Order, and what holds after each stage:
  *   map      the target's memory and kernel settings are in place; capabilities as the threads need
- *   threads  every thread exists with its TID and waits at the barrier, its own list done
- *   leader   the leader's own settings
- *   finish   signals, timers and locks are back; no capability is left; success is reported
- *   go       the barrier opens; everybody returns from its signal frame
+ *   threads  every thread exists with its TID and waits at the barrier, its own list done; the
+ * first few of them, and the leader, have made the working set's pages ready meanwhile leader   the
+ * leader's own settings finish   signals, timers and locks are back; no capability is left; success
+ * is reported go       the barrier opens; everybody returns from its signal frame, the held ones a
+ * while later
  */
 #ifndef JSNAP_RESTORE_RESTORER_PLAN_H
 #define JSNAP_RESTORE_RESTORER_PLAN_H
@@ -55,7 +56,8 @@ struct rst_thread {
 	struct rst_clone_args clone;
 	struct rst_ops ops;
 	uint64_t frame; /* the stack pointer at which rt_sigreturn finds the frame */
-	int32_t tid, pad;
+	int32_t tid;
+	uint32_t held; /* goes on plan->hold_ns after the others */
 };
 
 #define RST_RECENT 64u /* fillers whose end is waited for */
@@ -83,6 +85,10 @@ struct rst_plan { /* at the start of the region */
 	uint32_t ready;	  /* futex: threads at the barrier */
 	uint32_t release; /* futex: 1 opens it */
 	uint32_t fillers;
+	uint32_t populate_next; /* of `populate`, taken one by one by whoever is free */
+	struct rst_ops populate;
+	uint64_t helpers; /* so many threads, from the first on, take part in it */
+	uint64_t hold_ns;
 	uint64_t first_engine_fd;   /* descriptors from here on are the restorer's */
 	struct rst_ops after_close; /* what has to come when the restorer's descriptors are gone */
 };

@@ -89,24 +89,47 @@ static int passed(const struct rst_op *op, long result)
 	}
 }
 
+static void run_op(struct rst_plan *plan, const struct rst_op *op)
+{
+	long result;
+
+	if (op->nr == RST_NR_ADD_TIME) {
+		add_time(op->args[0], op->args[1]);
+		return;
+	}
+	if (op->nr == RST_NR_COPY) {
+		copy(op->args[0], op->args[1], op->args[2]);
+		return;
+	}
+	result = call6(op->nr, op->args);
+	if (!passed(op, result))
+		fail(plan, op, result < 0 && result >= -4095 ? result : -5, 0);
+}
+
 static void run(struct rst_plan *plan, const struct rst_ops *ops)
 {
-	for (uint64_t i = 0; i < ops->count; i++) {
-		const struct rst_op *op = &ops->first[i];
-		long result;
+	for (uint64_t i = 0; i < ops->count; i++)
+		run_op(plan, &ops->first[i]);
+}
 
-		if (op->nr == RST_NR_ADD_TIME) {
-			add_time(op->args[0], op->args[1]);
-			continue;
-		}
-		if (op->nr == RST_NR_COPY) {
-			copy(op->args[0], op->args[1], op->args[2]);
-			continue;
-		}
-		result = call6(op->nr, op->args);
-		if (!passed(op, result))
-			fail(plan, op, result < 0 && result >= -4095 ? result : -5, 0);
-	}
+static void populate(struct rst_plan *plan)
+{
+	uint32_t i;
+
+	while ((i = __atomic_fetch_add(&plan->populate_next, 1, __ATOMIC_RELAXED)) <
+	       plan->populate.count)
+		run_op(plan, &plan->populate.first[i]);
+}
+
+/* A signal ends the wait early, which does no harm. */
+static void hold(struct rst_plan *plan)
+{
+	int64_t timeout[2] = {(int64_t)(plan->hold_ns / 1000000000u),
+			      (int64_t)(plan->hold_ns % 1000000000u)};
+	/* `release` is 1 and stays so: nobody wakes this wait. */
+	const uint64_t args[6] = {(uint64_t)&plan->release, FUTEX_WAIT, 1, (uint64_t)timeout, 0, 0};
+
+	call6(__NR_futex, args);
 }
 
 static void __attribute__((noreturn)) resume(uint64_t frame)
@@ -126,10 +149,14 @@ void restorer_thread(struct rst_thread *thread)
 	struct rst_plan *plan = thread->plan;
 
 	run(plan, &thread->ops);
+	if ((uint64_t)(thread - plan->threads) < plan->helpers)
+		populate(plan);
 	__atomic_add_fetch(&plan->ready, 1, __ATOMIC_SEQ_CST);
 	futex(&plan->ready, FUTEX_WAKE, 1);
 	while (!__atomic_load_n(&plan->release, __ATOMIC_SEQ_CST))
 		futex(&plan->release, FUTEX_WAIT, 0);
+	if (thread->held)
+		hold(plan);
 	resume(thread->frame);
 }
 
@@ -268,6 +295,7 @@ void restorer_entry(struct rst_plan *plan)
 
 	run(plan, &plan->map);
 	start_threads(plan);
+	populate(plan);
 	while ((ready = __atomic_load_n(&plan->ready, __ATOMIC_SEQ_CST)) != plan->n_threads)
 		futex(&plan->ready, FUTEX_WAIT, ready);
 	run(plan, &plan->leader.ops);
