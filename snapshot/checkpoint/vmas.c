@@ -212,6 +212,13 @@ static bool extends_last(const struct capture *c, const struct maps_entry *entry
 	       manifest_str(c->m, last->name)[0] == '\0';
 }
 
+/* A private mapping of /dev/zero is anonymous memory by another name (drivers/char/mem.c). */
+static bool is_anonymous(const struct capture *c, const struct maps_entry *entry)
+{
+	return capture_from_stream(c, entry) ||
+	       (!entry->shared && !entry->deleted && strcmp(entry->name, "/dev/zero") == 0);
+}
+
 static int capture_vma(struct capture *c, size_t i, struct jsnap_error *err)
 {
 	const struct maps_entry *entry = &c->maps.entries[i];
@@ -231,7 +238,7 @@ static int capture_vma(struct capture *c, size_t i, struct jsnap_error *err)
 	vma->vmflags = entry->vmflags;
 	vma->backing = MANIFEST_NONE;
 	vma->kind = M_VMA_ANON;
-	r = manifest_string(c->m, capture_from_stream(c, entry) ? "" : entry->name, &vma->name);
+	r = manifest_string(c->m, is_anonymous(c, entry) ? "" : entry->name, &vma->name);
 	if (r < 0)
 		return error_set(err, -r, "out of memory");
 	if (strcmp(entry->name, "[vdso]") == 0) {
@@ -242,7 +249,7 @@ static int capture_vma(struct capture *c, size_t i, struct jsnap_error *err)
 		vma->kind = M_VMA_VVAR;
 		return 0;
 	}
-	if ((entry->inode || entry->shared) && !capture_from_stream(c, entry))
+	if ((entry->inode || entry->shared) && !is_anonymous(c, entry))
 		return capture_file_vma(c, entry, vma, err);
 	vma->offset = 0;
 	return 0;

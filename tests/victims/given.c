@@ -92,6 +92,7 @@ void given_prepare(const char *kind)
 		int (*open)(void);
 	} openers[] = {{"bpf", open_bpf},
 		       {"packet", open_packet},
+		       {"packet_ring", open_packet},
 		       {"device", open_device},
 		       {"terminal", open_terminal}};
 

@@ -9,7 +9,7 @@
 
 #define GIVEN_FD 9
 
-/* "bpf", "packet", "device", "terminal": a descriptor; "fifo", "rr", "deadline": a scheduling
+/* "bpf", "packet", "packet_ring", "device", "terminal": a descriptor; "fifo", "rr", "deadline": a scheduling
  * policy. Skips the test where that can't be had. */
 void given_prepare(const char *kind);
 

@@ -1,7 +1,8 @@
 /*
  * Mappings with a story: of a file that has shrunk since, of one file twice with a descriptor, a
  * memfd that was sealed against future writers when it was mapped already, one that is mapped three
- * times over (as ZGC's heap on JDK 17), and calls of the vDSO through pointers kept from the start.
+ * times over (as ZGC's heap on JDK 17), /dev/zero, and calls of the vDSO through pointers kept from
+ * the start.
  */
 #include "victim.h"
 
@@ -95,6 +96,7 @@ static void check_clock(int (*gettime)(clockid_t, struct timespec *))
 int main(int argc, char **argv)
 {
 	unsigned char *shrunk, *twice[2], *heap[3], *sealed;
+	unsigned char *zero[2];
 	int file, both, memory, future;
 	int (*gettime)(clockid_t, struct timespec *);
 	struct stat st;
@@ -122,6 +124,15 @@ int main(int argc, char **argv)
 	sealed = map(PROT_READ | PROT_WRITE, MAP_SHARED, future, PAGE, 0);
 	SETUP(fcntl(future, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK) == 0);
 	sealed[0] = 1;
+	for (int i = 0; i < 2; i++) {
+		int device = open("/dev/zero", O_RDWR | O_CLOEXEC);
+
+		SETUP(device >= 0);
+		zero[i] = map(PROT_READ | PROT_WRITE, i ? MAP_SHARED : MAP_PRIVATE, device,
+			      8 * PAGE, 0);
+		victim_fill(zero[i], 4 * PAGE);
+		close(device);
+	}
 	victim_ready();
 
 	check_clock(gettime);
@@ -138,6 +149,12 @@ int main(int argc, char **argv)
 	heap[1][HEAP - 1] = 5;
 	EXPECT(heap[0][HEAP - 1] == 5 && heap[2][HEAP - 1] == 5);
 	EXPECT(pwrite(memory, "x", 1, 0) == 1 && heap[2][0] == 'x');
+	for (int i = 0; i < 2; i++) {
+		victim_expect_filled(i ? "shared zeros" : "private zeros", zero[i], 4 * PAGE);
+		EXPECT_EQ(zero[i][5 * PAGE], 0);
+	}
+	EXPECT_EQ(madvise(zero[0], PAGE, MADV_DONTNEED), 0);
+	EXPECT_EQ(zero[0][0], 0);
 	sealed[1] = 2; /* the old mapping may still be written */
 	EXPECT_EQ(sealed[0], 1);
 	EXPECT_EQ(fcntl(future, F_GET_SEALS), F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK);

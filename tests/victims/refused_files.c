@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <linux/aio_abi.h>
+#include <linux/if_packet.h>
 #include <linux/landlock.h>
 #include <linux/perf_event.h>
 #include <linux/userfaultfd.h>
@@ -15,6 +16,7 @@
 #include <sys/fanotify.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -62,6 +64,30 @@ static void perf_check(void)
 
 	EXPECT_EQ(read(fd, &count, sizeof(count)), sizeof(count));
 	EXPECT(count > 0);
+}
+
+/* Rings in a mapping, whose descriptor is closed. */
+static void perf_ring_setup(void)
+{
+	perf_setup();
+	area = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	SETUP(area != MAP_FAILED && close(fd) == 0);
+}
+
+static void ring_check(void)
+{
+	EXPECT_STR(victim_perms(area), "rw-s");
+}
+
+static void packet_ring_setup(void)
+{
+	struct tpacket_req request = {
+		.tp_block_size = PAGE, .tp_block_nr = 1, .tp_frame_size = 2048, .tp_frame_nr = 2};
+
+	given();
+	SETUP(setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof(request)) == 0);
+	area = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	SETUP(area != MAP_FAILED && close(fd) == 0);
 }
 
 static void fanotify_setup(void)
@@ -345,6 +371,8 @@ static void sealed_check(void)
 const struct refused_kind refused_files[] = {
 	{"userfaultfd", userfaultfd_setup, expect_open},
 	{"perf_event", perf_setup, perf_check},
+	{"perf_ring", perf_ring_setup, ring_check},
+	{"packet_ring", packet_ring_setup, ring_check},
 	{"fanotify", fanotify_setup, expect_open},
 	{"landlock", landlock_setup, expect_open},
 	{"bpf", given, expect_open},
