@@ -9,7 +9,8 @@
  * snapshot stale: the next run starts cold and replaces it.
  *
  * key_collect looks at the file system once; everything after it is pure, so that the decision is a
- * function of facts that a test can feed. Facts travel in the image as notes "fact.NAME".
+ * function of facts that a test can feed; but where only a file's time or inode is another, its
+ * content is asked (path_fact.h). Facts travel in the image as notes "fact.NAME".
  *
  * A folder on the class path is reduced to the number of files below it, their bytes and the newest
  * modification time of a file or folder (symbolic links are not followed below it), at most
@@ -58,7 +59,7 @@ void key_facts_free(struct key_facts *facts);
 int key_store(const struct key_facts *facts, struct manifest *m, struct jsnap_error *err);
 
 /*
- * Pure: 0 when the snapshot is true today. 1 when it is not, and `reason` says the first difference
+ * 0 when the snapshot is true today. 1 when it is not, and `reason` says the first difference
  * in words: "app.jar changed (size 1234 -> 1300)", "lib.jar is new on the class path".
  */
 int key_compare(const struct manifest *m, const struct key_facts *today, char *reason, size_t size);

@@ -9,6 +9,34 @@
 #define FACT "fact." /* in front of a fact in a note's key */
 #define PATH "path:" /* in front of a path in a fact's name */
 
+static bool is_path(const char *name)
+{
+	return strncmp(name, PATH, strlen(PATH)) == 0;
+}
+
+static int store_fact(const struct key_fact *fact, struct manifest *m, struct jsnap_error *err)
+{
+	CLEANUP_FREE char *name = NULL;
+	char value[PATH_FACT_SIZE];
+
+	if (asprintf(&name, FACT "%s", fact->name) < 0) {
+		name = NULL;
+		return error_set(err, ENOMEM, "out of memory");
+	}
+	if (!is_path(fact->name))
+		return manifest_set_note(m, name, fact->value, err);
+	snprintf(value, sizeof(value), "%s", fact->value);
+	path_fact_print(fact->name + strlen(PATH), value);
+	return manifest_set_note(m, name, value, err);
+}
+
+/* Whether what was told of `name` then is true now. */
+static bool holds(const char *name, const char *then, const char *now)
+{
+	return is_path(name) ? path_fact_holds(name + strlen(PATH), then, now)
+			     : strcmp(then, now) == 0;
+}
+
 int key_store(const struct key_facts *facts, struct manifest *m, struct jsnap_error *err)
 {
 	int r = manifest_set_note(m, "key", facts->key, err);
@@ -18,13 +46,7 @@ int key_store(const struct key_facts *facts, struct manifest *m, struct jsnap_er
 	if (r == 0)
 		r = manifest_set_note(m, "question", facts->question, err);
 	for (size_t i = 0; r == 0 && i < facts->n_facts; i++) {
-		CLEANUP_FREE char *name = NULL;
-
-		if (asprintf(&name, FACT "%s", facts->facts[i].name) < 0) {
-			name = NULL;
-			return error_set(err, ENOMEM, "out of memory");
-		}
-		r = manifest_set_note(m, name, facts->facts[i].value, err);
+		r = store_fact(&facts->facts[i], m, err);
 	}
 	return r;
 }
@@ -34,7 +56,7 @@ static const char *shown(const char *name)
 {
 	const char *slash = strrchr(name, '/');
 
-	if (strncmp(name, PATH, strlen(PATH)) == 0)
+	if (is_path(name))
 		return slash && slash[1] ? slash + 1 : name + strlen(PATH);
 	return strcmp(name, "jdk") == 0 ? "the JDK" : name;
 }
@@ -44,7 +66,7 @@ static void tell_difference(const char *name, const char *then, const char *now,
 {
 	char words[320];
 
-	if (strncmp(name, PATH, strlen(PATH)) == 0)
+	if (is_path(name))
 		path_fact_difference(then, now, words, sizeof(words));
 	else
 		snprintf(words, sizeof(words), "changed (%.128s -> %.128s)", then, now);
@@ -78,7 +100,7 @@ int key_compare(const struct manifest *m, const struct key_facts *today, char *r
 			return 1;
 		}
 		then = manifest_note(m, name);
-		if (then && strcmp(then, fact->value) == 0)
+		if (then && holds(fact->name, then, fact->value))
 			continue;
 		if (then)
 			tell_difference(fact->name, then, fact->value, reason, size);
@@ -104,14 +126,14 @@ static int recheck_fact(const char *name, const char *then, char *reason, size_t
 	const char *now = then;
 	struct jsnap_error err;
 
-	if (strncmp(name, PATH, strlen(PATH)) == 0) {
+	if (is_path(name)) {
 		if (path_fact(name + strlen(PATH), path_value, &err) < 0) {
 			snprintf(reason, size, "%s", err.text);
 			return 1;
 		}
 		now = path_value;
 	}
-	if (strcmp(now, then) == 0)
+	if (holds(name, then, now))
 		return 0;
 	tell_difference(name, then, now, reason, size);
 	return 1;

@@ -2,12 +2,16 @@
 #include "launcher/path_fact.h"
 
 #include "base/cleanup.h"
+#include "launcher/content_print.h"
 #include "launcher/key.h"
 
 #include <fts.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#define PRINT " print="
 
 static int64_t mtime_ns(const struct stat *st)
 {
@@ -83,6 +87,47 @@ static bool field_differs(const char *then, const char *now, const char *name,
 	*ret_then = a;
 	*ret_now = b;
 	return a && b && (n != m || strncmp(a, b, n) != 0);
+}
+
+#define NS_PER_S 1000000000
+
+static bool same_time(const char *then, const char *now)
+{
+	const char *a = field(then, " mtime="), *b = field(now, " mtime=");
+	int64_t x = a ? strtoll(a, NULL, 10) : 0, y = b ? strtoll(b, NULL, 10) : -1;
+
+	if (x == y)
+		return a && b;
+	return a && b && (x % NS_PER_S == 0 || y % NS_PER_S == 0) && x / NS_PER_S == y / NS_PER_S;
+}
+
+bool path_fact_holds(const char *path, const char *then, const char *now)
+{
+	const char *print = strstr(then, PRINT), *a, *b;
+	size_t n = print ? (size_t)(print - then) : strlen(then);
+	uint64_t today;
+
+	if (strlen(now) == n && memcmp(then, now, n) == 0)
+		return true;
+	if (strncmp(then, "file ", 5) != 0 || strncmp(now, "file ", 5) != 0 ||
+	    field_differs(then, now, " size=", &a, &b))
+		return false;
+	if (!print)
+		return same_time(then, now);
+	return content_print(path, &today) && strtoull(print + strlen(PRINT), NULL, 16) == today;
+}
+
+void path_fact_print(const char *path, char text[PATH_FACT_SIZE])
+{
+	char now[PATH_FACT_SIZE];
+	size_t n = strlen(text);
+	uint64_t print;
+
+	/* Looked at before and after: the print is that of the file the fact tells of. */
+	if (strncmp(text, "file ", 5) != 0 || !content_print(path, &print) ||
+	    path_fact(path, now, NULL) < 0 || strcmp(now, text) != 0)
+		return;
+	snprintf(text + n, PATH_FACT_SIZE - n, PRINT "%016" PRIx64, print);
 }
 
 void path_fact_difference(const char *then, const char *now, char *text, size_t size)

@@ -2,7 +2,8 @@
 # folder of its own, which is removed on success and kept, with the command that runs it again, on
 # failure.
 #
-# Parameters: JSNAP_BUILD (the build folder), JSNAP_TEST_STRICT=1 (a skip is a failure).
+# Parameters: JSNAP_BUILD (the build folder), JSNAP_TEST_CACHE (see tests/fetch_apps.sh),
+# JSNAP_TEST_STRICT=1 (a skip is a failure).
 set -euo pipefail
 
 : "${JSNAP_BUILD:?set it to the build folder}"
@@ -10,6 +11,10 @@ source=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(cd "$JSNAP_BUILD" && pwd)
 self="JSNAP_BUILD=$build $source/tests/packaging/$(basename "$0")$(printf " '%s'" "$@")"
 PATH=$PATH:/usr/sbin:/sbin
+default=${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/jsnap-tests
+[ "$(id -u)" != 0 ] || default=/var/cache/jsnap-tests
+apps=${JSNAP_TEST_CACHE:-$default}
+cache=$apps/packaging # see fetch.sh
 dir=$(mktemp -d "${TMPDIR:-/tmp}/jsnap-packaging.XXXXXX")
 cd "$dir"
 mkdir home
@@ -35,6 +40,9 @@ need() { # TOOL...
 		command -v "$tool" >/dev/null || skip "no $tool here; scripts/install_deps.sh test installs it"
 	done
 }
+
+# An ordinary user's run does without these tests, strict or not.
+need_root() { [ "$(id -u)" = 0 ] || JSNAP_TEST_STRICT=0 skip "needs root, for roots and containers of its own"; }
 
 # quietly COMMAND...: its output is shown only when it fails.
 quietly() {

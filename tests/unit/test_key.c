@@ -5,6 +5,7 @@
 
 #include "base/io.h"
 #include "launcher/key.h"
+#include "launcher/content_print.h"
 #include "launcher/path_fact.h"
 
 #include <errno.h>
@@ -154,15 +155,33 @@ static void touch(void)
 	CHECK_EQ(utimensat(AT_FDCWD, "app.jar", times, 0), 0);
 }
 
-static void replace(void)
+static void edit(void)
+{
+	write_text("app.jar", "4321");
+	touch();
+}
+
+/* By a file of the same size and time. */
+static void replace_by(const char *text)
 {
 	struct stat st;
 
 	CHECK_EQ(stat("app.jar", &st), 0);
-	write_text("new.jar", "1234");
+	write_text("new.jar", text);
 	CHECK_EQ(utimensat(AT_FDCWD, "new.jar", (struct timespec[2]){st.st_atim, st.st_mtim}, 0),
 		 0);
 	CHECK_EQ(rename("new.jar", "app.jar"), 0);
+}
+
+static void replace(void)
+{
+	replace_by("4321");
+}
+
+static void copy(void)
+{
+	replace_by("1234");
+	touch();
 }
 
 static void vanish(void)
@@ -185,7 +204,7 @@ static void test_stale(void)
 	struct question agent = plain, folder = plain;
 
 	stale(&plain, grow, "app.jar changed (size 4 -> 6)");
-	stale(&plain, touch, "app.jar was modified since");
+	stale(&plain, edit, "app.jar was modified since");
 	stale(&plain, replace, "app.jar was replaced");
 	stale(&plain, vanish, "app.jar is gone");
 	agent.option = "-javaagent:agent.jar=x=y";
@@ -194,6 +213,85 @@ static void test_stale(void)
 	CHECK_EQ(mkdir("classes", 0755), 0);
 	CHECK_EQ(mkdir("classes/pkg", 0755), 0);
 	stale(&folder, add_class, "classes changed (2 -> 3 files)");
+}
+
+/* What layers of images and copies do to a file is no change. */
+static void test_fresh(void)
+{
+	static void (*const changes[])(void) = {touch, copy};
+
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		CLEANUP_MANIFEST struct manifest m;
+		struct key_facts then, now;
+		char text[512] = "";
+
+		write_text("app.jar", "1234");
+		CHECK_EQ(manifest_init(&m, &err), 0);
+		collect(&plain, &then);
+		CHECK_EQ(key_store(&then, &m, &err), 0);
+		changes[i]();
+		collect(&plain, &now);
+		CHECK_EQ(key_compare(&m, &now, text, sizeof(text)), 0);
+		CHECK_EQ(key_recheck(&m, text, sizeof(text)), 0);
+		key_facts_free(&then);
+		key_facts_free(&now);
+	}
+}
+
+static void write_bytes(const char *path, const void *bytes, size_t n)
+{
+	FILE *file = fopen(path, "w");
+
+	CHECK(file != NULL);
+	CHECK_EQ(fwrite(bytes, 1, n, file), n);
+	CHECK_EQ(fclose(file), 0);
+}
+
+/* A jar is known by its central directory, of which this is all that is looked at. */
+static void test_prints(void)
+{
+	uint8_t jar[64] = "local entries are not lookedatENTRY+CRC32+";
+	uint64_t print, other;
+	const size_t directory = 30, end = directory + 12, size = end + 22;
+
+	memcpy(jar + end, "PK\5\6\0\0\0\0\1\0\1\0\14\0\0\0\36\0\0\0\0\0", 22);
+	write_bytes("p.jar", jar, size);
+	CHECK(content_print("p.jar", &print));
+	jar[0] = 'L';
+	write_bytes("p.jar", jar, size);
+	CHECK(content_print("p.jar", &other));
+	CHECK(print == other);
+	jar[directory] = 'e';
+	write_bytes("p.jar", jar, size);
+	CHECK(content_print("p.jar", &other));
+	CHECK(print != other);
+	memset(jar + end + 12, 0xff, 4); /* zip64, or a lie: not believed, read whole */
+	write_bytes("p.jar", jar, size);
+	CHECK(content_print("p.jar", &print));
+	jar[0] = 'l';
+	write_bytes("p.jar", jar, size);
+	CHECK(content_print("p.jar", &other));
+	CHECK(print != other);
+	write_bytes("p.jar", jar, 21);
+	CHECK(content_print("p.jar", &print));
+	CHECK_EQ(truncate("p.jar", CONTENT_PRINT_MAX + 1), 0);
+	CHECK(!content_print("p.jar", &print));
+	CHECK(!content_print("none.jar", &print));
+	CHECK(!content_print("/dev/null", &print));
+	CHECK_EQ(unlink("p.jar"), 0);
+}
+
+static void test_large_files(void)
+{
+	const char *whole = "file size=9 mtime=5000000000 inode=1";
+
+	CHECK(path_fact_holds("x", whole, "file size=9 mtime=5000000000 inode=2"));
+	CHECK(path_fact_holds("x", "file size=9 mtime=5000000007 inode=1", whole));
+	CHECK(!path_fact_holds("x", whole, "file size=9 mtime=6000000000 inode=1"));
+	CHECK(!path_fact_holds("x", "file size=9 mtime=5000000007 inode=1",
+			       "file size=9 mtime=5000000008 inode=1"));
+	CHECK(!path_fact_holds("x", whole, "file size=8 mtime=5000000000 inode=1"));
+	CHECK(!path_fact_holds("x", whole, "missing"));
 }
 
 static void test_other_differences(void)
@@ -241,6 +339,9 @@ int main(void)
 	test_key();
 	test_question_is_unambiguous();
 	test_stale();
+	test_fresh();
+	test_prints();
+	test_large_files();
 	test_other_differences();
 	test_differences_of_facts();
 	snprintf(clean, sizeof(clean), "rm -rf %s", root);
