@@ -9,8 +9,11 @@ packages=(build-essential cmake ninja-build pkg-config
 	libzstd-dev libcap-dev libcap2-bin libinih-dev libxxhash-dev
 	openjdk-17-jdk-headless maven
 	zstd curl unzip procps)
-# man pages and completions
-[ "${1:-}" != test ] || packages+=(man-db groff-base mandoc zsh fish)
+# man pages and completions; policies; packages and roots; containers
+[ "${1:-}" != test ] || packages+=(man-db groff-base mandoc zsh fish
+	apparmor checkpolicy semodule-utils systemd python3-venv
+	dpkg-dev mmdebstrap iproute2 libcap2-bin
+	podman buildah runc docker-registry)
 
 missing=()
 for package in "${packages[@]}"; do
