@@ -42,8 +42,10 @@ const struct schema_verb schema_verbs[] = {
 	{"restore", RESTORE, false, "[KEY | FILE | -] [-- args]",
 	 "Restore one snapshot, or fail; - reads the image from standard input."},
 	{"list", SCHEMA_VERB_LIST, false, "", "List the snapshots of the store."},
-	{"inspect", SCHEMA_VERB_INSPECT, false, "KEY | FILE", "Show one snapshot in full."},
-	{"verify", SCHEMA_VERB_VERIFY, false, "[KEY | FILE]...",
+	{"inspect", SCHEMA_VERB_INSPECT, false, "KEY | FILE | -",
+	 "Show one snapshot in full, or look for a text in it; - reads the image from standard "
+	 "input."},
+	{"verify", SCHEMA_VERB_VERIFY, false, "[KEY | FILE | -]...",
 	 "Check every byte of a snapshot (of all, without operand) and whether it would restore "
 	 "here."},
 	{"prune", SCHEMA_VERB_PRUNE, false, "[KEY]...",
@@ -107,8 +109,10 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 		 .fallback = "",
 		 .metavar = "KIND[:PATTERN]=ACTION",
 		 .help = "What becomes of an open file or socket: KIND is file, pipe, tcp, listen, "
-			 "udp, unix, other or fd; PATTERN a glob of its path, its HOST:PORT, or the "
-			 "number of an fd; ACTION carry, end (as closed by the other side), reopen, "
+			 "udp, unix, other or fd; PATTERN a glob of its path, its HOST:PORT, or "
+			 "the "
+			 "number of an fd; ACTION carry, end (as closed by the other side), "
+			 "reopen, "
 			 "close or error. Repeatable: the first that fits counts. Without one that "
 			 "fits, run and checkpoint end connections and pipes to other processes, "
 			 "and dump refuses them."},
@@ -255,6 +259,17 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 			.help = "Processors the snapshot is for: native (as this one), x86-64-v2, "
 				"x86-64-v3 or x86-64-v4.",
 			.values = cpu_values},
+	[SCHEMA_PROBATION] = {.name = "probation",
+			      .section = "restore",
+			      .key = "probation",
+			      .variable = "JSNAP_PROBATION",
+			      .kind = SCHEMA_DURATION,
+			      .verbs = START,
+			      .fallback = "30s",
+			      .metavar = "T",
+			      .help = "A snapshot is not used again when the program crashes "
+				      "within this time of "
+				      "being restored; 0: never."},
 	[SCHEMA_LISTEN] = {.name = "listen",
 			   .section = "restore",
 			   .key = "listen",
@@ -326,6 +341,14 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 			 .verbs = STORE | SCHEMA_VERB_DOCTOR,
 			 .fallback = "off",
 			 .help = "Print JSON."},
+	[SCHEMA_FIND] = {.name = "find",
+			 .kind = SCHEMA_LIST,
+			 .verbs = SCHEMA_VERB_INSPECT,
+			 .fallback = "",
+			 .metavar = "STRING|@FILE",
+			 .help = "Look for these bytes (of a file: its content), and for the same "
+				 "text as UTF-16, in memory and records; exit status 1 when it is "
+				 "there. Repeatable."},
 	[SCHEMA_OLDER_THAN] = {.name = "older-than",
 			       .kind = SCHEMA_DURATION,
 			       .verbs = SCHEMA_VERB_PRUNE,

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 static int open_slot(struct opened *opened, struct jsnap_error *err)
@@ -29,11 +30,29 @@ static int finish(struct opened *opened, int r, struct opened *ret_opened, struc
 	return 0;
 }
 
+static int open_input(struct opened *opened, struct opened *ret_opened, struct jsnap_error *err)
+{
+	int r;
+
+	opened->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (opened->fd < 0)
+		return error_errno(err, "standard input");
+	r = image_open(opened->fd, &opened->image, err);
+	if (r < 0) {
+		opened_close(opened);
+		return error_context(err, "standard input");
+	}
+	*ret_opened = *opened;
+	return 0;
+}
+
 int opened_find(const struct settings *settings, const char *word, struct opened *ret_opened,
 		struct jsnap_error *err)
 {
 	struct opened opened = {.slot = {.lock_fd = -1}, .fd = -1};
 
+	if (strcmp(word, "-") == 0)
+		return open_input(&opened, ret_opened, err);
 	return finish(&opened, store_find(settings, word, &opened.slot, err), ret_opened, err);
 }
 

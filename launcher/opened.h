@@ -14,7 +14,7 @@ struct opened {
 	struct image *image;
 };
 
-/* `word` as store_find takes it. */
+/* `word` as store_find takes it; "-": standard input, without a slot, read once. */
 int opened_find(const struct settings *settings, const char *word, struct opened *ret_opened,
 		struct jsnap_error *err);
 /* The image at this path. */

@@ -2,6 +2,7 @@
 #include "launcher/restore_job.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "launcher/confinement.h"
 #include "launcher/fds.h"
@@ -180,7 +181,10 @@ static void end_process(struct restore_job *job)
  */
 static int refresh(struct restore_job *job, struct jsnap_error *err)
 {
-	int rc = agent_client_restored(&job->agent, job->env, err);
+	int rc = fault_fail(FAULT_REFRESH, EREMOTEIO, err);
+
+	if (rc == 0)
+		rc = agent_client_restored(&job->agent, job->env, err);
 
 	if (rc == -ECANCELED || (rc == -ECHILD && job->supervise->ending_signal))
 		return 0;
@@ -202,6 +206,8 @@ int restore_job_run(struct restore_job *job, const struct restore_source *source
 		agent_client_close(&job->agent);
 		return rc;
 	}
+	job->id = source->header->id;
+	job->running_ns = monotonic_ns();
 	job->supervise->namespace_init = job->restored.init_pid;
 	rc = supervise_adopt(job->supervise, job->restored.pid, err);
 	if (rc == 0 && job->agent.fd >= 0)

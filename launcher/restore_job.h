@@ -15,11 +15,14 @@
 struct restore_job {
 	struct supervise *supervise;
 	const struct settings *settings;
-	char *const *env;	       /* what the process is to see; NULL: what it had */
-	const struct store_slot *slot; /* where its working set is kept; NULL: nowhere */
+	char *const *env; /* what the process is to see; NULL: what it had */
+	/* The image's, where its working set is kept and a mark that it is bad; NULL: nowhere. */
+	const struct store_slot *slot;
 
 	struct agent_client agent; /* after restore_job_run: fd -1 without an agent */
 	struct restored restored;
+	struct image_id id;  /* of the image */
+	uint64_t running_ns; /* CLOCK_MONOTONIC of when it was */
 };
 
 /* job->agent.fd is -1 and restored all zeros on entry. */

@@ -2,6 +2,7 @@
 #include "launcher/restore_source.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "launcher/log.h"
 
 #include <string.h>
@@ -49,6 +50,8 @@ static int extract(struct restore_source *source, struct hot *hot, struct jsnap_
 	uint64_t end = hot->stream_offset + source->manifest->process->stream_size;
 	struct stat st;
 
+	if (rc == 0)
+		rc = fault_fail(FAULT_EXTRACT, EIO, err);
 	if (rc < 0)
 		return rc;
 	/* Zero pages at the end are not written: the file must reach that far all the same. */

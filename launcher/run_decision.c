@@ -73,6 +73,8 @@ void run_decide(const struct run_facts *f, struct run_decision *ret_decision)
 		/* One that belongs to somebody else is not ours to replace. */
 		cold(d, "refused", take && f->image != -EPERM, "the snapshot is refused: %s",
 		     f->image_problem);
+	else if (f->bad)
+		cold(d, "bad", take, "%s", f->bad);
 	else if (f->stale)
 		cold(d, "stale", take, "%s", f->stale);
 	else if (f->failure)

@@ -16,6 +16,7 @@ struct run_facts {
 	bool locked; /* another jsnap takes or replaces this snapshot just now */
 	int image;   /* 0: it is there; -ENOENT: it is not; other: it was refused ... */
 	const char *image_problem; /* ... and why */
+	const char *bad;	   /* a restore from it crashed (probation.h), and how; or NULL */
 	const char *stale;	   /* the first difference to today, or NULL */
 	int failure;		   /* of the attempt to restore; 0: not tried yet */
 	const char *failure_text;

@@ -89,6 +89,7 @@ static void fill_values(struct settings *s)
 	s->first_tid = (pid_t)conf_number(v, SCHEMA_FIRST_TID);
 	s->walk_budget_ns = conf_number(v, SCHEMA_WALK_BUDGET);
 	s->lsm = (enum lsm_policy)conf_enum(v, SCHEMA_LSM);
+	s->probation_ns = conf_number(v, SCHEMA_PROBATION);
 	s->cpu = (enum cpu_policy)conf_enum(v, SCHEMA_CPU);
 	s->set_env = list(v, SCHEMA_SET_ENV, &s->n_set_env);
 	s->env_refresh = conf_bool(v, SCHEMA_ENV_REFRESH);
@@ -105,6 +106,7 @@ static void fill_values(struct settings *s)
 	s->metrics = conf_text(v, SCHEMA_METRICS);
 	s->json = conf_bool(v, SCHEMA_JSON);
 	s->pid = (pid_t)conf_number(v, SCHEMA_PID);
+	s->find = list(v, SCHEMA_FIND, &s->n_find);
 	s->older_than_ns = conf_number(v, SCHEMA_OLDER_THAN);
 	s->larger_than = conf_number(v, SCHEMA_LARGER_THAN);
 	s->stale = conf_bool(v, SCHEMA_STALE);

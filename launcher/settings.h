@@ -53,6 +53,7 @@ struct settings {
 	uint64_t walk_budget_ns; /* of TIDS_WALK */
 	enum lsm_policy lsm;
 	enum cpu_policy cpu;
+	uint64_t probation_ns;
 	const uint16_t (*listen_map)[2]; /* {old port, new port}, as restore_options.listen_map */
 	size_t n_listen_map;
 	const char *const *set_env; /* "K=V" */
@@ -71,9 +72,11 @@ struct settings {
 	enum log_format log_format;
 	enum log_level log_level;
 	bool quiet;
-	const char *metrics;		     /* file, or NULL */
-	bool json;			     /* inspect, list, verify, doctor */
-	pid_t pid;			     /* dump; 0 when not given */
+	const char *metrics;	 /* file, or NULL */
+	bool json;		 /* inspect, list, verify, doctor */
+	pid_t pid;		 /* dump; 0 when not given */
+	const char *const *find; /* inspect */
+	size_t n_find;
 	uint64_t older_than_ns, larger_than; /* prune: age; total bytes to keep; 0: not given */
 	bool stale, all, dry_run;	     /* prune */
 

@@ -2,11 +2,13 @@
 #include "launcher/snapshot_writer.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "launcher/fds.h"
 #include "launcher/heap_limit.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -51,6 +53,8 @@ static int write_image(struct snapshot_writer *w, struct snapshot_result *result
 		rc = snapshot_writer_notes(&w->manifest, r->command->argv, err);
 	if (rc == 0)
 		rc = heap_limit_store(r->agent->heap_max, &w->manifest, err);
+	if (rc == 0 && fault_on(FAULT_WRITER))
+		raise(SIGKILL);
 	if (rc == 0)
 		rc = image_write(r->slot->image, &w->manifest, w->hot.fd, w->hot.stream_offset,
 				 &w->header, &options, err);
@@ -61,6 +65,8 @@ static int write_image(struct snapshot_writer *w, struct snapshot_result *result
 		return error_errno(err, "open %s", r->slot->image);
 	rc = image_origin(fd, &w->header, &origin, err);
 	/* Last: a hot copy without its image would be worth nothing. */
+	if (rc == 0)
+		rc = fault_fail(FAULT_HOT_COMMIT, ENOSPC, err);
 	if (rc == 0 && r->hot_copy)
 		rc = hot_commit(&w->hot, &w->manifest, &origin, err);
 	if (rc == 0)

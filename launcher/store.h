@@ -3,6 +3,7 @@
  *
  *   NAME-KEY.jsnap   the image          NAME-KEY.hot    its hot copy, a cache
  *   NAME-KEY.pages   the working set, which goes with the hot copy
+ *   NAME-KEY.bad     says that this image crashes (probation.h)
  *   NAME-KEY.lock    flock(2)ed: shared while a restore reads image or hot copy, exclusive while
  * one is taken, replaced or removed
  *
@@ -35,8 +36,8 @@ int store_prepare(const char *path, bool create, struct jsnap_error *err);
 void store_name(const char *text, char ret_name[STORE_MAX_NAME + 1]);
 
 struct store_slot {
-	char *image, *hot, *pages, *lock; /* paths, owned */
-	int lock_fd;			  /* -1 while not locked */
+	char *image, *hot, *pages, *lock, *bad; /* paths, owned; bad: see probation.h */
+	int lock_fd;				/* -1 while not locked */
 };
 
 /* The slot of settings->image, or of `facts` in the store, which is prepared (created). */
@@ -65,7 +66,7 @@ int store_open_image(const struct store_slot *slot, struct jsnap_error *err);
 /* The same check for the hot copy: 0 when it may be used. */
 int store_check_file(const char *path, struct jsnap_error *err);
 
-/* Removes image, hot copy and working set (each may be missing) and the lock file. Needs the
+/* Removes image, hot copy, working set and mark (each may be missing) and the lock file. Needs the
  * exclusive lock. */
 int store_remove(struct store_slot *slot, struct jsnap_error *err);
 

@@ -43,7 +43,9 @@ static int slot_fill(const char *image, struct store_slot *ret_slot, struct jsna
 		slot.pages = NULL;
 	if (asprintf(&slot.lock, "%.*s.lock", (int)stem, image) < 0)
 		slot.lock = NULL;
-	if (!slot.image || !slot.hot || !slot.pages || !slot.lock) {
+	if (asprintf(&slot.bad, "%.*s.bad", (int)stem, image) < 0)
+		slot.bad = NULL;
+	if (!slot.image || !slot.hot || !slot.pages || !slot.lock || !slot.bad) {
 		store_slot_close(&slot);
 		return error_set(err, ENOMEM, "out of memory");
 	}
@@ -83,6 +85,7 @@ void store_slot_close(struct store_slot *slot)
 	free(slot->hot);
 	free(slot->pages);
 	free(slot->lock);
+	free(slot->bad);
 	*slot = (struct store_slot){.lock_fd = -1};
 }
 
@@ -189,7 +192,7 @@ unsigned store_remove_temporaries(const struct store_slot *slot)
 
 int store_remove(struct store_slot *slot, struct jsnap_error *err)
 {
-	const char *const paths[] = {slot->pages, slot->hot, slot->image, slot->lock};
+	const char *const paths[] = {slot->pages, slot->hot, slot->image, slot->bad, slot->lock};
 
 	/* the lock last: while it has its name, nobody else takes the slot */
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)

@@ -2,11 +2,15 @@
 #include "launcher/verb_common.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
+#include "base/io.h"
 #include "launcher/fds.h"
 #include "launcher/log.h"
 #include "launcher/metrics.h"
+#include "launcher/probation.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
 
 int start_begin(struct start *start, const struct settings *settings, int *ret_status,
@@ -91,8 +95,11 @@ void verb_report_cold(const char *name, const char *kind, const char *reason)
 int verb_supervise_restored(struct restore_job *job, int *ret_status, struct jsnap_error *err)
 {
 	struct supervise *s = job->supervise;
+	uint64_t after;
 	int rc;
 
+	if (fault_on(FAULT_PROBATION))
+		kill(job->restored.pid, SIGSEGV);
 	do {
 		struct pollfd fd = {.fd = job->agent.fd, .events = POLLIN};
 
@@ -103,9 +110,12 @@ int verb_supervise_restored(struct restore_job *job, int *ret_status, struct jsn
 		if (job->agent.requested)
 			agent_client_resumed(&job->agent);
 	} while (rc >= 0);
+	after = monotonic_ns() - job->running_ns;
 	restore_job_close(job);
 	if (rc != -ECHILD)
 		return supervise_explain(s, rc, err);
+	if (job->slot && probation_failed(s->wait_status, after, job->settings->probation_ns))
+		probation_mark(job->slot, &job->id, s->wait_status, after);
 	*ret_status = supervise_exit_status(s->wait_status);
 	return 0;
 }

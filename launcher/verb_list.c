@@ -13,6 +13,8 @@
 static void print_text(const struct store_entries *entries, const char *folder, FILE *out)
 {
 	int width = (int)strlen("NAME");
+	char total[2][AMOUNT_SIZE];
+	uint64_t images = 0, hots = 0;
 
 	if (entries->count == 0) {
 		fprintf(out, "No snapshots in %s.\n", folder);
@@ -33,12 +35,18 @@ static void print_text(const struct store_entries *entries, const char *folder, 
 		amount_age(e->mtime_ns, age);
 		fprintf(out, "%-*s  %.*s  %9s  %9s  %s\n", width, e->name, KEY_SHOWN, e->key, image,
 			hot, age);
+		images += e->image_size;
+		hots += e->hot_size;
 	}
+	amount_bytes(images, total[0]);
+	amount_bytes(hots, total[1]);
+	fprintf(out, "%-*s  %-*s  %9s  %9s\n", width, "ALL", KEY_SHOWN, "", total[0], total[1]);
 }
 
 static void print_json(const struct store_entries *entries, const char *folder, FILE *out)
 {
 	struct json json = {.out = out};
+	uint64_t images = 0, hots = 0;
 
 	json_open(&json, NULL, '{');
 	json_string(&json, "store", folder);
@@ -47,6 +55,8 @@ static void print_json(const struct store_entries *entries, const char *folder, 
 		const struct store_entry *e = &entries->entries[i];
 		char taken[AMOUNT_SIZE];
 
+		images += e->image_size;
+		hots += e->hot_size;
 		amount_time(e->mtime_ns, taken);
 		json_open(&json, NULL, '{');
 		json_string(&json, "name", e->name);
@@ -58,6 +68,8 @@ static void print_json(const struct store_entries *entries, const char *folder, 
 		json_close(&json, '}');
 	}
 	json_close(&json, ']');
+	json_number(&json, "image_bytes", (int64_t)images);
+	json_number(&json, "hot_bytes", (int64_t)hots);
 	json_close(&json, '}');
 }
 

@@ -5,6 +5,7 @@
 #include "launcher/environment.h"
 #include "launcher/fds.h"
 #include "launcher/log.h"
+#include "launcher/probation.h"
 #include "launcher/restore_job.h"
 #include "launcher/start_time.h"
 #include "launcher/verb_common.h"
@@ -94,8 +95,14 @@ static int run(struct restore *r, int *ret_status, struct jsnap_error *err)
 				  .env = s->env_refresh ? r->env.vars : NULL,
 				  .slot = r->slot.image ? &r->slot : NULL,
 				  .agent.fd = -1};
-	char name[256], key[64];
-	int rc = restore_job_run(&job, &r->source, err);
+	char name[256], key[64], reason[512];
+	int rc;
+
+	if (job.slot && probation_bad(job.slot, &r->source.header->id, reason, sizeof(reason))) {
+		error_set(err, ESTALE, "%s", reason);
+		return error_hint(err, "remove %s to try it again", job.slot->bad);
+	}
+	rc = restore_job_run(&job, &r->source, err);
 
 	if (rc < 0)
 		return rc;

@@ -6,6 +6,7 @@
 #include "launcher/cold.h"
 #include "launcher/log.h"
 #include "launcher/metrics.h"
+#include "launcher/probation.h"
 #include "launcher/restore_job.h"
 #include "launcher/run_decision.h"
 #include "launcher/start_time.h"
@@ -83,8 +84,10 @@ static int look_at_snapshot(struct run *run, struct restore_source *source)
 		rc = restore_source_open(rc, source, &run->problem);
 	run->facts.image = rc < 0 ? rc : 0;
 	run->facts.image_problem = run->problem.text;
-	if (rc == 0 &&
-	    key_compare(source->manifest, &run->start.facts, run->stale, sizeof(run->stale)) != 0)
+	if (rc == 0 && probation_bad(slot, &source->header->id, run->stale, sizeof(run->stale)))
+		run->facts.bad = run->stale;
+	else if (rc == 0 && key_compare(source->manifest, &run->start.facts, run->stale,
+					sizeof(run->stale)) != 0)
 		run->facts.stale = run->stale;
 	return 0;
 }
@@ -166,7 +169,7 @@ static int run_cold(struct run *run, int *ret_status, struct jsnap_error *err)
 					 .supervise = &run->start.supervise,
 					 .facts = &run->start.facts,
 					 .slot = &run->start.slot,
-					 .replace = run->facts.failure != 0};
+					 .replace = run->facts.failure != 0 || run->facts.bad};
 	struct jsnap_error problem = {0};
 	bool take = run->decision.take;
 	int rc;

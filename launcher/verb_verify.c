@@ -9,6 +9,7 @@
 #include "launcher/json.h"
 #include "launcher/key.h"
 #include "launcher/opened.h"
+#include "launcher/probation.h"
 #include "restore/restore.h"
 
 #include <errno.h>
@@ -27,7 +28,7 @@ static void verify_hot(const struct opened *opened, struct verdict *verdict)
 	struct image_origin origin;
 	struct jsnap_error err = {0};
 
-	if (access(opened->slot.hot, F_OK) < 0)
+	if (!opened->slot.hot || access(opened->slot.hot, F_OK) < 0)
 		return;
 	if (image_origin(opened->fd, image_header(opened->image), &origin, &err) < 0 ||
 	    hot_open(opened->slot.hot, &origin, &hot, &err) < 0 || hot_verify(&hot, &err) < 0)
@@ -41,7 +42,11 @@ static int check_place(const struct settings *settings, const struct opened *ope
 	const struct manifest *m = image_manifest(opened->image);
 	struct restore_options options = {.manifest = m, .stream_fd = -1};
 	char reason[512];
-	int r = confinement_check_here(header, m, settings->lsm, err);
+	int r;
+
+	if (opened->slot.bad && probation_bad(&opened->slot, &header->id, reason, sizeof(reason)))
+		return error_set(err, ESTALE, "%s", reason);
+	r = confinement_check_here(header, m, settings->lsm, err);
 
 	if (r < 0)
 		return r;

@@ -2,6 +2,7 @@
 #include "checkpoint/checkpoint.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "checkpoint/capture.h"
 #include "proc/pagemap.h"
@@ -174,12 +175,26 @@ static int prepare(struct capture *c, struct jsnap_error *err)
 			 c->options->pid);
 }
 
+/* A fault names a phase by its number. */
+static int run_phase(struct capture *c, size_t i, struct jsnap_error *err)
+{
+	const char *wanted = fault_value(FAULT_CAPTURE);
+	int r = PHASES[i].run(c, err);
+
+	if (r == 0 && wanted && strtoul(wanted, NULL, 10) == i)
+		r = fault_fail(FAULT_CAPTURE, EIO, err);
+	return r < 0 ? error_context(err, "%s", PHASES[i].name) : 0;
+}
+
 /* Readers of the stream want all of it to be there, holes included. */
 static int fill_stream(struct capture *c, struct jsnap_error *err)
 {
 	off_t end = (off_t)(c->options->stream_offset + c->m->process->stream_size);
 	off_t size = lseek(c->options->stream_fd, 0, SEEK_END);
+	int r = fault_fail(FAULT_STREAM, ENOSPC, err);
 
+	if (r < 0)
+		return r;
 	if (size < end && ftruncate(c->options->stream_fd, end) < 0)
 		return error_errno(err, "set the size of the page stream");
 	return 0;
@@ -203,11 +218,13 @@ static int capture_all(const struct checkpoint_options *options, struct manifest
 	r = capture_refuse_children(options->pid, err);
 	stopped = monotonic_ns();
 	if (r == 0)
+		r = fault_fail(FAULT_FREEZE, EAGAIN, err);
+	if (r == 0)
 		r = tracee_freeze(options->pid, &c.tracee, err);
 	if (r == 0)
 		r = prepare(&c, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(PHASES); i++)
-		r = PHASES[i].run(&c, err);
+		r = run_phase(&c, i, err);
 	if (r == 0)
 		r = manifest_check(m, err);
 	if (r == 0)

@@ -5,6 +5,7 @@
 #include "image/image.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "image/image_format.h"
 #include "image/pipeline.h"
@@ -233,6 +234,8 @@ static int emit_all(struct writer *w, const void *manifest, const struct image_h
 	r = make_zero_frame(w, err);
 	if (r == 0)
 		r = emit_chunks(w, err);
+	if (r == 0)
+		r = fault_fail(FAULT_IMAGE_WRITE, ENOSPC, err);
 	return r < 0 ? r : emit_end(w, err);
 }
 

@@ -142,6 +142,28 @@ static void json_process(struct json *j, const struct manifest *m)
 	close_with(j, '}');
 }
 
+/* "made_for": the machine it was taken on, and what of it a restore asks for. */
+static void json_host(struct json *j, const struct manifest *m)
+{
+	const struct m_host *h = m->host;
+	char text[24];
+
+	open_with(j, "made_for", '{');
+	put_text(j, "processor", manifest_str(m, h->cpu_name));
+	if (h->cpu_level)
+		snprintf(text, sizeof(text), "x86-64-v%u", h->cpu_level);
+	else
+		snprintf(text, sizeof(text), "native");
+	put_text(j, "cpu", text);
+	snprintf(text, sizeof(text), "%#" PRIx64, h->xcr0);
+	put_text(j, "extended_state", text);
+	snprintf(text, sizeof(text), "%#" PRIx64, h->cap_permitted);
+	put_text(j, "capabilities", text);
+	if (h->memory_limit != UINT64_MAX)
+		put_number(j, "memory_limit", h->memory_limit);
+	close_with(j, '}');
+}
+
 static void json_threads(struct json *j, const struct manifest *m)
 {
 	open_with(j, "threads", '[');
@@ -240,6 +262,12 @@ static void json_backings(struct json *j, const struct manifest *m)
 		put_bool(j, "open", b->uses & M_BACKING_OPEN);
 		put_hex(j, "build_id", b->build_id.size ? manifest_bytes(m, b->build_id) : NULL,
 			b->build_id.size);
+		if (b->digest) {
+			char digest[24];
+
+			snprintf(digest, sizeof(digest), "%016" PRIx64, b->digest);
+			put_text(j, "digest", digest);
+		}
 		close_with(j, '}');
 	}
 	close_with(j, ']');
@@ -265,6 +293,8 @@ void manifest_print_json(const struct manifest *m, const struct image_header *he
 	if (header)
 		json_header(&j, header);
 	json_process(&j, m);
+	if (m->n_host)
+		json_host(&j, m);
 	json_threads(&j, m);
 	json_mappings(&j, m);
 	json_descriptors(&j, m);

@@ -74,6 +74,17 @@ static void text_process(const struct manifest *m, FILE *out)
 	put_row("stopped", stopped, out);
 	fprintf(out, "%-14s %03o\n", "umask", p->umask);
 	fprintf(out, "%-14s %s\n", "new privileges", p->no_new_privs ? "none" : "allowed");
+	if (!m->n_host)
+		return;
+	if (m->host->cpu_level)
+		fprintf(out, "%-14s x86-64-v%u\n", "made for", m->host->cpu_level);
+	else
+		put_row("made for", manifest_str(m, m->host->cpu_name), out);
+	if (m->host->memory_limit != UINT64_MAX) {
+		fprintf(out, "%-14s ", "memory limit");
+		put_size(m->host->memory_limit, out);
+		fputc('\n', out);
+	}
 }
 
 static void text_threads(const struct manifest *m, FILE *out)

@@ -2,6 +2,7 @@
 #include "image/tempfile.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -139,11 +140,15 @@ static void sync_folder(const char *path)
 
 int tempfile_publish(int fd, const char *temporary, const char *path, struct jsnap_error *err)
 {
-	int r;
+	int r = fault_fail(FAULT_IMAGE_SYNC, EIO, err);
 
+	if (r < 0)
+		return r;
 	if (fsync(fd) < 0)
 		return error_errno(err, "fsync %s", temporary);
 	r = name_it(fd, temporary, err);
+	if (r == 0)
+		r = fault_fail(FAULT_IMAGE_RENAME, EIO, err);
 	if (r < 0)
 		return r;
 	if (rename(temporary, path) < 0)

@@ -2,6 +2,7 @@
 #include "restore/plan.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "restore/tids.h"
 #include "trace/sigframe.h"
 
@@ -102,7 +103,9 @@ int plan_create(struct plan *plan, const struct restore_options *options, struct
 	plan->data_used = ops_at + plan->max_ops * sizeof(struct rst_op);
 	plan->region_size = (plan->data_used + count_data(plan->m) + PAGE) & ~(PAGE - 1);
 	plan->data_end = plan->region_size;
-	r = find_hole(plan, plan->region_size, &hole, err);
+	r = fault_fail(FAULT_REGION, ENOMEM, err);
+	if (r == 0)
+		r = find_hole(plan, plan->region_size, &hole, err);
 	if (r < 0)
 		return r;
 	plan->region =

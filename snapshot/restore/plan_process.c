@@ -2,6 +2,7 @@
  * exist. */
 #include "restore/plan.h"
 
+#include "base/fault.h"
 #include "base/privilege.h"
 
 #include <errno.h>
@@ -363,6 +364,8 @@ int plan_fill_process(struct plan *plan, struct jsnap_error *err)
 		plan_op(plan, SYS_prctl, RST_OK, PLAN_SETTING, 0,
 			PLAN_ARGS(PR_SET_THP_DISABLE, 1, p->thp_disable & ~1u));
 	fill_dumpable(plan);
+	if (fault_on(FAULT_RESTORER)) /* no system call has this number */
+		plan_op(plan, 0xffff, RST_OK, PLAN_SETTING, 0, PLAN_ARGS(0));
 	if (plan->options->keep_parent_death_signal)
 		plan_op(plan, SYS_prctl, RST_OK, PLAN_SETTING, 0, PLAN_ARGS(PR_SET_PDEATHSIG, 0));
 	/* What the program asked for takes the place of dying with jsnap. */

@@ -2,6 +2,7 @@
 #include "restore/restore.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "restore/open_files.h"
 #include "restore/host.h"
@@ -90,7 +91,8 @@ static void child_main(void *arg, const struct tids_threads *threads)
 	job->plan->head->seek = threads->seek;
 	job->plan->head->last_pid_fd = threads->last_pid ? job->plan->last_pid_fd : -1;
 	tids_die_with_parent(job->self_pidfd);
-	if (open_everything(job->plan, &job->status_fd, &error) == 0) {
+	if (open_everything(job->plan, &job->status_fd, &error) == 0 &&
+	    fault_fail(FAULT_OPEN_FILES, EMFILE, &error) == 0) {
 		unregister_rseq();
 		plan_enter(job->plan);
 	}

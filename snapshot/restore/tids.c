@@ -1,6 +1,7 @@
 /* See tids.h. */
 #include "restore/tids.h"
 
+#include "base/fault.h"
 #include "base/io.h"
 #include "proc/status.h"
 #include "base/privilege.h"
@@ -155,6 +156,10 @@ static int clone3_leader(const struct tids_request *request, struct tids_result 
 int tids_clone_leader(const struct tids_request *request, struct tids_result *ret_result,
 		      struct jsnap_error *err)
 {
+	int r = fault_fail(FAULT_CLONE, EAGAIN, err);
+
+	if (r < 0)
+		return r;
 	switch (request->way) {
 	case TIDS_CLONE3:
 		return clone3_leader(request, ret_result, err);

@@ -21,7 +21,8 @@ for mode in cap userns; do
 	cmake --install "$build" --prefix "$work/$mode" >/dev/null
 done
 mkdir -p "$work/scripts"
-cp "$here"/*.sh "$build/tests/jvm/jsnap-probe" "$build/tests/jvm/jsnap-reaper" "$work/scripts/"
+cp "$here"/*.sh "$here"/../fault/*.sh "$build/tests/jvm/jsnap-probe" "$build/tests/jvm/jsnap-reaper" \
+	"$build/tests/fault/jsnap_inject.so" "$build/tests/victims/victim_threads" "$work/scripts/"
 chmod -R a+rX "$work/cap" "$work/userns" "$work/scripts"
 
 # The user the tests run as: for root the one of sudo, else nobody.
