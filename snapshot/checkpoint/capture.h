@@ -18,6 +18,8 @@ struct capture_object {
 	uint32_t index; /* in manifest.objects */
 };
 
+struct page_writer;
+
 struct capture {
 	const struct checkpoint_options *options;
 	struct manifest *m;
@@ -34,8 +36,9 @@ struct capture {
 	struct capture_object *objects;
 	size_t n_objects;
 	uint64_t stored_bytes;
-	uint64_t region;       /* address of an earlier restore's region; 0: none */
-	uint64_t stream_inode; /* of the stream an earlier restore mapped; 0: none */
+	struct page_writer *writer; /* of the page stream; made when it is first needed */
+	uint64_t region;	    /* address of an earlier restore's region; 0: none */
+	uint64_t stream_inode;	    /* of the stream an earlier restore mapped; 0: none */
 };
 
 /* A call made by the leader whose failure is the checkpoint's. */
@@ -69,6 +72,8 @@ int capture_vmas(struct capture *c, struct jsnap_error *err);
 int capture_objects(struct capture *c, struct jsnap_error *err);
 int capture_refuse_numbers(struct capture *c, struct jsnap_error *err);
 int capture_pages(struct capture *c, struct jsnap_error *err);
+/* Waits until the stream is written. */
+int capture_written(struct capture *c, struct jsnap_error *err);
 
 /* Guard pages of every mapping, once the mappings are known. */
 int capture_guards(struct capture *c, struct jsnap_error *err);

@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/io.h"
 #include "checkpoint/capture.h"
+#include "checkpoint/page_writer.h"
 #include "proc/pagemap.h"
 
 #include <pthread.h>
@@ -38,6 +39,7 @@ static const struct {
 	{"objects", capture_objects},
 	{"room for descriptors", capture_refuse_numbers},
 	{"pages", capture_pages},
+	{"the stream", capture_written},
 };
 
 int capture_call(struct capture *c, long *ret_result, struct jsnap_error *err, const char *what,
@@ -118,6 +120,7 @@ int capture_ns_tid(struct capture *c, pid_t tid, pid_t *ret_tid, struct jsnap_er
 static void capture_close(struct capture *c)
 {
 	tracee_release(&c->tracee);
+	page_writer_free(c->writer);
 	for (size_t i = 0; i < c->n_objects; i++)
 		if (c->objects[i].source_fd >= 0)
 			close(c->objects[i].source_fd);

@@ -3,45 +3,60 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "checkpoint/page_writer.h"
 #include "proc/pagemap_private.h"
 
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
-#define CHUNK	      (1u << 20) /* bytes copied at a time: stays in the processor's cache */
 #define CONGRUENT     (64ull << 10)
 #define CONGRUENT_BIG (2ull << 20) /* so that large folios can be mapped by one entry */
+
+#define BATCH 256 /* stretches read by one system call; IOV_MAX is 1024 */
 
 struct store {
 	struct capture *c;
 	const struct pages_source *source;
 	enum pages_layout layout;
 	uint64_t page;
-	unsigned char *buffer; /* CHUNK bytes */
-	bool open;	       /* the last piece of the manifest may be extended */
+	bool open; /* the last piece of the manifest may be extended */
 	uint32_t first, count;
+	/* What goes into the next buffer, in one system call. */
+	struct iovec parts[BATCH];
+	uint64_t spans[BATCH]; /* from a part to the end of its run */
+	size_t n_parts, bytes;
 };
 
-static int read_source(struct store *s, uint64_t from, size_t size, struct jsnap_error *err)
+static int read_file_part(struct store *s, const struct iovec *part, unsigned char *buffer,
+			  struct jsnap_error *err)
 {
-	struct iovec local = {.iov_base = s->buffer, .iov_len = size};
-	struct iovec remote = {.iov_base = (void *)from, .iov_len = size};
+	int r;
 
-	if (s->source->fd >= 0) {
-		int r = pread_full(s->source->fd, s->buffer, size, (off_t)from);
+	memset(buffer, 0, part->iov_len);
+	r = pread_full(s->source->fd, buffer, part->iov_len, (off_t)part->iov_base);
+	/* The tail of a file that is no multiple of pages reads as zeros. */
+	if (r < 0 && r != -ENODATA)
+		return error_set(err, -r, "read shared memory of process %d: %s",
+				 s->c->options->pid, strerror(-r));
+	return 0;
+}
 
-		if (r == -ENODATA)
-			r = 0; /* the tail of a file that is no multiple of pages reads as zeros */
-		if (r < 0)
-			return error_set(err, -r, "read shared memory of process %d: %s",
-					 s->c->options->pid, strerror(-r));
-		return 0;
-	}
+static int read_batch(struct store *s, unsigned char *buffer, struct jsnap_error *err)
+{
+	struct iovec local = {.iov_base = buffer, .iov_len = s->bytes};
+	int r = 0;
+
 	/* Half the copies of /proc/PID/mem, but it honours PROT_NONE and may be filtered. */
-	if (process_vm_readv(s->source->tracee->pid, &local, 1, &remote, 1, 0) == (ssize_t)size)
+	if (s->source->fd < 0 && process_vm_readv(s->source->tracee->pid, &local, 1, s->parts,
+						  s->n_parts, 0) == (ssize_t)s->bytes)
 		return 0;
-	return tracee_read(s->source->tracee, remote_at(from), s->buffer, size, err);
+	for (size_t i = 0; r == 0 && i < s->n_parts; buffer += s->parts[i++].iov_len)
+		r = s->source->fd >= 0 ? read_file_part(s, &s->parts[i], buffer, err)
+				       : tracee_read(s->source->tracee,
+						     remote_at((uint64_t)s->parts[i].iov_base),
+						     buffer, s->parts[i].iov_len, err);
+	return r;
 }
 
 static bool is_zero(const unsigned char *page, size_t size)
@@ -92,39 +107,65 @@ static int grow_piece(struct store *s, uint64_t addr, uint64_t size, uint64_t sp
 static int write_pages(struct store *s, uint64_t addr, const unsigned char *data, size_t size,
 		       uint64_t span, struct jsnap_error *err)
 {
-	const struct checkpoint_options *o = s->c->options;
 	struct m_piece *piece = NULL;
-	uint64_t at;
 	int r = grow_piece(s, addr, size, span, &piece, err);
 
 	if (r < 0)
 		return r;
-	at = o->stream_offset + piece->offset + (addr - piece->addr);
-	r = pwrite_full(o->stream_fd, data, size, (off_t)at);
-	if (r < 0)
-		return error_set(err, -r, "write the snapshot's pages: %s", strerror(-r));
+	page_writer_add(s->c->writer, data, size,
+			s->c->options->stream_offset + piece->offset + (addr - piece->addr));
 	s->c->stored_bytes += size;
 	return 0;
 }
 
-/* Writes the stretches of a chunk that are not all zero. */
-static int store_chunk(struct store *s, uint64_t addr, size_t size, uint64_t span,
-		       struct jsnap_error *err)
+/* Hands the stretches of a part that are not all zero to the writer. */
+static int store_part(struct store *s, uint64_t addr, const unsigned char *data, size_t size,
+		      uint64_t span, struct jsnap_error *err)
 {
 	size_t from = 0;
 	int r = 0;
 
 	for (size_t at = 0; r == 0 && at <= size; at += s->page) {
-		bool zero = at == size || is_zero(s->buffer + at, s->page);
+		bool zero = at == size || is_zero(data + at, s->page);
 
 		if (s->layout == PAGES_EXACT && at < size)
 			zero = false; /* what lies below is a file's page, not a zero */
 		if (!zero)
 			continue;
 		if (at > from)
-			r = write_pages(s, addr + from, s->buffer + from, at - from, span - from,
-					err);
+			r = write_pages(s, addr + from, data + from, at - from, span - from, err);
 		from = at + s->page;
+	}
+	return r;
+}
+
+static int flush(struct store *s, struct jsnap_error *err)
+{
+	unsigned char *buffer = page_writer_buffer(s->c->writer);
+	int r = buffer ? read_batch(s, buffer, err) : page_writer_drain(s->c->writer, err);
+
+	for (size_t i = 0; r == 0 && i < s->n_parts; buffer += s->parts[i++].iov_len)
+		r = store_part(s, (uint64_t)s->parts[i].iov_base, buffer, s->parts[i].iov_len,
+			       s->spans[i], err);
+	page_writer_submit(s->c->writer);
+	s->n_parts = s->bytes = 0;
+	return r;
+}
+
+static int store_run(struct store *s, uint64_t at, uint64_t end, struct jsnap_error *err)
+{
+	int r = 0;
+
+	while (r == 0 && at < end) {
+		size_t room = PAGE_WRITER_BUFFER - s->bytes;
+		size_t size = end - at < room ? (size_t)(end - at) : room;
+
+		s->spans[s->n_parts] = end - at;
+		s->parts[s->n_parts++] = (struct iovec){.iov_base = (void *)at, .iov_len = size};
+		s->bytes += size;
+		at += size;
+		if (s->bytes == PAGE_WRITER_BUFFER || s->n_parts == BATCH)
+			r = flush(s, err);
 	}
 	return r;
 }
@@ -133,28 +174,18 @@ int pages_store(struct capture *c, const struct pages_source *source, enum pages
 		const struct pagemap_runs *runs, uint32_t *ret_first, uint32_t *ret_count,
 		struct jsnap_error *err)
 {
-	CLEANUP_FREE unsigned char *buffer = NULL;
 	struct store s = {
 		.c = c, .source = source, .layout = layout, .page = c->m->process->page_size};
 	int r = 0;
 
-	if (posix_memalign((void **)&buffer, 4096, CHUNK) != 0)
+	if (!c->writer)
+		c->writer = page_writer_new(c->options->stream_fd);
+	if (!c->writer)
 		return error_set(err, ENOMEM, "out of memory");
-	s.buffer = buffer;
-	for (size_t i = 0; r == 0 && i < runs->count; i++) {
-		uint64_t end = runs->runs[i].end;
-
-		for (uint64_t at = runs->runs[i].start; r == 0 && at < end;) {
-			size_t size = end - at < CHUNK ? (size_t)(end - at) : CHUNK;
-
-			if (source->fd >= 0)
-				memset(buffer, 0, size);
-			r = read_source(&s, at, size, err);
-			if (r == 0)
-				r = store_chunk(&s, at, size, end - at, err);
-			at += size;
-		}
-	}
+	for (size_t i = 0; r == 0 && i < runs->count; i++)
+		r = store_run(&s, runs->runs[i].start, runs->runs[i].end, err);
+	if (r == 0 && s.n_parts)
+		r = flush(&s, err);
 	*ret_first = s.first;
 	*ret_count = s.count;
 	return r;
@@ -200,4 +231,9 @@ int capture_pages(struct capture *c, struct jsnap_error *err)
 					&vma->n_pieces, err);
 	}
 	return r;
+}
+
+int capture_written(struct capture *c, struct jsnap_error *err)
+{
+	return c->writer ? page_writer_drain(c->writer, err) : 0;
 }

@@ -131,6 +131,15 @@ struct hot {
 
 #define HOT_STREAM_OFFSET (64ull << 20) /* manifest and header come first, sparse up to here */
 
+/*
+ * The stream is written in steps that end at multiples of this: the page cache holds a write in
+ * folios up to its size, and a fault on a private mapping of a folio makes more of it resident than
+ * the pages that are touched. Measured on 6.18, a warmed Spring Boot service after its first
+ * response: 144 MB resident with steps of 1 MiB, 135 with 512 KiB, 125 with 256, 112 with 128, 99
+ * with 64 and 32. Small folios cost more faults.
+ */
+#define HOT_WRITE_STEP (128u << 10)
+
 /* path NULL: an anonymous memfd that hot_commit does not rename. */
 int hot_create(const char *path, struct hot *ret_hot, struct jsnap_error *err);
 /* hot->path must not be NULL. Later restores map this file, so it is made read-only to everybody,

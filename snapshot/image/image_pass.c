@@ -9,8 +9,6 @@
 #include <string.h>
 #include <zstd.h>
 
-#define WRITE_MAX (512u << 10) /* one pwrite: the page cache then holds large folios */
-
 int image_reader_read(void *ctx, void *buf, size_t size, struct jsnap_error *err)
 {
 	struct image_reader *reader = ctx;
@@ -75,8 +73,9 @@ static int write_sparse(int fd, const unsigned char *data, size_t size, uint64_t
 		for (start = end; start < size; start += IMAGE_PAGE)
 			if (!image_is_zero(data + start, IMAGE_PAGE))
 				break;
-		for (end = start; end < size && end - start < WRITE_MAX; end += IMAGE_PAGE)
-			if (image_is_zero(data + end, IMAGE_PAGE))
+		for (end = start; end < size; end += IMAGE_PAGE)
+			if (image_is_zero(data + end, IMAGE_PAGE) ||
+			    (end > start && (offset + end) % HOT_WRITE_STEP == 0))
 				break;
 		if (end > start) {
 			int r = pwrite_full(fd, data + start, end - start, (off_t)(offset + start));
