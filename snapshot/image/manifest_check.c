@@ -422,9 +422,16 @@ static int check_locks(const struct manifest *m, struct jsnap_error *err)
 	return 0;
 }
 
+static bool may_have_guards(const struct m_vma *vma)
+{
+	return vma->kind != M_VMA_VDSO && vma->kind != M_VMA_VVAR;
+}
+
+/* After the VMAs, which are then known to ascend. */
 static int check_guards(const struct manifest *m, struct jsnap_error *err)
 {
 	uint64_t floor = 0;
+	uint32_t v = 0;
 
 	for (uint32_t i = 0; i < m->n_guards; i++) {
 		const struct m_guard *g = &m->guards[i];
@@ -434,6 +441,12 @@ static int check_guards(const struct manifest *m, struct jsnap_error *err)
 			return BAD("guard %u: %llx-%llx is not a range above the one before", i,
 				   (unsigned long long)g->start, (unsigned long long)g->end);
 		floor = g->end;
+		while (v < m->n_vmas && m->vmas[v].end <= g->start)
+			v++;
+		if (v == m->n_vmas || m->vmas[v].start > g->start || m->vmas[v].end < g->end ||
+		    !may_have_guards(&m->vmas[v]))
+			return BAD("guard %u: %llx-%llx is outside every mapping", i,
+				   (unsigned long long)g->start, (unsigned long long)g->end);
 	}
 	return 0;
 }
@@ -467,7 +480,7 @@ int manifest_check(const struct manifest *m, struct jsnap_error *err)
 	static int (*const checks[])(const struct manifest *, struct jsnap_error *) = {
 		check_pools,   check_process, check_threads, check_pieces,   check_backings,
 		check_files,   check_fds,     check_sockets, check_watchers, check_inotify,
-		check_signals, check_locks,   check_host,    check_notes,    check_guards,
+		check_signals, check_locks,   check_host,    check_notes,
 	};
 	uint64_t owned = 0;
 	int r;
@@ -478,5 +491,7 @@ int manifest_check(const struct manifest *m, struct jsnap_error *err)
 			return r;
 	}
 	r = check_vmas(m, &owned, err);
+	if (r == 0)
+		r = check_guards(m, err);
 	return r < 0 ? r : check_objects(m, &owned, err);
 }

@@ -66,7 +66,7 @@ static void build(struct manifest *m)
 	CHECK_EQ(manifest_string(m, "/watched", &m->inotify_watches[0].path), 0);
 	m->inotify_watches[1].path = m->inotify_watches[0].path;
 	*MANIFEST_ADD(m, guards) = (struct m_guard){0x5000, 0x6000};
-	*MANIFEST_ADD(m, guards) = (struct m_guard){0x7000, 0x9000};
+	*MANIFEST_ADD(m, guards) = (struct m_guard){9 * PAGE, 11 * PAGE};
 	MANIFEST_ADD(m, host)->cpu_level = 3;
 	*MANIFEST_ADD(m, locks) = (struct m_lock){.fd = 1, .type = F_WRLCK};
 	MANIFEST_ADD(m, sigactions)->signo = 15;
@@ -164,6 +164,11 @@ static void pair_with_itself(struct m_socket *first)
 	first->peer = 0;
 }
 
+static void guard_the_vdso(struct m_guard *guard)
+{
+	*guard = (struct m_guard){13 * PAGE, 14 * PAGE};
+}
+
 #define SPOILS(X)                                                           \
 	X(page_size, m->process->page_size = 8192, "page size")             \
 	X(stream, m->process->stream_size += 1, "stream size")              \
@@ -225,7 +230,9 @@ static void pair_with_itself(struct m_socket *first)
 	X(lock_range, m->locks[0].length = UINT64_MAX, "lock 0")            \
 	X(guard_empty, m->guards[0].end = 0x5000, "guard 0")                \
 	X(guard_order, m->guards[1].start = 0x5000, "guard 1")              \
-	X(guard_align, m->guards[1].end = 0x9001, "guard 1")                \
+	X(guard_align, m->guards[1].end = 0xb001, "guard 1")                \
+	X(guard_outside, m->guards[1].end = 13 * PAGE, "guard 1")           \
+	X(guard_vdso, guard_the_vdso(&m->guards[1]), "guard 1")             \
 	X(host_name, m->host->cpu_name = 1u << 30, "processor's name")      \
 	X(host_level, m->host->cpu_level = 5, "level 5")                    \
 	X(host_state, m->host->xsave_at[31] = 65537, "component 31")        \
