@@ -28,7 +28,7 @@ if ! "$JAVA_HOME/bin/java" "${options[@]:0:1}" -version >/dev/null 2>version.err
 fi
 start stress "$JAVA_HOME/bin/java" "${options[@]}" -jar "$cache/stress.jar" "$port" "${objects[@]}"
 java=$pid
-until_true "$patience" "the program serves" get /status >/dev/null
+until_true $((2 * patience)) "the program serves" get /status >/dev/null
 
 # Every worker has done something since the last look.
 advanced() {

@@ -120,7 +120,7 @@ final class Objects {
 				expected += sumOf(at);
 			}
 			StressMain.require(weak.get() == nodes, "the weak reference was cleared");
-			Thread.sleep(3);
+			Thread.sleep(20);
 		}
 	}
 
@@ -281,7 +281,7 @@ final class Objects {
 			StressMain.require(one.getValue() == two.getValue(), "the checksums differ");
 			deflater.end();
 			inflater.end();
-			Thread.sleep(2);
+			Thread.sleep(20);
 		}
 	}
 
@@ -317,7 +317,7 @@ final class Objects {
 			Object made = loaded.getDeclaredConstructor().newInstance();
 			int got = ((ToIntFunction<Object>) made).applyAsInt("four");
 			StressMain.require(got == 4, "the loaded class answers %d", got);
-			Thread.sleep(5);
+			Thread.sleep(20);
 		}
 	}
 
@@ -340,7 +340,7 @@ final class Objects {
 				sum += trap.applyAsInt(i);
 			sum += trap.applyAsInt(null);
 			StressMain.require(sum == 100_000 + 1999L * 1000 - 1, "the sum is %d", sum);
-			Thread.sleep(5);
+			Thread.sleep(20);
 		}
 	}
 

@@ -42,6 +42,8 @@ public final class StressMain {
 	private static final Map<String, AtomicLong> rounds = new ConcurrentHashMap<>();
 
 	public static void main(String[] args) throws Exception {
+		if (args.length > 1)
+			Objects.start(StressMain::worker);
 		for (int i = 0; i < 2; i++) {
 			worker("allocate" + i, new Allocator(i));
 			worker("transfer" + i, Bank.transfers(i));
@@ -60,8 +62,6 @@ public final class StressMain {
 		worker("direct", new Direct());
 		worker("pipe", new Echo());
 		schedule();
-		if (args.length > 1)
-			Objects.start(StressMain::worker);
 		if (args.length > 0) {
 			serve(Integer.parseInt(args[0]));
 			return;
