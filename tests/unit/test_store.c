@@ -182,7 +182,7 @@ static void test_lost_lock(void)
 /* An image in a folder that is read-only can be locked by readers, and by nobody else. */
 static void test_read_only_folder(void)
 {
-	CLEANUP_STORE_SLOT struct store_slot slot, missing;
+	CLEANUP_STORE_SLOT struct store_slot slot = {.lock_fd = -1}, missing = {.lock_fd = -1};
 
 	if (geteuid() == 0)
 		return; /* root writes everywhere */
