@@ -302,6 +302,17 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 		 .help = "Whether the restored process sees the caller's environment, or "
 			 "the one it had."},
 
+	[SCHEMA_SCRUB_NATIVE] =
+		{.name = "scrub-native",
+		 .section = "run",
+		 .key = "scrub-native",
+		 .variable = "JSNAP_SCRUB_NATIVE",
+		 .kind = SCHEMA_BOOL,
+		 .verbs = START,
+		 .fallback = "off",
+		 .metavar = "on|off",
+		 .help = "Have the C library overwrite memory as it is freed, so that no secret of "
+			 "native code stays in the snapshot; it costs a little for ever."},
 	[SCHEMA_NO_CHECKPOINT] = {.name = "no-checkpoint",
 				  .section = "run",
 				  .key = "no-checkpoint",

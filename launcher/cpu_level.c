@@ -76,16 +76,22 @@ static int set_variable(struct environment *env, char **ret_var, const char *nam
 	return environment_set(env, *ret_var, err);
 }
 
-int cpu_level_environment(unsigned level, struct environment *env,
+/* Blocks in a thread's cache are not overwritten (malloc/malloc.c, _int_free), hence without it. */
+#define SCRUB_NATIVE "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0"
+
+int cpu_level_environment(unsigned level, bool scrub_native, struct environment *env,
 			  char *ret_vars[CPU_LEVEL_MAX_VARS], struct jsnap_error *err)
 {
-	static const char *const masks[] = {NULL, NULL, MASK_V2, MASK_V3, MASK_V4};
-	char value[512];
+	static const char *const masks[] = {"", "", MASK_V2, MASK_V3, MASK_V4};
+	bool leveled = level >= CPU_LEVEL_MIN && level <= CPU_LEVEL_MAX;
+	char value[768];
 	int r;
 
-	if (level < CPU_LEVEL_MIN || level > CPU_LEVEL_MAX)
+	if (!leveled && !scrub_native)
 		return 0;
-	snprintf(value, sizeof(value), "glibc.cpu.hwcaps=%s", masks[level]);
+	snprintf(value, sizeof(value), "%s%s%s%s", leveled ? "glibc.cpu.hwcaps=" : "",
+		 leveled ? masks[level] : "", leveled && scrub_native ? ":" : "",
+		 scrub_native ? SCRUB_NATIVE : "");
 	r = set_variable(env, &ret_vars[0], "GLIBC_TUNABLES",
 			 environment_get(env, "GLIBC_TUNABLES"), value, err);
 	if (r == 0 && level == 2)

@@ -20,9 +20,10 @@ int cpu_level_check(unsigned level, struct jsnap_error *err);
  */
 const char *const *cpu_level_options(unsigned level);
 
-/* Sets variables that the C library reads at a program's start. Their strings are returned, owned
+/* Sets variables that the C library reads at a program's start; with `scrub_native` also those that
+ * make its malloc overwrite what is freed. Their strings are returned, owned
  * (free), for they must outlive `env`. */
-int cpu_level_environment(unsigned level, struct environment *env,
+int cpu_level_environment(unsigned level, bool scrub_native, struct environment *env,
 			  char *ret_vars[CPU_LEVEL_MAX_VARS], struct jsnap_error *err);
 
 #endif

@@ -2,12 +2,14 @@
 #include "launcher/opened.h"
 
 #include "base/cleanup.h"
+#include "base/privilege.h"
 
 #include <fcntl.h>
 #include <string.h>
 
 static int open_slot(struct opened *opened, struct jsnap_error *err)
 {
+	privilege_lower();
 	/* a lock needs a file beside the image, for which a foreign folder may have no place; the
 	 * open descriptor keeps the image readable in any case */
 	if (access(opened->slot.lock, F_OK) == 0)
@@ -37,6 +39,7 @@ static int open_input(struct opened *opened, struct opened *ret_opened, struct j
 	opened->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 	if (opened->fd < 0)
 		return error_errno(err, "standard input");
+	privilege_lower();
 	r = image_open(opened->fd, &opened->image, err);
 	if (r < 0) {
 		opened_close(opened);

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/fault.h"
+#include "base/privilege.h"
 #include "launcher/log.h"
 
 #include <string.h>
@@ -11,7 +12,11 @@
 int restore_source_open(int fd, struct restore_source *ret_source, struct jsnap_error *err)
 {
 	struct restore_source source = {.image_fd = fd, .hot.fd = -1};
-	int rc = image_open(fd, &source.image, err);
+	int rc;
+
+	/* Nothing of an image is looked at with a capability effective, however jsnap has it. */
+	privilege_lower();
+	rc = image_open(fd, &source.image, err);
 
 	if (rc < 0) {
 		close(fd);

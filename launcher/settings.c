@@ -89,6 +89,7 @@ static void fill_values(struct settings *s)
 	s->first_tid = (pid_t)conf_number(v, SCHEMA_FIRST_TID);
 	s->walk_budget_ns = conf_number(v, SCHEMA_WALK_BUDGET);
 	s->lsm = (enum lsm_policy)conf_enum(v, SCHEMA_LSM);
+	s->scrub_native = conf_bool(v, SCHEMA_SCRUB_NATIVE);
 	s->probation_ns = conf_number(v, SCHEMA_PROBATION);
 	s->cpu = (enum cpu_policy)conf_enum(v, SCHEMA_CPU);
 	s->set_env = list(v, SCHEMA_SET_ENV, &s->n_set_env);

@@ -54,6 +54,7 @@ struct settings {
 	enum lsm_policy lsm;
 	enum cpu_policy cpu;
 	uint64_t probation_ns;
+	bool scrub_native;
 	const uint16_t (*listen_map)[2]; /* {old port, new port}, as restore_options.listen_map */
 	size_t n_listen_map;
 	const char *const *set_env; /* "K=V" */

@@ -31,7 +31,8 @@ int start_begin(struct start *start, const struct settings *settings, int *ret_s
 		rc = environment_of_caller(settings->set_env, settings->n_set_env, &start->env,
 					   err);
 	if (rc == 0)
-		rc = cpu_level_environment(level, &start->env, start->cpu_vars, err);
+		rc = cpu_level_environment(level, settings->scrub_native, &start->env,
+					   start->cpu_vars, err);
 	if (rc == 0)
 		rc = java_command_parse(settings->argv, settings->argc, start->env.vars,
 					&start->command, ret_status, err);

@@ -1,6 +1,7 @@
 /* See privilege.h. */
 #include "base/privilege.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <string.h>
@@ -60,6 +61,26 @@ uint64_t privilege_permitted(void)
 	if (syscall(SYS_capget, &set.header, set.data) < 0)
 		return 0;
 	return (uint64_t)set.data[1].permitted << 32 | set.data[0].permitted;
+}
+
+uint64_t privilege_effective(void)
+{
+	struct capset set = {.header = {.version = _LINUX_CAPABILITY_VERSION_3}};
+
+	if (syscall(SYS_capget, &set.header, set.data) < 0)
+		return 0;
+	return (uint64_t)set.data[1].effective << 32 | set.data[0].effective;
+}
+
+void privilege_lower(void)
+{
+	struct capset set = {.header = {.version = _LINUX_CAPABILITY_VERSION_3}};
+
+	if (geteuid() == 0 || syscall(SYS_capget, &set.header, set.data) < 0)
+		return;
+	set.data[0].effective = set.data[1].effective = 0;
+	syscall(SYS_capset, &set.header, set.data);
+	assert(privilege_effective() == 0);
 }
 
 void privilege_capset_keep(void *buf, uint64_t keep)

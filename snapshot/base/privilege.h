@@ -19,6 +19,11 @@ int privilege_tid_capability(void);
 /* Makes a permitted capability effective, or ineffective again. 0 or -errno. */
 int privilege_raise(int capability, bool on);
 
+/* Clears the effective set, but for root, whose it always is. */
+void privilege_lower(void);
+/* The effective set, by number. */
+uint64_t privilege_effective(void);
+
 /* The permitted set, by number; 0 when it can't be read. */
 uint64_t privilege_permitted(void);
 

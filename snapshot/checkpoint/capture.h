@@ -138,6 +138,9 @@ int capture_inotify(struct capture *c, struct jsnap_error *err);
 /* Whether a mapping shows pages of the stream that an earlier restore mapped. */
 bool capture_from_stream(const struct capture *c, const struct maps_entry *entry);
 
+/* The end of what is dead below a stack pointer in mapping `i`; 0: nothing surely is. */
+uint64_t capture_dead_stack(const struct capture *c, uint32_t i);
+
 /* Sets must_be_anon of every anonymous mapping: the one rule, see anon_rule.c. */
 void capture_apply_anon_rule(struct capture *c);
 

@@ -139,14 +139,24 @@ static int store_part(struct store *s, uint64_t addr, const unsigned char *data,
 	return r;
 }
 
+static void zero_dead(const struct store *s, uint64_t addr, unsigned char *data, size_t size)
+{
+	uint64_t end = s->source->zero_until;
+
+	if (end > addr)
+		memset(data, 0, end - addr < size ? (size_t)(end - addr) : size);
+}
+
 static int flush(struct store *s, struct jsnap_error *err)
 {
 	unsigned char *buffer = page_writer_buffer(s->c->writer);
 	int r = buffer ? read_batch(s, buffer, err) : page_writer_drain(s->c->writer, err);
 
-	for (size_t i = 0; r == 0 && i < s->n_parts; buffer += s->parts[i++].iov_len)
+	for (size_t i = 0; r == 0 && i < s->n_parts; buffer += s->parts[i++].iov_len) {
+		zero_dead(s, (uint64_t)s->parts[i].iov_base, buffer, s->parts[i].iov_len);
 		r = store_part(s, (uint64_t)s->parts[i].iov_base, buffer, s->parts[i].iov_len,
 			       s->spans[i], err);
+	}
 	page_writer_submit(s->c->writer);
 	s->n_parts = s->bytes = 0;
 	return r;
@@ -224,6 +234,7 @@ int capture_pages(struct capture *c, struct jsnap_error *err)
 			continue;
 		if (vma->kind == M_VMA_ANON)
 			layout = vma->must_be_anon ? PAGES_PACKED : PAGES_MAPPED;
+		source.zero_until = capture_dead_stack(c, i);
 		runs.count = 0;
 		r = own_runs(c, vma, &runs, err);
 		if (r == 0)

@@ -22,6 +22,7 @@ enum pages_layout {
 struct pages_source {
 	int fd;			     /* read with pread at offset; or -1: */
 	const struct tracee *tracee; /* read at address */
+	uint64_t zero_until;	     /* what lies below this address is stored as zeros */
 };
 
 /*
