@@ -12,6 +12,8 @@
 
 #define THREADS 8
 
+static int own_nice; /* the caller's, which need not be 0 */
+
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t go = PTHREAD_COND_INITIALIZER;
 static volatile int started;
@@ -59,7 +61,7 @@ static void *work(void *arg)
 	EXPECT_EQ(tls_number, 42 + number);
 	EXPECT_EQ(sched_getaffinity(0, sizeof(got_set), &got_set), 0);
 	EXPECT(CPU_EQUAL(&set, &got_set));
-	EXPECT_EQ(getpriority(PRIO_PROCESS, 0), number == 4 ? 7 : 0);
+	EXPECT_EQ(getpriority(PRIO_PROCESS, 0), number == 4 ? 7 : own_nice);
 	EXPECT_EQ(sched_getscheduler(0), number == 5 ? SCHED_BATCH : SCHED_OTHER);
 	return (void *)(intptr_t)(number * 3);
 }
@@ -84,6 +86,7 @@ int main(int argc, char **argv)
 	void *result;
 
 	victim_init(argc, argv);
+	own_nice = getpriority(PRIO_PROCESS, 0);
 	for (intptr_t i = 0; i < THREADS; i++) {
 		SETUP(pthread_create(&threads[i], NULL, work, (void *)i) == 0);
 	}
