@@ -22,6 +22,7 @@ for mode in cap userns; do
 done
 mkdir -p "$work/scripts"
 cp "$here"/*.sh "$here"/../fault/*.sh "$build/tests/jvm/jsnap-probe" "$build/tests/jvm/jsnap-reaper" \
+	"$build/tests/jvm/jsnap-hammer" \
 	"$build/tests/fault/jsnap_inject.so" "$build/tests/victims/victim_threads" "$work/scripts/"
 chmod -R a+rX "$work/cap" "$work/userns" "$work/scripts"
 

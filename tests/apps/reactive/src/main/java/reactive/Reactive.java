@@ -1,0 +1,39 @@
+package reactive;
+
+import java.time.Duration;
+import org.springframework.beans.factory.annotation.Value;
+import org.springframework.boot.SpringApplication;
+import org.springframework.boot.autoconfigure.SpringBootApplication;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.reactive.function.client.WebClient;
+import reactor.core.publisher.Mono;
+
+@SpringBootApplication
+@RestController
+public class Reactive {
+	private final WebClient client;
+
+	Reactive(WebClient.Builder builder, @Value("${backend}") String backend) {
+		client = builder.baseUrl(backend).build();
+	}
+
+	public static void main(String[] args) {
+		SpringApplication.run(Reactive.class, args);
+	}
+
+	@GetMapping("/hello")
+	Mono<String> hello() {
+		return Mono.just("hello");
+	}
+
+	@GetMapping("/later")
+	Mono<String> later() {
+		return Mono.delay(Duration.ofMillis(2)).map(n -> "later");
+	}
+
+	@GetMapping("/relay")
+	Mono<String> relay() {
+		return client.get().retrieve().bodyToMono(String.class).map(body -> "relayed " + body);
+	}
+}

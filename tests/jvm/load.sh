@@ -1,0 +1,42 @@
+#!/bin/bash
+# A snapshot under load: an unmodified service with live connections on all sides is asked by clients
+# without a pause while its snapshot is taken, and they notice nothing. Restored, it answers from the
+# first request on, its pools connect anew by themselves, and no request fails.
+#
+# load.sh shop|reactive JDK cap|userns
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/services.sh"
+
+use_jdk "$2"
+use_mode "$3"
+service_use "$1"
+command=("$jsnap" run --store "$dir/store" --tids $tids "${warmup[@]}" -XX:+UseG1GC "${java_args[@]}")
+
+start_timed first "$port" "$path" "${command[@]}"
+say "cold: $ttfr_ms ms"
+start_hammer first 8 600
+until_true "$patience" "the snapshot" snapshot_settled
+sleep 0.5
+kill -TERM "$hammer"
+hammered first "while the snapshot was taken"
+expect "connections that were ended meanwhile" "$(load first reconnects)" 0
+service_check
+java=$(java_below "$pid")
+number=$(inner_number "$java")
+stop "$pid" TERM
+"$jsnap" inspect --store "$dir/store" "$(find store -name '*.jsnap')" >inspect.out
+closed=$(grep -c closed-by-peer inspect.out || true)
+[ "$closed" -ge 8 ] || fail "the snapshot has $closed connections"
+say "$closed connections in the snapshot"
+
+for run in second third; do
+	start_timed $run "$port" "$path" "${command[@]}"
+	said $run "jsnap: restored .*(tids: $tids)" "the $run run"
+	start_hammer $run 8 3
+	hammered $run "restored, first answer after $ttfr_ms ms"
+	expect "the PID" "$(inner_number "$(java_below "$pid")")" "$number"
+	service_check
+	stop "$pid" TERM
+done
+stop_services
+nothing_left
