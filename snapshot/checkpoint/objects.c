@@ -87,6 +87,25 @@ static int store_from_fd(struct capture *c, int fd, struct m_object *object,
 			   err);
 }
 
+/* Where the mapped file ends: pages behind that can't be read, all before can. */
+static uint64_t readable_end(const struct capture *c, uint64_t start, uint64_t end)
+{
+	uint64_t page = c->m->process->page_size;
+	unsigned char byte;
+
+	if (tracee_read(&c->tracee, remote_at(end - page), &byte, 1, NULL) == 0)
+		return end;
+	while (start < end) {
+		uint64_t middle = start + (end - start) / page / 2 * page;
+
+		if (tracee_read(&c->tracee, remote_at(middle), &byte, 1, NULL) == 0)
+			start = middle + page;
+		else
+			end = middle;
+	}
+	return start;
+}
+
 /*
  * Without a descriptor the contents are what the mappings show. Mappings of one object are visited
  * in ascending offset, so that each of its pages is stored once.
@@ -123,9 +142,13 @@ static int store_from_mappings(struct capture *c, uint32_t index, struct m_objec
 				"carried",
 				(unsigned long long)(next->end - next->start),
 				(unsigned long long)next->start);
-		from = next->offset > done ? next->offset : done;
-		end = next->offset + (next->end - next->start);
-		if (pagemap_append(&runs, next->start + (from - next->offset), next->end, err) < 0)
+		from = next->start + (done > next->offset ? done - next->offset : 0);
+		done = next->offset + (next->end - next->start);
+		/* A library's mapping may reach beyond the end of its file. */
+		end = readable_end(c, from, next->end);
+		if (end == from)
+			continue;
+		if (pagemap_append(&runs, from, end, err) < 0)
 			return -ENOMEM;
 		r = pages_store(c, &source, PAGES_PACKED, &runs, &first, &count, err);
 		if (r < 0)
@@ -135,9 +158,8 @@ static int store_from_mappings(struct capture *c, uint32_t index, struct m_objec
 		if (object->n_pieces == 0)
 			object->first_piece = first;
 		object->n_pieces += count;
-		done = end;
+		object->size = next->offset + (end - next->start);
 	}
-	object->size = done;
 	object->mode = 0600;
 	return 0;
 }
