@@ -113,7 +113,8 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 			 "the "
 			 "number of an fd; ACTION carry, end (as closed by the other side), "
 			 "reopen, "
-			 "close or error. Repeatable: the first that fits counts. Without one that "
+			 "keep (with its contents), close or error. Repeatable: the first that "
+			 "fits counts. Without one that "
 			 "fits, run and checkpoint end connections and pipes to other processes, "
 			 "and dump refuses them."},
 	[SCHEMA_FD_POLICIES] =

@@ -5,6 +5,7 @@
 #include "launcher/glob.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
@@ -27,7 +28,7 @@ static const struct {
 	enum checkpoint_action action;
 } ACTIONS[] = {
 	{"carry", CHECKPOINT_CARRY}, {"end", CHECKPOINT_END},	   {"reopen", CHECKPOINT_REOPEN},
-	{"close", CHECKPOINT_CLOSE}, {"error", CHECKPOINT_REFUSE},
+	{"close", CHECKPOINT_CLOSE}, {"error", CHECKPOINT_REFUSE}, {"keep", CHECKPOINT_KEEP},
 };
 
 static int bad(const char *text, struct jsnap_error *err, const char *why)
@@ -96,7 +97,7 @@ int fd_policy_parse(const char *text, struct fd_rule *ret_rule, struct jsnap_err
 	if (!find_kinds(text, (size_t)((colon ? colon : equals) - text), &rule.kinds))
 		return bad(text, err, "KIND is file, pipe, tcp, listen, udp, unix, other or fd");
 	if (!find_action(equals + 1, &rule.action))
-		return bad(text, err, "ACTION is carry, end, reopen, close or error");
+		return bad(text, err, "ACTION is carry, end, reopen, keep, close or error");
 	if (colon)
 		r = parse_pattern(text, colon + 1, (size_t)(equals - colon - 1), &rule, err);
 	else if (rule.kinds == ~0u)
@@ -261,6 +262,9 @@ static enum checkpoint_action default_action(const struct checkpoint_fd *fd)
 		for (size_t i = 0; i < ARRAY_SIZE(NAME_SERVICE); i++)
 			if (glob_match(NAME_SERVICE[i], fd->name))
 				return CHECKPOINT_REOPEN;
+		/* A JVM removes the flight recordings it has not finished when it ends. */
+		if ((fd->flags & O_ACCMODE) != O_RDONLY && glob_match("**/*.jfr", fd->name))
+			return CHECKPOINT_KEEP;
 		return CHECKPOINT_CARRY;
 	default:
 		return CHECKPOINT_CARRY;

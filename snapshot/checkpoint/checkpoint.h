@@ -32,6 +32,7 @@ enum checkpoint_fd_kind {
 struct checkpoint_fd {
 	int fd;
 	enum checkpoint_fd_kind kind;
+	uint32_t flags;		    /* O_* of an open file */
 	const char *name;	    /* the link in /proc/PID/fd: a path, "socket:[INODE]" */
 	const void *local, *remote; /* struct sockaddr, or NULL; of a socket */
 	uint32_t local_size, remote_size;
@@ -42,6 +43,8 @@ enum checkpoint_action {
 	CHECKPOINT_END,	  /* a connection or pipe: as if the other side had closed it */
 	CHECKPOINT_REOPEN, /* a file by its name as it is then, at its end where it is only written;
 			      a Unix connection by the peer's name */
+	CHECKPOINT_KEEP,   /* a file that is written, with its contents: put back under its name
+			      unless it is there unchanged */
 	CHECKPOINT_CLOSE,  /* the number answers EBADF, as a closed one, but is not given out again
 			    */
 	CHECKPOINT_REFUSE, /* the checkpoint fails and names it */

@@ -20,6 +20,7 @@
 #include <time.h>
 
 #define LINK_MAX_SIZE 4200
+#define CONTENTS_MAX  (64 << 20)
 #define PIPE_MAX      (1u << 20) /* bytes of unread data in one pipe, /proc/sys/fs/pipe-max-size */
 
 struct open_file { /* one descriptor while it is looked at */
@@ -260,6 +261,26 @@ static bool is_terminal(const struct stat *st)
 	return S_ISCHR(st->st_mode) && major(st->st_rdev) >= 136 && major(st->st_rdev) <= 143;
 }
 
+/* With what it holds. A large one is not: it is carried as any other file. */
+static int keep_contents(struct capture *c, const struct open_file *f, uint32_t index,
+			 struct jsnap_error *err)
+{
+	CLEANUP_CLOSE int fd = open_target_fd(c, f, O_RDONLY);
+	uint32_t object;
+	int r;
+
+	if (fd < 0 || f->st.st_size > CONTENTS_MAX ||
+	    c->m->backings[index].content_object != MANIFEST_NONE)
+		return 0;
+	r = capture_object(c, f->st.st_dev, f->st.st_ino, M_OBJECT_DELETED_FILE, f->link, fd,
+			   &object, err);
+	if (r < 0)
+		return r;
+	c->m->backings[index].content_object = object;
+	c->m->backings[index].uses |= M_BACKING_KEEP;
+	return 0;
+}
+
 static int capture_path(struct capture *c, const struct open_file *f, struct m_file *file,
 			struct jsnap_error *err)
 {
@@ -364,6 +385,7 @@ static int decide_file(struct capture *c, const struct open_file *f,
 	bool named = f->link[0] == '/' && strncmp(f->link, "/memfd:", 7) != 0;
 	struct checkpoint_fd fd = {.fd = f->fd,
 				   .kind = named ? CHECKPOINT_FD_FILE : CHECKPOINT_FD_OTHER,
+				   .flags = f->info.flags,
 				   .name = f->link};
 
 	*ret_action = capture_decide(c, &fd);
@@ -388,6 +410,11 @@ static int capture_kind(struct capture *c, const struct open_file *f, struct m_f
 		return capture_anon_inode(c, f, file, err);
 	if (action == CHECKPOINT_REOPEN && S_ISREG(f->st.st_mode))
 		return capture_reopened(c, f, file, err);
+	if (action == CHECKPOINT_KEEP && S_ISREG(f->st.st_mode) && f->st.st_nlink) {
+		r = capture_path(c, f, file, err);
+		return r == 0 && file->kind == M_FILE_PATH ? keep_contents(c, f, file->target, err)
+							   : r;
+	}
 	if (S_ISSOCK(f->st.st_mode)) {
 		bool drop;
 

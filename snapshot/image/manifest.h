@@ -138,6 +138,7 @@ enum m_backing_use {
 	M_BACKING_OPEN = 4,
 	M_BACKING_EXE = 8,
 	M_BACKING_REOPEN = 16, /* whatever has the name then will do */
+	M_BACKING_KEEP = 32,   /* replaced by its contents when it is another by then */
 };
 
 enum m_file_kind {		   /* an open file description */

@@ -56,11 +56,27 @@ static int make_again(struct opening *o, const struct m_backing *backing, int fl
 	return fd;
 }
 
+/* One that is another by now goes: who has it open keeps it. */
+static void make_room(const struct opening *o, const struct m_backing *backing)
+{
+	const char *path = manifest_str(o->m, backing->path);
+	struct stat st;
+
+	if (!(backing->uses & M_BACKING_KEEP) || lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return;
+	if ((uint64_t)st.st_size != backing->size ||
+	    (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec != backing->mtime_ns)
+		unlink(path);
+}
+
 int open_backing(struct opening *o, uint32_t index, int flags, struct jsnap_error *err)
 {
 	const struct m_backing *backing = &o->m->backings[index];
 	const char *path = manifest_str(o->m, backing->path);
-	int fd = open(path, (flags & ~O_CREAT) | O_CLOEXEC | O_NOCTTY);
+	int fd;
+
+	make_room(o, backing);
+	fd = open(path, (flags & ~O_CREAT) | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0 && errno == ENOENT && S_ISREG(backing->mode) &&
 	    (backing->content_object != MANIFEST_NONE || (flags & O_CREAT)))

@@ -31,7 +31,7 @@ static bool may_change(const struct manifest *m, uint32_t index)
 {
 	const struct m_backing *backing = &m->backings[index];
 
-	if (backing->uses & M_BACKING_REOPEN)
+	if (backing->uses & (M_BACKING_REOPEN | M_BACKING_KEEP))
 		return true;
 	if (backing->uses & M_BACKING_MAPPED)
 		return (backing->uses & M_BACKING_MAPPED_WRITABLE) &&
@@ -246,6 +246,34 @@ static int check_owner(const struct manifest *m, struct jsnap_error *err)
 			 m->process->euid, geteuid());
 }
 
+/* A port that is to be opened elsewhere has to be one. */
+static int check_listen(const struct restore_options *options, struct jsnap_error *err)
+{
+	const struct manifest *m = options->manifest;
+
+	for (size_t i = 0; i < options->n_listen_map; i++) {
+		char ports[64] = "";
+		bool found = false;
+
+		for (uint32_t k = 0; k < m->n_sockets && !found; k++) {
+			unsigned port = manifest_port(m, m->sockets[k].local);
+			size_t used = strlen(ports);
+
+			if (m->sockets[k].state != M_SOCKET_LISTEN || !port)
+				continue;
+			found = port == options->listen_map[i][0];
+			snprintf(ports + used, sizeof(ports) - used, "%s%u", used ? ", " : "",
+				 port);
+		}
+		if (!found)
+			return error_set(
+				err, EINVAL,
+				"--listen: the snapshot does not listen on port %u but on: %s",
+				options->listen_map[i][0], *ports ? ports : "none");
+	}
+	return 0;
+}
+
 int restore_validate(const struct restore_options *options, struct jsnap_error *err)
 {
 	const struct manifest *m = options->manifest;
@@ -259,5 +287,7 @@ int restore_validate(const struct restore_options *options, struct jsnap_error *
 		r = check_backing(m, i, err);
 	for (uint32_t i = 0; r == 0 && i < m->n_inotify_watches; i++)
 		r = check_watch(m, i, err);
+	if (r == 0)
+		r = check_listen(options, err);
 	return r;
 }

@@ -16,9 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct checkpoint_fd asked[] = {
 		{.fd = 4, .kind = CHECKPOINT_FD_FILE, .name = "/var/log/{a}/app-1.log"},
 		{.fd = 5, .kind = CHECKPOINT_FD_PIPE, .name = "pipe:[77]"},
-		{5, CHECKPOINT_FD_TCP, "socket:[7]", &in, &in6, sizeof(in), sizeof(in6)},
-		{6, CHECKPOINT_FD_UNIX, "socket:[8]", NULL, &un, 0, sizeof(un)},
-		{7, CHECKPOINT_FD_LISTENER, "socket:[9]", &un, NULL, 4, 0},
+		{5, CHECKPOINT_FD_TCP, 0, "socket:[7]", &in, &in6, sizeof(in), sizeof(in6)},
+		{6, CHECKPOINT_FD_UNIX, 0, "socket:[8]", NULL, &un, 0, sizeof(un)},
+		{7, CHECKPOINT_FD_LISTENER, 0, "socket:[9]", &un, NULL, 4, 0},
 	};
 	CLEANUP_FD_POLICY struct fd_policy policy = {.defaults = true};
 	struct jsnap_error err = {0};
