@@ -16,6 +16,7 @@
  *	--race N	SIGSTOP and SIGCONT hit it at N moments of a dump --leave-running, then go
  *	--stop N	SIGSTOP and SIGCONT, no jsnap: what the kernel itself does to the victim
  * --dump-option WORD	goes to every dump; repeatable
+ * --filtered		a dump may not duplicate or compare descriptors of another process
  */
 #include "given.h"
 #include "sandbox.h"
@@ -33,7 +34,7 @@
 
 static struct sandbox box;
 static enum privilege privilege;
-static const char *dump_options[8];
+static const char *dump_options[16];
 static int n_dump_options;
 static char *const *command_line;
 static int command_words;
@@ -129,7 +130,7 @@ static void finish_victim(pid_t pid, const char *what)
 static pid_t spawn_dump(pid_t pid, const char *image, bool live)
 {
 	char number[16];
-	const char *argv[16] = {box.jsnap, "dump", "--pid", number, "--image", image};
+	const char *argv[32] = {box.jsnap, "dump", "--pid", number, "--image", image};
 	int n = 6;
 
 	for (int i = 0; i < n_dump_options; i++)
@@ -392,13 +393,19 @@ static void usage(void)
 
 static struct request parse(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"jsnap", 1, NULL, 'j'},	{"mode", 1, NULL, 'm'},
-		{"generations", 1, NULL, 'g'},	{"live", 1, NULL, 'l'},
-		{"refuse", 1, NULL, 'r'},	{"kill-dump", 1, NULL, 'd'},
-		{"kill-restore", 1, NULL, 'k'}, {"stop", 1, NULL, 's'},
-		{"dump-option", 1, NULL, 'o'},	{"race", 1, NULL, 'c'},
-		{"give", 1, NULL, 'v'},		{0}};
+	static const struct option options[] = {{"jsnap", 1, NULL, 'j'},
+						{"mode", 1, NULL, 'm'},
+						{"generations", 1, NULL, 'g'},
+						{"live", 1, NULL, 'l'},
+						{"refuse", 1, NULL, 'r'},
+						{"kill-dump", 1, NULL, 'd'},
+						{"kill-restore", 1, NULL, 'k'},
+						{"stop", 1, NULL, 's'},
+						{"dump-option", 1, NULL, 'o'},
+						{"filtered", 0, NULL, 'f'},
+						{"race", 1, NULL, 'c'},
+						{"give", 1, NULL, 'v'},
+						{0}};
 	struct request request = {.scenario = 'g', .times = 1};
 	bool mode = false;
 	int c;
@@ -408,8 +415,10 @@ static struct request parse(int argc, char **argv)
 			usage();
 		if (c == 'j') {
 			request.jsnap = optarg;
+		} else if (c == 'f') {
+			box.filtered = true;
 		} else if (c == 'o') {
-			if (n_dump_options == 8)
+			if (n_dump_options == 16)
 				usage();
 			dump_options[n_dump_options++] = optarg;
 		} else if (c == 'v') {
