@@ -14,11 +14,15 @@ command=("$jsnap" run --store "$dir/store" --tids $tids "${warmup[@]}" -XX:+UseG
 
 start_timed first "$port" "$path" "${command[@]}"
 say "cold: $ttfr_ms ms"
+# Until pages have been stored, which is while the service stands still, and some time on. What writes the
+# image runs at low priority and is not to be starved.
+stored() { [ -n "$(find store -name '.*tmp' -size +70000k -print -quit)" ] || snapshot_exists; }
 start_hammer first 8 600
-until_true "$patience" "the snapshot" snapshot_settled
-sleep 0.5
+until_true "$patience" "the capture" stored
+sleep 3
 kill -TERM "$hammer"
 hammered first "while the snapshot was taken"
+until_true "$patience" "the snapshot" snapshot_settled
 expect "connections that were ended meanwhile" "$(load first reconnects)" 0
 service_check
 java=$(java_below "$pid")
