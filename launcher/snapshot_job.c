@@ -3,9 +3,11 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "checkpoint/stream_room.h"
 #include "image/image.h"
 #include "launcher/fds.h"
 #include "launcher/snapshot_writer.h"
+#include "proc/status.h"
 
 #include <string.h>
 
@@ -35,7 +37,8 @@ static struct externals *find_externals(const struct snapshot_request *r)
 }
 
 static int capture(const struct snapshot_request *r, struct hot *hot, struct manifest *m,
-		   bool arenas_kept, struct checkpoint_stats *ret_stats, struct jsnap_error *err)
+		   bool arenas_kept, uint64_t room, struct checkpoint_stats *ret_stats,
+		   struct jsnap_error *err)
 {
 	CLEANUP_FREE struct externals *externals = find_externals(r);
 	struct checkpoint_options options;
@@ -47,6 +50,7 @@ static int capture(const struct snapshot_request *r, struct hot *hot, struct man
 		.leave_running = r->leave_running,
 		.stream_fd = hot->fd,
 		.stream_offset = hot->stream_offset,
+		.stream_room = room,
 		.externals = externals->list,
 		.n_externals = externals->count,
 		.file_backed = true, /* HotSpot's own memory: see checkpoint/anon_rule.c */
@@ -57,16 +61,29 @@ static int capture(const struct snapshot_request *r, struct hot *hot, struct man
 	return checkpoint_capture(&options, m, ret_stats, err);
 }
 
+/* Before the heap is collected, so that what is collected stays so; a collection leaves about half.
+ */
+static uint64_t make_room(const struct snapshot_request *r, const struct hot *hot)
+{
+	struct proc_status status;
+
+	if (!r->leave_running || proc_status_read(r->supervise->pid, 0, &status, NULL) < 0)
+		return 0;
+	return stream_room_make(hot->fd, hot->stream_offset, status.vm_rss / 2);
+}
+
 /* From PREPARE on the agent waits for RESUMED, whatever comes. */
 static int quiesce_and_capture(const struct snapshot_request *r, struct snapshot_writer *w,
 			       struct snapshot_job *job, struct jsnap_error *err)
 {
+	uint64_t room = make_room(r, &w->hot);
 	int rc = agent_client_prepare(r->agent, &job->prepared, err);
 
 	if (rc == 0)
 		rc = image_header_here(r->supervise->pid, &w->header, err);
 	if (rc == 0)
-		rc = capture(r, &w->hot, &w->manifest, job->prepared.arenas_kept, &job->stats, err);
+		rc = capture(r, &w->hot, &w->manifest, job->prepared.arenas_kept, room, &job->stats,
+			     err);
 	if (rc < 0 || r->leave_running)
 		agent_client_resumed(r->agent);
 	return rc;

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/stream_room.h"
 #include "image/image.h"
 #include "launcher/log.h"
 #include "proc/status.h"
@@ -42,6 +43,7 @@ static int dump(struct dump *d, struct checkpoint_stats *ret_stats, struct jsnap
 		.stream_fd = d->stream.fd,
 		.stream_offset = d->stream.stream_offset,
 		.policy = {.decide = fd_policy_decide, .ctx = (void *)&s->fd_policy}};
+	struct proc_status status;
 	int rc = manifest_init(&m, err);
 
 	if (rc < 0)
@@ -49,6 +51,9 @@ static int dump(struct dump *d, struct checkpoint_stats *ret_stats, struct jsnap
 	if (!s->leave_running) {
 		capture.commit = write_image;
 		capture.commit_ctx = d;
+	} else if (proc_status_read(s->pid, 0, &status, NULL) == 0) {
+		capture.stream_room =
+			stream_room_make(capture.stream_fd, capture.stream_offset, status.vm_rss);
 	}
 	rc = checkpoint_capture(&capture, &m, ret_stats, err);
 	if (rc == 0 && s->leave_running)

@@ -203,6 +203,17 @@ static int fill_stream(struct capture *c, struct jsnap_error *err)
 	return 0;
 }
 
+static void return_room(const struct capture *c)
+{
+	const struct checkpoint_options *o = c->options;
+	size_t count;
+	const struct stream_gap *gaps = page_writer_gaps(c->writer, &count);
+
+	if (o->stream_room)
+		stream_room_return(o->stream_fd, o->stream_offset, o->stream_room, gaps, count,
+				   o->stream_offset + c->m->process->stream_size);
+}
+
 static int capture_all(const struct checkpoint_options *options, struct manifest *m,
 		       struct checkpoint_stats *ret_stats, struct jsnap_error *err)
 {
@@ -241,6 +252,7 @@ static int capture_all(const struct checkpoint_options *options, struct manifest
 		tracee_release(&c.tracee);
 	stats.pause_ns = monotonic_ns() - stopped;
 	stats.stored_bytes = c.stored_bytes;
+	return_room(&c);
 	stats.vmas = m->n_vmas;
 	stats.fds = m->n_fds;
 	capture_close(&c);

@@ -61,6 +61,7 @@ struct checkpoint_options {
 	bool leave_running; /* else the target is killed (SIGKILL) after a successful capture */
 	int stream_fd;	    /* receives the page stream, sparse, at stream_offset */
 	uint64_t stream_offset;
+	uint64_t stream_room; /* what stream_room_make returned for it */
 	const struct checkpoint_external *externals;
 	size_t n_externals;
 	/* The program never MADV_DONTNEEDs memory of its own mapping but counts on zeros there

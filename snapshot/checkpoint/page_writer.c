@@ -27,6 +27,9 @@ struct buffer {
 struct page_writer {
 	int fd;
 	struct buffer buffers[BUFFERS];
+	uint64_t reach; /* end of what was added last */
+	struct stream_gap *gaps;
+	size_t n_gaps, cap_gaps;
 	pthread_t thread;
 	bool started;
 	pthread_mutex_t lock;
@@ -132,6 +135,7 @@ void page_writer_free(struct page_writer *w)
 	pthread_cond_destroy(&w->submitted);
 	pthread_cond_destroy(&w->written);
 	free(w->buffers[0].bytes);
+	free(w->gaps);
 	free(w);
 }
 
@@ -149,10 +153,33 @@ unsigned char *page_writer_buffer(struct page_writer *w)
 	return failure ? NULL : buffer->bytes;
 }
 
+static void note_gap(struct page_writer *w, uint64_t start, uint64_t end)
+{
+	if (w->n_gaps == w->cap_gaps) {
+		size_t cap = w->cap_gaps ? w->cap_gaps * 2 : 256;
+		struct stream_gap *grown = reallocarray(w->gaps, cap, sizeof(*grown));
+
+		if (!grown)
+			return;
+		w->gaps = grown;
+		w->cap_gaps = cap;
+	}
+	w->gaps[w->n_gaps++] = (struct stream_gap){start, end};
+}
+
+const struct stream_gap *page_writer_gaps(const struct page_writer *w, size_t *ret_count)
+{
+	*ret_count = w ? w->n_gaps : 0;
+	return w ? w->gaps : NULL;
+}
+
 void page_writer_add(struct page_writer *w, const unsigned char *data, size_t size, uint64_t offset)
 {
 	struct buffer *buffer = &w->buffers[w->filled % BUFFERS];
 
+	if (offset > w->reach && w->reach)
+		note_gap(w, w->reach, offset);
+	w->reach = offset + size;
 	buffer->pieces[buffer->count++] = (struct piece){data, size, offset};
 }
 

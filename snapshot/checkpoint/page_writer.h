@@ -7,6 +7,7 @@
 #define JSNAP_CHECKPOINT_PAGE_WRITER_H
 
 #include "base/error.h"
+#include "checkpoint/stream_room.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,10 @@ unsigned char *page_writer_buffer(struct page_writer *writer);
 void page_writer_add(struct page_writer *writer, const unsigned char *data, size_t size,
 		     uint64_t offset);
 void page_writer_submit(struct page_writer *writer);
+
+/* Between what was added, in the order of their places; those that memory was short for are
+ * missing. Valid until the next call. */
+const struct stream_gap *page_writer_gaps(const struct page_writer *writer, size_t *ret_count);
 
 /* Waits until all is written; the first failure. */
 int page_writer_drain(struct page_writer *writer, struct jsnap_error *err);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #define PAGE   4096u
 #define ROUNDS 40 /* more than there are buffers */
@@ -84,10 +85,46 @@ static void test_full(void)
 	page_writer_free(NULL);
 }
 
+/* Room that was made beforehand holds what was written and is a hole everywhere else. */
+static void test_room(void)
+{
+	CLEANUP_CLOSE int fd = memfd_create("test", MFD_CLOEXEC);
+	uint64_t offset = 1 << 20, room = stream_room_make(fd, offset, 1 << 20);
+	struct page_writer *w = page_writer_new(fd);
+	const struct stream_gap *gaps;
+	unsigned char *buffer = page_writer_buffer(w), page[PAGE];
+	struct stat st;
+	size_t count;
+
+	if (!room) { /* memory is short here */
+		page_writer_free(w);
+		return;
+	}
+	CHECK_EQ(room, 1 << 20);
+	CHECK(buffer);
+	memset(buffer, 7, 2 * PAGE);
+	page_writer_add(w, buffer, PAGE, offset);
+	page_writer_add(w, buffer + PAGE, PAGE, offset + 64 * PAGE);
+	page_writer_submit(w);
+	CHECK_EQ(page_writer_drain(w, NULL), 0);
+	gaps = page_writer_gaps(w, &count);
+	CHECK_EQ(count, 1);
+	stream_room_return(fd, offset, room, gaps, count, offset + 65 * PAGE);
+	CHECK_EQ(fstat(fd, &st), 0);
+	CHECK_EQ(st.st_size, offset + 65 * PAGE);
+	CHECK_EQ(st.st_blocks, 2 * PAGE / 512);
+	for (uint64_t p = 0; p < 65; p++) {
+		CHECK_EQ(pread_full(fd, page, PAGE, (off_t)(offset + p * PAGE)), 0);
+		CHECK_EQ(page[5], p == 0 || p == 64 ? 7 : 0);
+	}
+	page_writer_free(w);
+}
+
 int main(void)
 {
 	test_content();
 	test_steps();
 	test_full();
+	test_room();
 	return 0;
 }

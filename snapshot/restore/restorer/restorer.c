@@ -151,8 +151,9 @@ void restorer_thread(struct rst_thread *thread)
 	run(plan, &thread->ops);
 	if ((uint64_t)(thread - plan->threads) < plan->helpers)
 		populate(plan);
-	__atomic_add_fetch(&plan->ready, 1, __ATOMIC_SEQ_CST);
-	futex(&plan->ready, FUTEX_WAKE, 1);
+	/* The leader waits for the last one, and is not woken by each. */
+	if (__atomic_add_fetch(&plan->ready, 1, __ATOMIC_SEQ_CST) == plan->n_threads)
+		futex(&plan->ready, FUTEX_WAKE, 1);
 	while (!__atomic_load_n(&plan->release, __ATOMIC_SEQ_CST))
 		futex(&plan->release, FUTEX_WAIT, 0);
 	if (thread->held)
