@@ -69,6 +69,15 @@ static void make_room(const struct opening *o, const struct m_backing *backing)
 		unlink(path);
 }
 
+/* A file that is memory in all but name, where there is no place for files (a read-only root):
+ * memory without the name does as well. */
+static bool no_place(const struct m_backing *backing)
+{
+	return backing->content_object != MANIFEST_NONE && S_ISREG(backing->mode) &&
+	       (errno == EROFS || errno == EACCES || errno == EPERM || errno == ENOSPC ||
+		errno == ENOENT);
+}
+
 int open_backing(struct opening *o, uint32_t index, int flags, struct jsnap_error *err)
 {
 	const struct m_backing *backing = &o->m->backings[index];
@@ -82,9 +91,11 @@ int open_backing(struct opening *o, uint32_t index, int flags, struct jsnap_erro
 	    (backing->content_object != MANIFEST_NONE || (flags & O_CREAT)))
 		fd = make_again(o, backing, flags, err);
 	else if (fd < 0)
-		return error_errno(err, "open %s", path);
+		error_errno(err, "open %s", path);
+	if (fd < 0 && no_place(backing))
+		return opening_stand_in(o, backing->content_object, err);
 	if (fd < 0)
-		return fd;
+		return -err->code;
 	fd = opening_lift(o, fd);
 	return fd < 0 ? error_set(err, -fd, "move a descriptor: %s", strerror(-fd)) : fd;
 }

@@ -25,6 +25,8 @@ struct opening {
 int open_everything(const struct plan *plan, int *status_fd, struct jsnap_error *err);
 
 /* Gives a new, empty file an object's size and contents. */
+/* A descriptor of the object's memory, which is made when it is not there yet. */
+int opening_stand_in(struct opening *o, uint32_t index, struct jsnap_error *err);
 int opening_fill(struct opening *o, const struct m_object *object, int fd, struct jsnap_error *err);
 int open_objects(struct opening *o, struct jsnap_error *err);
 /* Sets the watches of every inotify, as late as can be: what is opened later is seen by them. */

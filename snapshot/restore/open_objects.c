@@ -92,6 +92,16 @@ static bool only_content(const struct manifest *m, uint32_t index)
 	return false;
 }
 
+int opening_stand_in(struct opening *o, uint32_t index, struct jsnap_error *err)
+{
+	int fd, r = o->objects[index] < 0 ? open_object(o, index, err) : 0;
+
+	if (r < 0)
+		return r;
+	fd = fcntl(o->objects[index], F_DUPFD_CLOEXEC, o->first_temporary);
+	return fd < 0 ? error_errno(err, "copy a descriptor") : fd;
+}
+
 int open_objects(struct opening *o, struct jsnap_error *err)
 {
 	int r = 0;

@@ -64,10 +64,15 @@ static bool may_be_missing(const struct manifest *m, uint32_t index)
 	return !(m->backings[index].uses & M_BACKING_MAPPED);
 }
 
+/* Layers and archives cut times to whole seconds. */
 static bool untouched(const struct m_backing *backing, const struct stat *st)
 {
-	return (int64_t)st->st_mtim.tv_sec * 1000000000 + (int64_t)st->st_mtim.tv_nsec ==
-	       backing->mtime_ns;
+	const int64_t second = 1000000000;
+	int64_t then = backing->mtime_ns;
+
+	if (st->st_mtim.tv_nsec == 0 || then % second == 0)
+		return st->st_mtim.tv_sec == then / second;
+	return (int64_t)st->st_mtim.tv_sec * second + (int64_t)st->st_mtim.tv_nsec == then;
 }
 
 static int check_build_id(const struct manifest *m, const struct m_backing *backing,
