@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "proc/status.h"
+#include "restore/walk.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -13,7 +14,8 @@
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 
-#define PROBE_SECONDS 10 /* a probe that hangs is ended by SIGALRM and counts as ETIMEDOUT */
+#define STEP_SAMPLE   16u /* numbers that doctor uses up to know what one costs */
+#define PROBE_SECONDS 10  /* a probe that hangs is ended by SIGALRM and counts as ETIMEDOUT */
 
 #ifndef CAP_CHECKPOINT_RESTORE
 #define CAP_CHECKPOINT_RESTORE 40
@@ -106,6 +108,8 @@ void probe_place(struct place *ret_place)
 	p->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 	p->pid_max = read_long("/proc/sys/kernel/pid_max");
 	p->last_pid = read_long("/proc/sys/kernel/ns_last_pid");
+	if (walk_measure(STEP_SAMPLE, &p->step_ns, NULL) < 0)
+		p->step_ns = 0;
 	p->yama = read_long("/proc/sys/kernel/yama/ptrace_scope");
 	p->userns_clone = read_long("/proc/sys/kernel/unprivileged_userns_clone");
 	p->max_userns = read_long("/proc/sys/user/max_user_namespaces");

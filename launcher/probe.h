@@ -8,6 +8,7 @@
 #include "restore/restore.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum probe_id {
 	PROBE_CLONE3,	    /* clone3 with set_tid, with the capabilities that are held */
@@ -43,6 +44,7 @@ struct place {
 	bool no_new_privs;
 	int seccomp;		/* 0 none, 1 strict, 2 filter, -1 unknown */
 	long pid_max, last_pid; /* -1 when unreadable */
+	uint64_t step_ns;	/* what walking one number costs here; 0: unknown */
 	long yama;		/* kernel.yama.ptrace_scope, -1 without Yama */
 	long userns_clone, max_userns, apparmor_userns; /* sysctls that forbid, -1 when absent */
 	char lsm[256], lsm_label[256];

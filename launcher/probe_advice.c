@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define UNFILTERED "docker run --security-opt seccomp=unconfined ..."
+/* packaging/container: what Docker's has, with clone3 */
+#define FILTERED "--security-opt seccomp=jsnap-seccomp.json ..."
 
 /* Nothing but the capability is missing: how to get it here. */
 static void advise_capability(const struct place *place, char *text, size_t size)
@@ -37,10 +39,9 @@ static void advise_capability(const struct place *place, char *text, size_t size
 static void advise_clone3(const struct place *place, int why, char *text, size_t size)
 {
 	if (why == ENOSYS)
-		snprintf(
-			text, size,
-			"docker run --cap-add CHECKPOINT_RESTORE --security-opt seccomp=unconfined "
-			"... (the filter hides clone3)");
+		snprintf(text, size,
+			 "docker run --cap-add CHECKPOINT_RESTORE " FILTERED
+			 " (the filter in force hides clone3)");
 	else if (why == EPERM || why == EACCES)
 		advise_capability(place, text, size);
 	else
@@ -57,7 +58,8 @@ static void advise_userns(const struct place *place, int why, char *text, size_t
 		snprintf(text, size,
 			 "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0");
 	else if (place->seccomp == 2)
-		snprintf(text, size, UNFILTERED " (the filter forbids namespaces)");
+		snprintf(text, size,
+			 UNFILTERED " (the filter forbids namespaces; clone3 and walk need less)");
 	else
 		snprintf(text, size, "nothing known: %s", strerror(why));
 }
@@ -71,7 +73,8 @@ static void advise_ptrace(const struct place *place, int why, char *text, size_t
 	else if (place->yama == 2)
 		snprintf(text, size, "sudo sysctl -w kernel.yama.ptrace_scope=1");
 	else if (place->seccomp == 2)
-		snprintf(text, size, UNFILTERED " (the filter forbids ptrace)");
+		snprintf(text, size,
+			 "docker run " FILTERED " (the filter in force forbids ptrace)");
 	else
 		snprintf(text, size, "nothing known: %s", strerror(why));
 }
@@ -123,7 +126,8 @@ void probe_advice(const struct place *place, enum probe_id id, char *text, size_
 		break;
 	case PROBE_MM_MAP:
 		snprintf(text, size,
-			 why == EINVAL ? "a kernel with CONFIG_CHECKPOINT_RESTORE" : UNFILTERED);
+			 why == EINVAL ? "a kernel with CONFIG_CHECKPOINT_RESTORE"
+				       : "docker run " FILTERED);
 		break;
 	case PROBE_WALK:
 	case PROBE_COUNT:

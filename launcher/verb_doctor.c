@@ -45,7 +45,7 @@ static void print_number(const char *name, long value, FILE *out)
 		fprintf(out, "  %-28s %ld\n", name, value);
 }
 
-static void print_place(const struct place *place, FILE *out)
+static void print_place(const struct place *place, pid_t first_tid, FILE *out)
 {
 	static const char *const modes[] = {"none", "strict", "filter"};
 
@@ -65,6 +65,12 @@ static void print_place(const struct place *place, FILE *out)
 	fprintf(out, "  %-28s %s\n", "container", place->container ? "yes" : "no sign of one");
 	print_number("kernel.pid_max", place->pid_max, out);
 	print_number("last PID given out", place->last_pid, out);
+	if (place->step_ns)
+		fprintf(out,
+			"  %-28s %.1f us for each number; to a snapshot taken with "
+			"--first-tid %d: %s\n",
+			"walking costs", (double)place->step_ns / 1e3, (int)first_tid,
+			place->last_pid < first_tid ? "in reach" : "the counter is past it");
 	print_number("kernel.yama.ptrace_scope", place->yama, out);
 }
 
@@ -86,7 +92,7 @@ static void print_text(const struct settings *settings, const struct place *plac
 	fputs("Everything else:\n", out);
 	for (int i = PROBE_PTRACE; i < PROBE_COUNT; i++)
 		print_probe(place, (enum probe_id)i, out);
-	print_place(place, out);
+	print_place(place, settings->first_tid ? settings->first_tid : 100, out);
 	fprintf(out, "Result: a snapshot %s be taken here; it %s be restored here",
 		probe_can_checkpoint(place) ? "can" : "cannot", restore ? "can" : "cannot");
 	if (restore)
@@ -122,6 +128,7 @@ static void json_place(struct json *json, const struct place *place)
 	json_bool(json, "container", place->container);
 	json_number(json, "pid_max", place->pid_max);
 	json_number(json, "last_pid", place->last_pid);
+	json_number(json, "walk_step_us", (double)place->step_ns / 1e3);
 	json_number(json, "yama_ptrace_scope", place->yama);
 	json_close(json, '}');
 }

@@ -57,14 +57,33 @@ static int map_ids(uid_t uid, gid_t gid, struct jsnap_error *err)
 	return r;
 }
 
-/* Offsets have to be written before the first process is in the namespace. */
+/* That of the namespace this process is in already. */
+static int64_t own_offset(const char *text, const char *clock)
+{
+	const char *line = strstr(text, clock);
+	long long sec, nsec;
+
+	if (!line || sscanf(line + strlen(clock), "%lld %lld", &sec, &nsec) != 2)
+		return 0;
+	return sec * 1000000000ll + nsec;
+}
+
+/* Offsets have to be written before the first process is in the namespace. They count from the
+ * machine's clocks, also where this namespace has offsets of its own (time_namespaces(7)). */
 static int shift_clocks(const struct tids_request *request, struct jsnap_error *err)
 {
 	const int64_t second = 1000000000;
+	CLEANUP_FREE char *own = NULL;
 	int64_t m = request->monotonic_offset_ns, b = request->boottime_offset_ns;
-	int64_t m_sec = m / second - (m % second < 0), b_sec = b / second - (b % second < 0);
+	int64_t m_sec, b_sec;
 	char text[128];
 
+	if (read_file("/proc/self/timens_offsets", 4096, &own, NULL) == 0) {
+		m += own_offset(own, "monotonic");
+		b += own_offset(own, "boottime");
+	}
+	m_sec = m / second - (m % second < 0);
+	b_sec = b / second - (b % second < 0);
 	snprintf(text, sizeof(text), "monotonic %lld %lld\nboottime %lld %lld\n", (long long)m_sec,
 		 (long long)(m - m_sec * second), (long long)b_sec,
 		 (long long)(b - b_sec * second));

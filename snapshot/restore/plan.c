@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 
 extern const char restorer_blob[], restorer_blob_end[];
@@ -92,6 +93,7 @@ int plan_create(struct plan *plan, const struct restore_options *options, struct
 	size_t blob_size = (size_t)(restorer_blob_end - restorer_blob);
 	size_t ops_at = BLOB_OFFSET + ((blob_size + PAGE - 1) & ~(PAGE - 1));
 	uint64_t hole = 0;
+	struct statvfs fs;
 	struct stat st;
 	int r;
 
@@ -117,6 +119,7 @@ int plan_create(struct plan *plan, const struct restore_options *options, struct
 	}
 	if (fstat(options->stream_fd, &st) < 0)
 		return error_errno(err, "stat the page stream");
+	plan->stream_noexec = fstatvfs(options->stream_fd, &fs) == 0 && (fs.f_flag & ST_NOEXEC);
 	memcpy(plan->region + BLOB_OFFSET, restorer_blob, blob_size);
 	plan->head = (struct rst_plan *)plan->region;
 	plan->head->mark = (struct region_mark){REGION_MAGIC, hole, st.st_ino};

@@ -51,6 +51,7 @@ struct plan {
 	uint64_t keep_capabilities;
 	bool other_vdso;      /* the snapshot's kernel had another one: see vdso.h */
 	struct cpu from, to;  /* the processor of the snapshot and this one */
+	bool stream_noexec;   /* the page stream's file system lets no code be mapped from it */
 	bool sets_last_pid;   /* threads come by ns_last_pid */
 	uint64_t asleep_ns;   /* to add to absolute deadlines */
 	int32_t *backing_fds; /* by backing: descriptor to map from, -1 when not needed */

@@ -38,16 +38,17 @@ static void map(struct plan *plan, uint32_t index, uint64_t start, uint64_t size
 		PLAN_ARGS(start, size, prot, flags | MAP_FIXED, (uint64_t)(int64_t)fd, offset));
 }
 
-static bool maps_piece(const struct m_vma *vma, const struct m_piece *piece)
+static bool maps_piece(const struct plan *plan, const struct m_vma *vma,
+		       const struct m_piece *piece)
 {
 	return (vma->kind == M_VMA_ANON || vma->kind == M_VMA_FILE_PRIVATE) && !vma->must_be_anon &&
-	       piece->size >= MAP_WORTH;
+	       piece->size >= MAP_WORTH && !(plan->stream_noexec && (vma->prot & PROT_EXEC));
 }
 
 static bool reads_any(const struct plan *plan, const struct m_vma *vma)
 {
 	for (uint32_t i = 0; i < vma->n_pieces; i++)
-		if (!maps_piece(vma, &plan->m->pieces[vma->first_piece + i]))
+		if (!maps_piece(plan, vma, &plan->m->pieces[vma->first_piece + i]))
 			return true;
 	return false;
 }
@@ -74,7 +75,7 @@ static void fill_pieces(struct plan *plan, uint32_t index, const struct m_vma *v
 		const struct m_piece *piece = &plan->m->pieces[vma->first_piece + i];
 		uint64_t offset = plan->options->stream_offset + piece->offset;
 
-		if (maps_piece(vma, piece))
+		if (maps_piece(plan, vma, piece))
 			map(plan, index, piece->addr, piece->size, vma->prot,
 			    MAP_PRIVATE | (vma->map_flags & MAP_NORESERVE), plan->stream_fd,
 			    offset);

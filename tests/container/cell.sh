@@ -1,0 +1,59 @@
+#!/bin/bash
+# One cell of the matrix: the snapshot is made in one container and restored in another, fresh one.
+#
+# cell.sh tiny|h2|spring FILTER CAPABILITY UID NNP WAY
+#	FILTER docker|podman|none	the seccomp filter
+#	CAPABILITY nocap|cr|fcap	none at all; CAP_CHECKPOINT_RESTORE from the runtime; as a file
+#					capability that the runtime's bounding set allows
+#	UID 0|1000	NNP nnp|priv	no_new_privs or not
+#	WAY				how the original TIDs must have been obtained
+. "$(dirname "$0")/lib.sh"
+
+use_jdk 17
+app_use "$1"
+way=$6
+jsnap=$JSNAP_TEST_WORK/userns/bin/jsnap
+capability=$3
+if [ "$capability" = fcap ]; then
+	jsnap=$JSNAP_TEST_WORK/cap/bin/jsnap
+	capability=cr
+fi
+options "$2" "$capability" "$4" "$5"
+own "$4"
+words=(--store "$dir/store" --warmup "http://127.0.0.1:$port$path" --warmup-requests 100 --log-level debug
+	-XX:+UseSerialGC "${java_args[@]}")
+
+run first -- "$jsnap" checkpoint "${words[@]}"
+until_true "$patience" "the checkpoint ends" ended "$pid"
+wait "$pid" || fail "jsnap checkpoint exited with $?"
+image=$(echo store/*.jsnap)
+# Only its owner may look into it.
+HOME=$dir/home setpriv --reuid="$4" --regid="$4" --clear-groups "$jsnap" inspect --json "$dir/$image" >inspect.json
+python3 -c '
+import json, sys
+for thread in json.load(open("inspect.json"))["threads"]:
+	print(thread["tid"])' | sort -n >wanted
+
+run second -- "$jsnap" run --tids auto "${words[@]}"
+await second "$path"
+grep -q "jsnap: restored .*(tids: $way)" second.err || fail "second.err does not say 'restored (tids: $way)'"
+java=$(java_of "$inner")
+[ -n "$java" ] || fail "no java in the container"
+inner_tids "$java" >got
+[ -z "$(comm -23 <(sort wanted) <(sort got))" ] || fail "TIDs are lost: $(comm -23 <(sort wanted) <(sort got) | tr '\n' ' ')"
+expect "capabilities of the restored process" "$(capabilities "$java")" 0000000000000000
+for ((i = 0; i < 100; i++)); do
+	get "$path" >page
+	[ -s page ] || fail "request $i has no answer"
+done
+# What docker exec does: other processes come and go in there.
+for ((i = 0; i < 3; i++)); do
+	pm exec "second-$$" true || fail "podman exec"
+done
+get "$path" >page || fail "no answer after podman exec"
+pm kill -s TERM "second-$$" >/dev/null
+until_true 60 "the container ends after SIGTERM" ended "$pid"
+status=0
+wait "$pid" || status=$?
+expect "the exit status after SIGTERM" $status 143
+say "$(wc -l <wanted) threads, TIDs $(head -n 1 wanted) to $(tail -n 1 wanted); $(grep -o 'restored .*' second.err)"
