@@ -73,7 +73,10 @@ static void make_room(const struct opening *o, const struct m_backing *backing)
  * memory without the name does as well. */
 static bool no_place(const struct m_backing *backing)
 {
+	const uint32_t memory = M_BACKING_MAPPED_WRITABLE;
+
 	return backing->content_object != MANIFEST_NONE && S_ISREG(backing->mode) &&
+	       (backing->uses & (memory | M_BACKING_KEEP)) == memory &&
 	       (errno == EROFS || errno == EACCES || errno == EPERM || errno == ENOSPC ||
 		errno == ENOENT);
 }
