@@ -40,18 +40,36 @@ static void write_label(const char *key, const char *value, FILE *out)
 	fputc('"', out);
 }
 
-/* One metric with one sample; `label` NULL: the name is its only label. */
-static void write_metric(const struct metrics *m, const char *metric, const char *type,
-			 const char *help, const char *label, const char *value, double sample,
-			 FILE *out)
+/* `label` NULL: the name is its only label. */
+static void write_sample(const struct metrics *m, const char *metric, const char *label,
+			 const char *value, double sample, FILE *out)
 {
-	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n%s{", metric, help, metric, type, metric);
+	fprintf(out, "%s{", metric);
 	write_label("name", m->name, out);
 	if (label) {
 		fputc(',', out);
 		write_label(label, value, out);
 	}
 	fprintf(out, "} %.15g\n", sample);
+}
+
+/* One metric with one sample. */
+static void write_metric(const struct metrics *m, const char *metric, const char *type,
+			 const char *help, const char *label, const char *value, double sample,
+			 FILE *out)
+{
+	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", metric, help, metric, type);
+	write_sample(m, metric, label, value, sample, out);
+}
+
+static void write_phases(const struct metrics *m, FILE *out)
+{
+	fputs("# HELP jsnap_restore_phase_seconds Where the time of the restore went.\n"
+	      "# TYPE jsnap_restore_phase_seconds gauge\n",
+	      out);
+	for (int i = 0; i < PHASE_COUNT; i++)
+		write_sample(m, "jsnap_restore_phase_seconds", "phase", phase_name((enum phase)i),
+			     m->phase_seconds[i], out);
 }
 
 static void write_snapshot(const struct metrics *m, FILE *out)
@@ -86,6 +104,7 @@ void metrics_write(const struct metrics *m, FILE *out)
 		write_metric(m, "jsnap_restore_seconds", "gauge",
 			     "From jsnap's start until the restored program ran.", NULL, NULL,
 			     m->restore_seconds, out);
+		write_phases(m, out);
 	}
 	if (m->cold_kind)
 		write_metric(m, "jsnap_cold_starts_total", "counter",
@@ -146,11 +165,13 @@ static void set_name(const char *name)
 	current.values.name = current.name;
 }
 
-void metrics_restored(const char *name, const char *tids, double ms)
+void metrics_restored(const char *name, const char *tids, double ms, const struct phases *phases)
 {
 	set_name(name);
 	current.values.restored_tids = tids;
 	current.values.restore_seconds = ms / 1e3;
+	for (int i = 0; i < PHASE_COUNT; i++)
+		current.values.phase_seconds[i] = (double)phases->ns[i] / 1e9;
 	update();
 }
 

@@ -162,7 +162,12 @@ static int start_process(struct restore_job *job, const struct restore_source *s
 	};
 	options.held = held = held_threads(source->manifest, &options.n_held);
 	rc = restore_validate(&options, err);
-	return rc < 0 ? rc : restore_process(&options, &job->restored, err);
+	phases_end(&job->phases, PHASE_VALIDATE);
+	if (rc == 0)
+		rc = restore_process(&options, &job->restored, err);
+	if (rc == 0)
+		phases_end_engine(&job->phases, &job->restored);
+	return rc;
 }
 
 /* The restored process has no memory of failures: it goes, and is reaped here. */
@@ -216,6 +221,7 @@ int restore_job_run(struct restore_job *job, const struct restore_source *source
 		end_process(job);
 		return error_context(err, "refresh the restored process");
 	}
+	phases_end(&job->phases, PHASE_REFRESH);
 	if (!recorded)
 		record_working_set(job, source);
 	return 0;

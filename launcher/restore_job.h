@@ -7,6 +7,7 @@
 #define JSNAP_LAUNCHER_RESTORE_JOB_H
 
 #include "launcher/agent_client.h"
+#include "launcher/phases.h"
 #include "launcher/restore_source.h"
 #include "launcher/settings.h"
 #include "launcher/supervise.h"
@@ -18,6 +19,7 @@ struct restore_job {
 	char *const *env; /* what the process is to see; NULL: what it had */
 	/* The image's, where its working set is kept and a mark that it is bad; NULL: nowhere. */
 	const struct store_slot *slot;
+	struct phases phases; /* begun by the caller */
 
 	struct agent_client agent; /* after restore_job_run: fd -1 without an agent */
 	struct restored restored;

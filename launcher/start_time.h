@@ -10,5 +10,6 @@
 
 void start_time_mark(void);
 double start_time_elapsed_ms(void);
+uint64_t start_time_ns(void); /* CLOCK_MONOTONIC */
 
 #endif

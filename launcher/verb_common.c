@@ -8,6 +8,7 @@
 #include "launcher/log.h"
 #include "launcher/metrics.h"
 #include "launcher/probation.h"
+#include "launcher/start_time.h"
 
 #include <limits.h>
 #include <signal.h>
@@ -65,8 +66,29 @@ void start_end(struct start *start)
 	supervise_end(&start->supervise);
 }
 
-void verb_report_restored(const char *name, const char *key, double ms, enum tids_way tids)
+static void report_phases(const char *name, const struct phases *phases)
 {
+	struct log_field fields[PHASE_COUNT + 2] = {{.key = "event", .value = "phases"},
+						    {.key = "name", .value = name}};
+	char line[PHASES_LINE_SIZE];
+
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	for (int i = 0; i < PHASE_COUNT; i++)
+		fields[i + 2] = (struct log_field){.key = phase_name((enum phase)i),
+						   .number = (double)phases->ns[i] / 1e6};
+	phases_line(phases, line);
+	log_event(LOG_LEVEL_DEBUG, fields, ARRAY_SIZE(fields), "restore: %s", line);
+}
+
+void verb_report_restored(const struct restore_source *source, const struct restore_job *job)
+{
+	double ms = start_time_elapsed_ms();
+	enum tids_way tids = job->restored.tids;
+	char name[256], key[64];
+
+	restore_job_name(source, name, sizeof(name), key, sizeof(key));
+
 	const struct log_field fields[] = {
 		{.key = "event", .value = "restored"},
 		{.key = "name", .value = name},
@@ -77,7 +99,8 @@ void verb_report_restored(const char *name, const char *key, double ms, enum tid
 
 	log_event(LOG_LEVEL_INFO, fields, ARRAY_SIZE(fields),
 		  "restored %s %.12s in %.1f ms (tids: %s)", name, key, ms, tids_way_name(tids));
-	metrics_restored(name, tids_way_name(tids), ms);
+	report_phases(name, &job->phases);
+	metrics_restored(name, tids_way_name(tids), ms, &job->phases);
 }
 
 void verb_report_cold(const char *name, const char *kind, const char *reason)

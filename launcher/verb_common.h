@@ -34,7 +34,7 @@ void start_end(struct start *start);
 
 /* To people and to --metrics: "restored NAME KEY in 9.8 ms (tids: clone3)" and "cold start:
  * REASON". */
-void verb_report_restored(const char *name, const char *key, double ms, enum tids_way tids);
+void verb_report_restored(const struct restore_source *source, const struct restore_job *job);
 void verb_report_cold(const char *name, const char *kind, const char *reason);
 
 /* Passes signals on and serves the agent until the restored process ends; its exit status. Closes

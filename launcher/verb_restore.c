@@ -19,6 +19,7 @@ struct restore {
 	struct environment env;
 	struct store_slot slot; /* image NULL: read from standard input */
 	struct restore_source source;
+	struct phases phases;
 };
 
 static void restore_end(struct restore *r)
@@ -60,6 +61,18 @@ static int lock(struct restore *r, struct jsnap_error *err)
 	return rc == -EROFS || rc == -EACCES ? 0 : rc;
 }
 
+static int load(struct restore *r, const struct store_slot *slot, bool hot_copy,
+		struct jsnap_error *err)
+{
+	int rc;
+
+	phases_begin(&r->phases, start_time_ns());
+	phases_end(&r->phases, PHASE_DECIDE);
+	rc = restore_source_load(&r->source, slot, hot_copy, err);
+	phases_end(&r->phases, PHASE_LOAD);
+	return rc;
+}
+
 static int open_source(struct restore *r, struct jsnap_error *err)
 {
 	int fd, rc;
@@ -70,7 +83,7 @@ static int open_source(struct restore *r, struct jsnap_error *err)
 			return error_errno(err, "standard input");
 		rc = restore_source_open(fd, &r->source, err);
 		if (rc == 0)
-			rc = restore_source_load(&r->source, NULL, false, err);
+			rc = load(r, NULL, false, err);
 		return rc < 0 ? error_context(err, "standard input") : 0;
 	}
 	rc = find(r, err);
@@ -83,7 +96,7 @@ static int open_source(struct restore *r, struct jsnap_error *err)
 		return fd;
 	rc = restore_source_open(fd, &r->source, err);
 	if (rc == 0)
-		rc = restore_source_load(&r->source, &r->slot, r->settings->hot_copy, err);
+		rc = load(r, &r->slot, r->settings->hot_copy, err);
 	return rc < 0 ? error_context(err, "%s", r->slot.image) : 0;
 }
 
@@ -93,9 +106,10 @@ static int run(struct restore *r, int *ret_status, struct jsnap_error *err)
 	struct restore_job job = {.supervise = &r->supervise,
 				  .settings = s,
 				  .env = s->env_refresh ? r->env.vars : NULL,
+				  .phases = r->phases,
 				  .slot = r->slot.image ? &r->slot : NULL,
 				  .agent.fd = -1};
-	char name[256], key[64], reason[512];
+	char reason[512];
 	int rc;
 
 	if (job.slot && probation_bad(job.slot, &r->source.header->id, reason, sizeof(reason))) {
@@ -106,8 +120,7 @@ static int run(struct restore *r, int *ret_status, struct jsnap_error *err)
 
 	if (rc < 0)
 		return rc;
-	restore_job_name(&r->source, name, sizeof(name), key, sizeof(key));
-	verb_report_restored(name, key, start_time_elapsed_ms(), job.restored.tids);
+	verb_report_restored(&r->source, &job);
 	restore_source_close(&r->source);
 	if (r->slot.image)
 		store_unlock(&r->slot);

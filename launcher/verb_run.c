@@ -92,30 +92,25 @@ static int look_at_snapshot(struct run *run, struct restore_source *source)
 	return 0;
 }
 
-static void report_restored(const struct restore_source *source, const struct restore_job *job)
-{
-	char name[256], key[64];
-	double ms = start_time_elapsed_ms();
-
-	restore_job_name(source, name, sizeof(name), key, sizeof(key));
-	verb_report_restored(name, key, ms, job->restored.tids);
-}
-
 static int restore(struct run *run, struct restore_source *source, struct restore_job *job,
 		   struct jsnap_error *err)
 {
 	const struct settings *s = run->settings;
-	int rc = restore_source_load(source, &run->start.slot, s->hot_copy, err);
+	int rc;
 
 	*job = (struct restore_job){.supervise = &run->start.supervise,
 				    .settings = s,
 				    .env = s->env_refresh ? run->start.env.vars : NULL,
 				    .slot = &run->start.slot,
 				    .agent.fd = -1};
+	phases_begin(&job->phases, start_time_ns());
+	phases_end(&job->phases, PHASE_DECIDE);
+	rc = restore_source_load(source, &run->start.slot, s->hot_copy, err);
+	phases_end(&job->phases, PHASE_LOAD);
 	if (rc == 0)
 		rc = restore_job_run(job, source, err);
 	if (rc == 0)
-		report_restored(source, job);
+		verb_report_restored(source, job);
 	return rc;
 }
 

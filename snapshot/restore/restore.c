@@ -89,6 +89,7 @@ static void unregister_rseq(void)
 static void child_main(void *arg, const struct tids_threads *threads)
 {
 	struct job *job = arg;
+	struct rst_plan *head = job->plan->head;
 	struct rst_report report = {.failed = REPORT_CHILD_ERROR};
 	struct jsnap_error error = {0};
 
@@ -96,8 +97,13 @@ static void child_main(void *arg, const struct tids_threads *threads)
 	job->plan->head->seek = threads->seek;
 	job->plan->head->last_pid_fd = threads->last_pid ? job->plan->last_pid_fd : -1;
 	tids_die_with_parent(job->self_pidfd);
+	head->phase_start_ns = monotonic_ns();
 	if (open_everything(job->plan, &job->status_fd, &error) == 0 &&
 	    fault_fail(FAULT_OPEN_FILES, EMFILE, &error) == 0) {
+		uint64_t now = monotonic_ns();
+
+		head->phase_ns[RST_FILES] = now - head->phase_start_ns;
+		head->phase_start_ns = now;
 		unregister_rseq();
 		plan_enter(job->plan);
 	}
@@ -106,7 +112,8 @@ static void child_main(void *arg, const struct tids_threads *threads)
 	_exit(125);
 }
 
-static int read_report(const struct plan *plan, int fd, struct jsnap_error *err)
+static int read_report(const struct plan *plan, int fd, uint64_t phase_ns[RESTORE_PHASES],
+		       struct jsnap_error *err)
 {
 	struct rst_report report;
 	struct jsnap_error error;
@@ -114,8 +121,10 @@ static int read_report(const struct plan *plan, int fd, struct jsnap_error *err)
 
 	if (r < 0)
 		return error_set(err, ECHILD, "the restored process died before it ran");
-	if (report.failed == 0)
+	if (report.failed == 0) {
+		memcpy(phase_ns + RESTORE_FILES, report.phase_ns, sizeof(report.phase_ns));
 		return 0;
+	}
 	if (report.failed != REPORT_CHILD_ERROR)
 		return plan_explain(plan, &report, err);
 	if (read_full(fd, &error, sizeof(error)) < 0 || error.code <= 0)
@@ -135,9 +144,10 @@ static void end_all(const struct tids_result *child)
 	}
 }
 
-static int run_plan(struct plan *plan, enum tids_way way, struct tids_result *ret_child,
+static int run_plan(struct plan *plan, enum tids_way way, struct restored *ret_restored,
 		    struct jsnap_error *err)
 {
+	uint64_t start = monotonic_ns(), *phase_ns = ret_restored->phase_ns;
 	const struct m_process *p = plan->m->process;
 	CLEANUP_CLOSE int in = -1, out = -1;
 	CLEANUP_CLOSE int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
@@ -161,12 +171,17 @@ static int run_plan(struct plan *plan, enum tids_way way, struct tids_result *re
 	if (r < 0)
 		return r;
 	close(steal_fd(&out));
-	r = read_report(plan, in, err);
+	r = read_report(plan, in, phase_ns, err);
 	if (r < 0) {
 		end_all(&child);
 		return r;
 	}
-	*ret_child = child;
+	/* Its clock may be another: what is left of the time here was not spent there. */
+	phase_ns[RESTORE_CLONE] = monotonic_ns() - start;
+	for (int i = RESTORE_FILES; i < RESTORE_PHASES; i++)
+		phase_ns[RESTORE_CLONE] -= phase_ns[i];
+	ret_restored->pid = child.pid;
+	ret_restored->init_pid = child.init_pid;
 	return 0;
 }
 
@@ -184,7 +199,7 @@ static void drop_capabilities(struct plan *plan)
 
 struct attempt {
 	const struct restore_options *options;
-	struct tids_result child;
+	struct restored restored;
 };
 
 static int attempt(void *arg, enum tids_way way, struct jsnap_error *err)
@@ -208,8 +223,9 @@ static int attempt(void *arg, enum tids_way way, struct jsnap_error *err)
 	r = plan_number_fds(&plan, err);
 	if (r == 0)
 		r = plan_fill(&plan, err);
+	a->restored.phase_ns[RESTORE_PLAN] = monotonic_ns() - now;
 	if (r == 0)
-		r = run_plan(&plan, way, &a->child, err);
+		r = run_plan(&plan, way, &a->restored, err);
 	return r;
 }
 
@@ -224,10 +240,9 @@ int restore_process(const struct restore_options *options, struct restored *ret_
 
 	if (r < 0)
 		return error_context(err, "restore of process %u", options->manifest->process->pid);
-	*ret_restored = (struct restored){.pid = a.child.pid,
-					  .init_pid = a.child.init_pid,
-					  .tids = way,
-					  .running_ns = monotonic_ns() - start};
+	a.restored.tids = way;
+	a.restored.running_ns = monotonic_ns() - start;
+	*ret_restored = a.restored;
 	return 0;
 }
 

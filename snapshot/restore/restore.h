@@ -47,11 +47,23 @@ struct restore_options {
 					*/
 };
 
+/* Where the time went, in order. Nothing happens between two phases. */
+enum restore_phase {
+	RESTORE_PLAN,	 /* what is to be done is written down */
+	RESTORE_CLONE,	 /* the process exists, and word of its success has come back */
+	RESTORE_FILES,	 /* its descriptors are open */
+	RESTORE_MAP,	 /* its memory is in place */
+	RESTORE_THREADS, /* its working set is populated, its threads exist and wait */
+	RESTORE_RELEASE, /* signals, timers, locks; everybody runs */
+	RESTORE_PHASES,
+};
+
 struct restored {
 	pid_t pid;	/* child of the caller; in the caller's namespace */
 	pid_t init_pid; /* init of its PID namespace, a child of the caller too; 0 without one */
 	enum tids_way tids;
 	uint64_t running_ns; /* from the call to all threads released */
+	uint64_t phase_ns[RESTORE_PHASES];
 };
 
 /* Everything that can be known to fail without touching anything: files, ports, PIDs, kernel. */

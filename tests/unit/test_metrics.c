@@ -55,6 +55,7 @@ static void test_text(void)
 
 static void test_file(const char *folder)
 {
+	const struct phases phases = {.ns = {[PHASE_DECIDE] = 900000, [PHASE_REFRESH] = 1500000}};
 	char path[128];
 	struct stat st;
 
@@ -78,10 +79,13 @@ static void test_file(const char *folder)
 	has("jsnap_snapshot_pages_bytes{name=\"app\"} 25000000\n");
 	has("jsnap_snapshot_image_bytes{name=\"app\"} 5000000\n");
 	metrics_setup(path);
-	metrics_restored("app", "clone3", 9.5);
+	metrics_restored("app", "clone3", 9.5, &phases);
 	load(path);
 	has("jsnap_restores_total{name=\"app\",tids=\"clone3\"} 1\n");
 	has("jsnap_restore_seconds{name=\"app\"} 0.0095\n");
+	has("jsnap_restore_phase_seconds{name=\"app\",phase=\"decide\"} 0.0009\n");
+	has("jsnap_restore_phase_seconds{name=\"app\",phase=\"map\"} 0\n");
+	has("jsnap_restore_phase_seconds{name=\"app\",phase=\"refresh\"} 0.0015\n");
 	CHECK(!strstr(text, "jsnap_cold_starts_total"));
 	CHECK_EQ(stat(path, &st), 0);
 	CHECK_EQ(st.st_mode & 07777, 0644);

@@ -62,12 +62,21 @@ struct rst_thread {
 
 #define RST_RECENT 64u /* fillers whose end is waited for */
 
+enum rst_phase { /* where the child's time goes, in order */
+		 RST_FILES,
+		 RST_MAP,
+		 RST_THREADS,
+		 RST_FINISH,
+		 RST_PHASES,
+};
+
 struct rst_report {	 /* what the restorer writes to status_fd */
 	uint32_t failed; /* 0: everybody is about to run */
 	int32_t error;	 /* positive errno */
 	int32_t thread;	 /* TID that could not be created, or 0 */
 	uint32_t what;
 	uint64_t index, nr;
+	uint64_t phase_ns[RST_PHASES];
 };
 
 struct rst_plan { /* at the start of the region */
@@ -91,6 +100,8 @@ struct rst_plan { /* at the start of the region */
 	uint64_t hold_ns;
 	uint64_t first_engine_fd;   /* descriptors from here on are the restorer's */
 	struct rst_ops after_close; /* what has to come when the restorer's descriptors are gone */
+	uint64_t phase_ns[RST_PHASES]; /* so far */
+	uint64_t phase_start_ns;       /* CLOCK_MONOTONIC of the child */
 };
 
 #endif
