@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 #include <ftw.h>
 #include <sys/stat.h>
 
@@ -100,6 +101,9 @@ static void test_missing(void)
 	struct find_wanted wanted[] = {want("gone"), want("a")};
 	struct find_wanted gone = wanted[0];
 
+	int held = open(at("gone"), O_RDONLY | O_CLOEXEC); /* or somebody gets the inode */
+
+	CHECK(held >= 0);
 	CHECK_EQ(unlink(at("gone")), 0);
 	CHECK_EQ(find_begin(&f, wanted, 2, &err), 0);
 	CHECK_EQ(find_place(&f, at("a"), &err), 0);
@@ -110,6 +114,7 @@ static void test_missing(void)
 	CHECK(f.entries <= FIND_ENTRIES_MAX);
 	expect(&f, "a");
 	free_paths(wanted, 2);
+	close(held);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
