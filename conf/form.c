@@ -289,3 +289,14 @@ int form_warmup(const char *text, struct jsnap_error *err)
 		return form_url(text, err);
 	return error_set(err, EINVAL, "\"%s\" is neither http://... nor exec:CMD", text);
 }
+
+int form_variant(const char *text, struct jsnap_error *err)
+{
+	static const char *const names[] = {"java", "appcds", "aot", "hot", "zstd", "dropped"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], text) == 0)
+			return 0;
+	return error_set(err, EINVAL, "\"%s\" is none of java, appcds, aot, hot, zstd, dropped",
+			 text);
+}

@@ -28,5 +28,6 @@ int form_port_pair(const char *text, struct jsnap_error *err);
 int form_assignment(const char *text, struct jsnap_error *err); /* K=V, K a variable's name */
 int form_ready(const char *text, struct jsnap_error *err);
 int form_warmup(const char *text, struct jsnap_error *err);
+int form_variant(const char *text, struct jsnap_error *err); /* of bench */
 
 #endif

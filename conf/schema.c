@@ -8,7 +8,8 @@
 #define RUN	   SCHEMA_VERB_RUN
 #define CHECKPOINT SCHEMA_VERB_CHECKPOINT
 #define RESTORE	   SCHEMA_VERB_RESTORE
-#define START	   (RUN | CHECKPOINT | RESTORE)
+#define BENCH	   SCHEMA_VERB_BENCH
+#define START	   (RUN | CHECKPOINT | RESTORE | BENCH)
 #define STORE	   (SCHEMA_VERB_LIST | SCHEMA_VERB_INSPECT | SCHEMA_VERB_VERIFY | SCHEMA_VERB_PRUNE)
 #define DUMP	   SCHEMA_VERB_DUMP
 #define ALL	   SCHEMA_VERB_ALL
@@ -52,6 +53,8 @@ const struct schema_verb schema_verbs[] = {
 	 "Remove snapshots by age, size or staleness, or those named."},
 	{"doctor", SCHEMA_VERB_DOCTOR, false, "",
 	 "Tell what this machine or container allows, and what would allow more."},
+	{"bench", BENCH, true, "[java options] app.jar [args]",
+	 "Measure cold start against restore, by turns, with spread and memory."},
 	{"dump", DUMP, false, "",
 	 "Plumbing: take a snapshot of any single-process program, without a JVM or agent."},
 	{NULL, 0, false, NULL, NULL},
@@ -395,6 +398,45 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 			    .verbs = SCHEMA_VERB_PRUNE,
 			    .fallback = "off",
 			    .help = "Say what would be removed, and remove nothing."},
+
+	[SCHEMA_RUNS] = {.name = "runs",
+			 .kind = SCHEMA_INTEGER,
+			 .verbs = BENCH,
+			 .fallback = "10",
+			 .metavar = "N",
+			 .help = "Runs of each variant that count.",
+			 .min = 1,
+			 .max = 1000},
+	[SCHEMA_WARMUP_RUNS] = {.name = "warmup-runs",
+				.kind = SCHEMA_INTEGER,
+				.verbs = BENCH,
+				.fallback = "1",
+				.metavar = "N",
+				.help = "Runs of each variant before those that count.",
+				.min = 0,
+				.max = 1000},
+	[SCHEMA_VARIANT] =
+		{.name = "variant",
+		 .kind = SCHEMA_LIST,
+		 .verbs = BENCH,
+		 .fallback = "",
+		 .metavar = "NAME",
+		 .help = "What to measure: java, appcds, aot (JDK 25), hot, zstd (no hot "
+			 "copy), dropped (page cache dropped). Ratios are to the first. "
+			 "Repeatable; without it java, hot, zstd and dropped.",
+		 .check = form_variant},
+	[SCHEMA_EXPORT_JSON] = {.name = "export-json",
+				.kind = SCHEMA_STRING,
+				.verbs = BENCH,
+				.fallback = "",
+				.metavar = "FILE",
+				.help = "Write the figures to this file, in hyperfine's format."},
+	[SCHEMA_EXPORT_SVG] = {.name = "export-svg",
+			       .kind = SCHEMA_STRING,
+			       .verbs = BENCH,
+			       .fallback = "",
+			       .metavar = "FILE",
+			       .help = "Draw the times as a chart."},
 
 	[SCHEMA_LOG_FORMAT] = {.name = "log-format",
 			       .section = "log",

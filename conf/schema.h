@@ -53,6 +53,11 @@ enum schema_id {
 	SCHEMA_STALE,
 	SCHEMA_ALL,
 	SCHEMA_DRY_RUN,
+	SCHEMA_RUNS,
+	SCHEMA_WARMUP_RUNS,
+	SCHEMA_VARIANT,
+	SCHEMA_EXPORT_JSON,
+	SCHEMA_EXPORT_SVG,
 	/* what it says */
 	SCHEMA_LOG_FORMAT,
 	SCHEMA_LOG_LEVEL,
@@ -87,8 +92,9 @@ enum schema_verb_bit {
 	SCHEMA_VERB_PRUNE = 1 << 6,
 	SCHEMA_VERB_DOCTOR = 1 << 7,
 	SCHEMA_VERB_DUMP = 1 << 8,
+	SCHEMA_VERB_BENCH = 1 << 10,
 	SCHEMA_VERB_NONE = 1 << 9, /* `jsnap --option` without a verb */
-	SCHEMA_VERB_ALL = (1 << 10) - 1,
+	SCHEMA_VERB_ALL = (1 << 11) - 1,
 };
 
 struct schema_verb {

@@ -88,6 +88,12 @@ void json_number(struct json *json, const char *key, int64_t number)
 	fprintf(json->out, "%lld", (long long)number);
 }
 
+void json_real(struct json *json, const char *key, double number)
+{
+	next_member(json, key);
+	fprintf(json->out, "%.9g", number);
+}
+
 void json_bool(struct json *json, const char *key, bool value)
 {
 	next_member(json, key);

@@ -23,6 +23,7 @@ void json_close(struct json *json, char bracket); /* '}' or ']'; at the top ends
 
 void json_string(struct json *json, const char *key, const char *text); /* NULL: null */
 void json_number(struct json *json, const char *key, int64_t number);
+void json_real(struct json *json, const char *key, double number); /* finite */
 void json_bool(struct json *json, const char *key, bool value);
 
 #endif

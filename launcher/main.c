@@ -17,6 +17,7 @@ static const struct verb verbs[] = {
 	{"run", verb_run},     {"checkpoint", verb_checkpoint}, {"restore", verb_restore},
 	{"list", verb_list},   {"inspect", verb_inspect},	{"verify", verb_verify},
 	{"prune", verb_prune}, {"doctor", verb_doctor},		{"dump", verb_dump},
+	{"bench", verb_bench},
 };
 
 static int run_verb(const struct settings *settings, int *ret_status, struct jsnap_error *err)

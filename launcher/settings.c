@@ -110,6 +110,11 @@ static void fill_values(struct settings *s)
 	s->find = list(v, SCHEMA_FIND, &s->n_find);
 	s->older_than_ns = conf_number(v, SCHEMA_OLDER_THAN);
 	s->larger_than = conf_number(v, SCHEMA_LARGER_THAN);
+	s->runs = conf_number(v, SCHEMA_RUNS);
+	s->warmup_runs = conf_number(v, SCHEMA_WARMUP_RUNS);
+	s->variants = list(v, SCHEMA_VARIANT, &s->n_variants);
+	s->export_json = conf_text(v, SCHEMA_EXPORT_JSON);
+	s->export_svg = conf_text(v, SCHEMA_EXPORT_SVG);
 	s->stale = conf_bool(v, SCHEMA_STALE);
 	s->all = conf_bool(v, SCHEMA_ALL);
 	s->dry_run = conf_bool(v, SCHEMA_DRY_RUN);

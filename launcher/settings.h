@@ -79,7 +79,11 @@ struct settings {
 	const char *const *find; /* inspect */
 	size_t n_find;
 	uint64_t older_than_ns, larger_than; /* prune: age; total bytes to keep; 0: not given */
-	bool stale, all, dry_run;	     /* prune */
+	uint64_t runs, warmup_runs;	     /* bench */
+	const char *const *variants;
+	size_t n_variants;
+	const char *export_json, *export_svg;
+	bool stale, all, dry_run; /* prune */
 
 	/* The rest of the command line, NULL-terminated: for run and checkpoint the java part,
 	 * unchanged (java_command_parse), for restore KEY, FILE or - (goes

@@ -30,6 +30,7 @@ int verb_list(const struct settings *settings, int *ret_status, struct jsnap_err
 int verb_inspect(const struct settings *settings, int *ret_status, struct jsnap_error *err);
 int verb_verify(const struct settings *settings, int *ret_status, struct jsnap_error *err);
 int verb_prune(const struct settings *settings, int *ret_status, struct jsnap_error *err);
+int verb_bench(const struct settings *settings, int *ret_status, struct jsnap_error *err);
 int verb_doctor(const struct settings *settings, int *ret_status, struct jsnap_error *err);
 
 #endif

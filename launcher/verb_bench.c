@@ -1,0 +1,478 @@
+/*
+ * jsnap bench: cold start against restore, by turns, each the command line a user would type. What
+ * it starts it ends; its store is a temporary folder unless one was named.
+ */
+#include "launcher/verbs.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "conf/values.h"
+#include "launcher/bench.h"
+#include "launcher/verb_common.h"
+#include "launcher/words.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define LOG_MAX_BYTES (1u << 20)
+
+static const struct {
+	const char *name, *title;
+	bool restore, hot_copy, dropped;
+	const char *train, *use; /* java options, before the archive's path */
+	int feature;		 /* of the JDK, at least */
+} kinds[] = {
+	{.name = "java", .title = "java"},
+	{.name = "appcds",
+	 .title = "java, AppCDS",
+	 .train = "-XX:ArchiveClassesAtExit=",
+	 .use = "-XX:SharedArchiveFile=",
+	 .feature = 13},
+	{.name = "aot",
+	 .title = "java, AOT cache",
+	 .train = "-XX:AOTCacheOutput=", /* JEP 514 */
+	 .use = "-XX:AOTCache=",
+	 .feature = 25},
+	{.name = "hot", .title = "restore, hot copy", .restore = true, .hot_copy = true},
+	{.name = "zstd", .title = "restore, from zstd", .restore = true},
+	{.name = "dropped",
+	 .title = "restore, cold cache",
+	 .restore = true,
+	 .hot_copy = true,
+	 .dropped = true},
+};
+
+struct bench {
+	struct start start;
+	struct bench_table table;
+	size_t kind[BENCH_MAX_VARIANTS];
+	struct words words[BENCH_MAX_VARIANTS];
+	struct http_url url;
+	bool has_url;
+	char folder[64], store[80], metrics[80], log[80], self[PATH_MAX];
+	int null_fd, log_fd;
+};
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
+{
+	(void)st, (void)type, (void)walk;
+	return remove(path);
+}
+
+static void bench_end(struct bench *b)
+{
+	for (size_t i = 0; i < BENCH_MAX_VARIANTS; i++)
+		words_free(&b->words[i]);
+	cleanup_close(&b->null_fd);
+	cleanup_close(&b->log_fd);
+	if (*b->folder)
+		nftw(b->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	start_end(&b->start);
+}
+
+static int make_places(struct bench *b, struct jsnap_error *err)
+{
+	const char *tmp = environment_get(&b->start.env, "TMPDIR");
+	ssize_t n = readlink("/proc/self/exe", b->self, sizeof(b->self) - 1);
+
+	if (n < 0)
+		return error_errno(err, "read /proc/self/exe");
+	/* Not /tmp, which may be memory: nothing could be dropped from the page cache there. */
+	snprintf(b->folder, sizeof(b->folder), "%.40s/jsnap-bench-XXXXXX",
+		 tmp && *tmp == '/' ? tmp : "/var/tmp");
+	if (!mkdtemp(b->folder)) {
+		error_errno(err, "make the folder %s", b->folder);
+		*b->folder = '\0';
+		return -err->code;
+	}
+	snprintf(b->store, sizeof(b->store), "%s/store", b->folder);
+	snprintf(b->metrics, sizeof(b->metrics), "%s/metrics", b->folder);
+	snprintf(b->log, sizeof(b->log), "%s/log", b->folder);
+	b->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	b->log_fd = open(b->log, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (b->null_fd < 0 || b->log_fd < 0)
+		return error_errno(err, "open %s", b->log);
+	return 0;
+}
+
+/* The first page named, of those that warm and of those that tell it is ready. */
+static int find_url(struct bench *b, struct jsnap_error *err)
+{
+	const struct settings *s = b->start.settings;
+	const char *found = NULL;
+
+	for (size_t i = 0; !found && i < s->n_warmup; i++)
+		found = strncmp(s->warmup[i], "http://", 7) == 0 ? s->warmup[i] : NULL;
+	for (size_t i = 0; !found && i < s->n_ready; i++)
+		found = strncmp(s->ready[i], "http://", 7) == 0 ? s->ready[i] : NULL;
+	b->has_url = found != NULL;
+	b->table.request = found;
+	return found ? http_url_parse(found, &b->url, err) : 0;
+}
+
+/* What the user gave bench and `verb` takes too. */
+static int add_options(const struct bench *b, unsigned verb, struct words *words)
+{
+	const struct conf_values *values = b->start.settings->values;
+	int rc = 0;
+
+	for (size_t i = 0; i < SCHEMA_COUNT; i++) {
+		const struct conf_value *value = &values->values[i];
+		const struct schema_option *option = &schema_options[i];
+
+		if (value->source != CONF_OPTION || !(option->verbs & verb) || i == SCHEMA_QUIET ||
+		    i == SCHEMA_LOG_FORMAT || i == SCHEMA_LOG_LEVEL || i == SCHEMA_METRICS ||
+		    i == SCHEMA_HOT_COPY || i == SCHEMA_ON_RESTORE_FAILURE)
+			continue;
+		for (size_t k = 0; rc == 0 && k < value->n_items; k++) {
+			CLEANUP_FREE char *word = NULL;
+
+			if (asprintf(&word, "--%s=%s", option->name, value->items[k]) < 0)
+				return word = NULL, -ENOMEM;
+			rc = words_add(words, word);
+		}
+	}
+	return rc;
+}
+
+static int add_all(struct words *words, const char *const *items)
+{
+	int rc = 0;
+
+	for (; rc == 0 && *items; items++)
+		rc = words_add(words, *items);
+	return rc;
+}
+
+static int jsnap_words(const struct bench *b, unsigned verb, bool hot_copy, struct words *words)
+{
+	const struct settings *s = b->start.settings;
+	const char *const first[] = {b->self, verb == SCHEMA_VERB_RUN ? "run" : "checkpoint", NULL};
+	const char *const fixed[] = {"--quiet=off",
+				     "--log-format=text",
+				     "--log-level=info",
+				     hot_copy ? "--hot-copy=on" : "--hot-copy=off",
+				     "--metrics",
+				     b->metrics,
+				     NULL};
+	const char *const store[] = {"--store", b->store, NULL};
+	const char *const restore[] = {"--on-restore-failure=fail", "--no-checkpoint", NULL};
+	int rc = add_all(words, first);
+
+	if (rc == 0)
+		rc = add_options(b, verb, words);
+	if (rc == 0)
+		rc = add_all(words, fixed);
+	if (rc == 0 && !s->store && !s->image)
+		rc = add_all(words, store);
+	if (rc == 0 && verb == SCHEMA_VERB_RUN)
+		rc = add_all(words, restore);
+	if (rc == 0)
+		rc = words_add(words, "--");
+	return rc == 0 ? add_all(words, (const char *const *)s->argv) : rc;
+}
+
+static int java_words(const struct bench *b, const char *option, const char *archive,
+		      struct words *words)
+{
+	const struct java_command *command = &b->start.command;
+	CLEANUP_FREE char *word = NULL;
+	int rc = words_add(words, command->argv[0]);
+
+	if (rc == 0 && option) {
+		if (asprintf(&word, "%s%s/%s", option, b->folder, archive) < 0)
+			return word = NULL, -ENOMEM;
+		rc = words_add(words, word);
+	}
+	return rc == 0 ? add_all(words, (const char *const *)command->argv + 1) : rc;
+}
+
+/* The end of what the last program said, on one line, for an error. */
+static int explain(const struct bench *b, const char *what, struct jsnap_error *err)
+{
+	CLEANUP_FREE char *text = NULL;
+	size_t size = 0;
+
+	if (read_file(b->log, LOG_MAX_BYTES, &text, &size) == 0 && size)
+		error_hint(err, "it said: %s", text + (size > 400 ? size - 400 : 0));
+	return error_context(err, "%s", what);
+}
+
+static int sample(struct bench *b, const char *what, struct words *words, bool until_exit,
+		  struct bench_sample *ret_sample, struct jsnap_error *err)
+{
+	uint64_t timeout = b->start.settings->timeout_ns;
+	const struct bench_sample_request request = {
+		.supervise = &b->start.supervise,
+		.argv = words->items,
+		.env = b->start.env.vars,
+		.url = b->has_url && !until_exit ? &b->url : NULL,
+		.null_fd = b->null_fd,
+		.log_fd = b->log_fd,
+		.timeout_ns = timeout ? timeout : 3600000000000ull,
+	};
+	int rc;
+
+	if (ftruncate(b->log_fd, 0) < 0)
+		return error_errno(err, "empty %s", b->log);
+	rc = bench_sample(&request, ret_sample, err);
+	return rc < 0 ? explain(b, what, err) : 0;
+}
+
+static void read_metrics(struct bench *b)
+{
+	CLEANUP_FREE char *text = NULL;
+	char *rest, *line;
+
+	if (read_file(b->metrics, 65536, &text, NULL) < 0)
+		return;
+	rest = text;
+	while ((line = strsep(&rest, "\n"))) {
+		const char *value = strrchr(line, ' ');
+
+		if (*line == '#' || !value)
+			continue;
+		if (strncmp(line, "jsnap_snapshot_pause_seconds{", 29) == 0)
+			b->table.pause = strtod(value, NULL);
+		else if (strncmp(line, "jsnap_snapshot_image_bytes{", 27) == 0)
+			b->table.image_bytes = strtod(value, NULL);
+		else if (strncmp(line, "jsnap_snapshot_pages_bytes{", 27) == 0)
+			b->table.pages_bytes = strtod(value, NULL);
+	}
+}
+
+static int take_snapshot(struct bench *b, struct jsnap_error *err)
+{
+	CLEANUP_WORDS struct words words = {0};
+	const char *image = b->start.settings->image;
+	struct bench_sample unused;
+	int rc;
+
+	if (image && access(image, F_OK) == 0)
+		return 0;
+	rc = jsnap_words(b, SCHEMA_VERB_CHECKPOINT, true, &words);
+	if (rc < 0)
+		return error_set(err, -rc, "out of memory");
+	rc = sample(b, "take the snapshot", &words, true, &unused, err);
+	if (rc == 0)
+		read_metrics(b);
+	return rc;
+}
+
+static int prepare_variant(struct bench *b, size_t i, struct jsnap_error *err)
+{
+	const size_t kind = b->kind[i];
+	CLEANUP_WORDS struct words training = {0};
+	struct bench_variant *v = &b->table.variants[i];
+	struct bench_sample unused;
+	int rc = 0;
+
+	if (kinds[kind].restore)
+		rc = jsnap_words(b, SCHEMA_VERB_RUN, kinds[kind].hot_copy, &b->words[i]);
+	else
+		rc = java_words(b, kinds[kind].use, kinds[kind].name, &b->words[i]);
+	if (rc == 0 && kinds[kind].train)
+		rc = java_words(b, kinds[kind].train, kinds[kind].name, &training);
+	if (rc < 0)
+		return error_set(err, -rc, "out of memory");
+	if (training.count)
+		rc = sample(b, "train the archive", &training, false, &unused, err);
+	v->name = kinds[kind].name;
+	v->title = kinds[kind].title;
+	v->argv = b->words[i].items;
+	return rc;
+}
+
+/* Reads a file, or takes it out of the page cache. */
+static void touch(const char *path, bool drop)
+{
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	CLEANUP_FREE char *buffer = malloc(1 << 20);
+
+	if (fd < 0 || !buffer)
+		return;
+	if (drop) {
+		fdatasync(fd);
+		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		return;
+	}
+	while (read(fd, buffer, 1 << 20) > 0)
+		;
+}
+
+/* Image and hot copy, so that each run finds the cache as its name says. */
+static void set_cache(const struct bench *b, bool drop)
+{
+	const struct settings *s = b->start.settings;
+	CLEANUP_STORE_SLOT struct store_slot slot = {.lock_fd = -1};
+	CLEANUP_STORE_ENTRIES struct store_entries entries = {0};
+	struct settings own = *s;
+
+	if (!s->image && !s->store)
+		own.store = b->store;
+	if (s->image) {
+		if (store_slot_of_image(s->image, &slot, NULL) < 0)
+			return;
+		touch(slot.image, drop);
+		touch(slot.hot, drop);
+		return;
+	}
+	if (store_list(&own, &entries, NULL) < 0)
+		return;
+	for (size_t i = 0; i < entries.count; i++) {
+		CLEANUP_STORE_SLOT struct store_slot each = {.lock_fd = -1};
+
+		if (store_slot_of_image(entries.entries[i].image, &each, NULL) < 0)
+			continue;
+		touch(each.image, drop);
+		touch(each.hot, drop);
+	}
+}
+
+/* A cold start must never be taken for a restore. */
+static int check_restored(const struct bench *b, struct jsnap_error *err)
+{
+	CLEANUP_FREE char *text = NULL;
+
+	if (read_file(b->log, LOG_MAX_BYTES, &text, NULL) == 0 && strstr(text, "jsnap: restored "))
+		return 0;
+	error_set(err, ESTALE, "it was not restored");
+	return explain(b, "restore", err);
+}
+
+static int run_once(struct bench *b, size_t i, bool counted, struct jsnap_error *err)
+{
+	struct bench_variant *v = &b->table.variants[i];
+	struct bench_sample one;
+	int rc;
+
+	if (kinds[b->kind[i]].restore)
+		set_cache(b, kinds[b->kind[i]].dropped);
+	rc = sample(b, v->title, &b->words[i], false, &one, err);
+	if (rc == 0 && kinds[b->kind[i]].restore)
+		rc = check_restored(b, err);
+	if (rc < 0)
+		return rc;
+	if (v->first <= 0)
+		v->first = one.seconds;
+	if (!counted)
+		return 0;
+	bench_series_add(&v->seconds, one.seconds);
+	bench_series_add(&v->rss, one.rss);
+	bench_series_add(&v->pss, one.pss);
+	bench_series_add(&v->shared, one.shared);
+	return 0;
+}
+
+static void progress(const char *fmt, unsigned round, unsigned rounds, const char *title)
+{
+	if (!isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, fmt, round, rounds, title);
+}
+
+/* Rounds start with another variant each, so that none always comes after the same. */
+static int run_rounds(struct bench *b, unsigned runs, struct jsnap_error *err)
+{
+	unsigned rounds = b->table.warmups + runs;
+	int rc = 0;
+
+	for (unsigned round = 0; rc == 0 && round < rounds; round++)
+		for (size_t k = 0; rc == 0 && k < b->table.count; k++) {
+			size_t i = (k + round) % b->table.count;
+
+			progress("\r\033[Kround %u of %u: %s", round + 1, rounds,
+				 b->table.variants[i].title);
+			rc = run_once(b, i, round >= b->table.warmups, err);
+		}
+	progress("\r\033[K", 0, 0, "");
+	return rc;
+}
+
+static int choose(struct bench *b, struct jsnap_error *err)
+{
+	const struct settings *s = b->start.settings;
+
+	for (size_t n = 0; n < s->n_variants; n++) {
+		size_t kind = 0;
+
+		while (kind < ARRAY_SIZE(kinds) && strcmp(kinds[kind].name, s->variants[n]) != 0)
+			kind++;
+		if (kind == ARRAY_SIZE(kinds) || b->table.count == BENCH_MAX_VARIANTS)
+			return error_set(err, EINVAL, "--variant %s", s->variants[n]);
+		if (b->start.command.jdk.feature < kinds[kind].feature)
+			return error_set(err, ENOTSUP, "--variant %s needs JDK %d, this is %d",
+					 kinds[kind].name, kinds[kind].feature,
+					 b->start.command.jdk.feature);
+		b->kind[b->table.count++] = kind;
+	}
+	if (b->table.count)
+		return 0;
+	for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++)
+		if (!kinds[kind].train && (s->hot_copy || !kinds[kind].hot_copy))
+			b->kind[b->table.count++] = kind;
+	return 0;
+}
+
+static int export(const struct bench_table *table, const char *path,
+		  void (*write_it)(const struct bench_table *, FILE *), struct jsnap_error *err)
+{
+	FILE *out = path ? fopen(path, "we") : NULL;
+
+	if (!path)
+		return 0;
+	if (!out)
+		return error_errno(err, "write %s", path);
+	write_it(table, out);
+	return fclose(out) == 0 ? 0 : error_errno(err, "write %s", path);
+}
+
+static int measure(struct bench *b, struct jsnap_error *err)
+{
+	const struct settings *s = b->start.settings;
+	int rc = choose(b, err);
+	bool restores = false;
+
+	if (rc == 0)
+		rc = make_places(b, err);
+	if (rc == 0)
+		rc = find_url(b, err);
+	for (size_t i = 0; i < b->table.count; i++)
+		restores |= kinds[b->kind[i]].restore;
+	if (rc == 0 && restores)
+		rc = take_snapshot(b, err);
+	for (size_t i = 0; rc == 0 && i < b->table.count; i++)
+		rc = prepare_variant(b, i, err);
+	if (rc == 0)
+		rc = run_rounds(b, (unsigned)s->runs, err);
+	if (rc < 0)
+		return rc;
+	bench_table_finish(&b->table);
+	bench_table_text(&b->table, stdout);
+	rc = export(&b->table, s->export_json, bench_table_json, err);
+	return rc < 0 ? rc : export(&b->table, s->export_svg, bench_table_svg, err);
+}
+
+int verb_bench(const struct settings *settings, int *ret_status, struct jsnap_error *err)
+{
+	__attribute__((cleanup(bench_end))) struct bench b = {
+		.start = {.slot.lock_fd = -1}, .null_fd = -1, .log_fd = -1};
+	int rc = start_begin(&b.start, settings, ret_status, err);
+
+	if (rc == 0)
+		rc = java_command_check_program(&b.start.command, err);
+	if (rc < 0)
+		return rc;
+	b.table.name = b.start.command.name;
+	b.table.warmups = (unsigned)settings->warmup_runs;
+	rc = measure(&b, err);
+	if (rc < 0 && b.start.supervise.ending_signal) {
+		*ret_status = 128 + b.start.supervise.ending_signal;
+		return 0;
+	}
+	*ret_status = rc < 0 ? EXIT_JSNAP_FAILED : 0;
+	return rc;
+}
