@@ -8,7 +8,7 @@ set -eu
 packages=(build-essential cmake ninja-build pkg-config
 	libzstd-dev libcap-dev libcap2-bin libinih-dev libxxhash-dev
 	openjdk-17-jdk-headless maven postgresql
-	zstd curl unzip procps)
+	zstd curl unzip procps file)
 # man pages and completions; policies; packages and roots; containers
 [ "${1:-}" != test ] || packages+=(man-db groff-base mandoc zsh fish
 	apparmor checkpolicy semodule-utils systemd python3-venv

@@ -2,7 +2,7 @@
 # Makes the .deb as its preset says, into the build folder: deb/out/jsnap_VERSION_ARCH.deb.
 . "$(dirname "$0")/lib.sh"
 
-need cpack dpkg-shlibdeps
+need cpack dpkg-shlibdeps file
 quietly cmake -S "$source" --preset deb -B "$build/deb"
 quietly cmake --build "$build/deb"
 rm -f "$build"/deb/out/jsnap_*.deb

@@ -44,9 +44,9 @@ need() { # TOOL...
 # An ordinary user's run does without these tests, strict or not.
 need_root() { [ "$(id -u)" = 0 ] || JSNAP_TEST_STRICT=0 skip "needs root, for roots and containers of its own"; }
 
-# quietly COMMAND...: its output is shown only when it fails.
+# quietly COMMAND...: its last lines are shown, and only when it fails.
 quietly() {
-	"$@" >quietly.out 2>&1 || { cat quietly.out >&2; fail "$*"; }
+	"$@" >quietly.out 2>&1 || { tail -n 40 quietly.out >&2; fail "$*"; }
 }
 
 # expect NAME GOT WANTED
