@@ -8,13 +8,18 @@
  */
 #include "agent/agent.h"
 
+#include "agent/crac.h"
 #include "agent/flags.h"
 #include "agent/prepare.h"
+#include "agent/random.h"
+#include "agent/suspend.h"
 #include "agent/vmstructs.h"
+#include "agent/world.h"
 #include "base/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,14 +36,51 @@ static struct agent agent = {.fd = -1};
 static pthread_mutex_t channel_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t channel_closed = PTHREAD_COND_INITIALIZER;
 
+/* Messages of several threads do not mix. Taken before channel_lock. */
+static pthread_mutex_t send_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Threads held for a launcher that does nothing go on after so long: it hangs. Counted in looks and
+ * not by the clock, which a restore may move. */
+#define HOLD_LOOKS   60
+#define HOLD_LOOK_MS 1000
+
 static void close_channel(void)
 {
+	pthread_mutex_lock(&send_lock);
 	pthread_mutex_lock(&channel_lock);
 	if (agent.fd >= 0)
 		close(agent.fd);
 	agent.fd = -1;
 	pthread_cond_broadcast(&channel_closed);
 	pthread_mutex_unlock(&channel_lock);
+	pthread_mutex_unlock(&send_lock);
+}
+
+int agent_say(struct agent *owner, enum agent_message type, uint32_t sequence,
+	      const struct agent_payload *payload)
+{
+	int r;
+
+	pthread_mutex_lock(&send_lock);
+	r = owner->fd < 0 ? -EPIPE : agent_send(owner->fd, type, sequence, payload, NULL);
+	pthread_mutex_unlock(&send_lock);
+	return r;
+}
+
+jstring agent_string(JNIEnv *jni, const char *bytes, size_t size)
+{
+	jclass type = (*jni)->FindClass(jni, "java/lang/String");
+	jbyteArray array = (*jni)->NewByteArray(jni, (jsize)size);
+	jstring charset = (*jni)->NewStringUTF(jni, "UTF-8");
+	jmethodID constructor;
+
+	if (!type || !array || !charset)
+		return NULL;
+	constructor = (*jni)->GetMethodID(jni, type, "<init>", "([BLjava/lang/String;)V");
+	if (!constructor)
+		return NULL;
+	(*jni)->SetByteArrayRegion(jni, array, 0, (jsize)size, (const jbyte *)bytes);
+	return (*jni)->NewObject(jni, type, constructor, array, charset);
 }
 
 static void add_system_property(JNIEnv *jni, struct agent_payload *payload, const char *key,
@@ -83,7 +125,7 @@ static int send_hello(JNIEnv *jni)
 			agent_payload_addf(&hello, "heap", "%lx-%lx", heap,
 					   heap + words * sizeof(uintptr_t));
 	}
-	return agent_send(agent.fd, AGENT_HELLO, 0, &hello, NULL);
+	return agent_say(&agent, AGENT_HELLO, 0, &hello);
 }
 
 static int send_error(uint32_t sequence, const struct jsnap_error *failure)
@@ -91,7 +133,7 @@ static int send_error(uint32_t sequence, const struct jsnap_error *failure)
 	CLEANUP_PAYLOAD struct agent_payload payload = {0};
 
 	agent_payload_add(&payload, "message", failure->text);
-	return agent_send(agent.fd, AGENT_ERROR, sequence, &payload, NULL);
+	return agent_say(&agent, AGENT_ERROR, sequence, &payload);
 }
 
 /* Answers one question. Non-zero when the channel is broken. */
@@ -117,6 +159,9 @@ static int answer(JNIEnv *jni, const struct agent_header *header,
 		r = agent_refresh(&agent, jni, question, &payload, &err);
 		break;
 	case AGENT_RESUMED:
+		suspend_end(&agent, jni);
+		random_forget(jni);
+		world_forget(jni);
 		return 0;
 	default:
 		return send_error(header->sequence,
@@ -126,7 +171,28 @@ static int answer(JNIEnv *jni, const struct agent_header *header,
 	agent_exception(jni);
 	if (r)
 		return send_error(header->sequence, &err);
-	return agent_send(agent.fd, type, header->sequence, &payload, NULL);
+	return agent_say(&agent, type, header->sequence, &payload);
+}
+
+/* Held threads are not held for ever. */
+static void wait_while_held(JNIEnv *jni)
+{
+	struct pollfd pollfd = {.fd = agent.fd, .events = POLLIN};
+
+	for (int i = 0; suspend_holds() && i < HOLD_LOOKS; i++)
+		if (poll(&pollfd, 1, HOLD_LOOK_MS) > 0)
+			return;
+	suspend_end(&agent, jni);
+}
+
+/* The application goes on: whoever waited for that is told, after the launcher. */
+static void tell_resources(JNIEnv *jni, const struct agent_header *header,
+			   const struct agent_payload *question)
+{
+	if (header->type == AGENT_RESTORED)
+		crac_after(jni, NULL);
+	else if (header->type == AGENT_RESUMED)
+		crac_after(jni, agent_payload_get(question, "reason"));
 }
 
 /* One message in, at most one out. Non-zero when the channel is of no more use. */
@@ -135,8 +201,10 @@ static int serve_one(JNIEnv *jni)
 	CLEANUP_PAYLOAD struct agent_payload question = {0};
 	struct agent_header header;
 	struct jsnap_error err = {0};
-	int r = agent_receive(agent.fd, -1, &header, &question, &err);
+	int r;
 
+	wait_while_held(jni);
+	r = agent_receive(agent.fd, -1, &header, &question, &err);
 	if (r == -EPROTO)
 		return send_error(header.sequence, &err);
 	if (r == -EBADMSG)
@@ -149,6 +217,7 @@ static int serve_one(JNIEnv *jni)
 				  &(struct jsnap_error){ENOMEM, "no memory for the answer"});
 	}
 	r = answer(jni, &header, &question);
+	tell_resources(jni, &header, &question);
 	(*jni)->PopLocalFrame(jni, NULL);
 	return r;
 }
@@ -162,7 +231,9 @@ static void JNICALL serve(jvmtiEnv *jvmti, JNIEnv *jni, void *unused)
 	r = send_hello(jni);
 	while (!r)
 		r = serve_one(jni);
+	suspend_end(&agent, jni);
 	close_channel();
+	crac_after(jni, "jsnap, which takes snapshots, is gone");
 }
 
 /* The thread belongs to the system's thread group: applications list and join their own. */
@@ -196,6 +267,8 @@ static void JNICALL vm_initialized(jvmtiEnv *jvmti, JNIEnv *jni, jthread main_th
 	(*jvmti)->SetEventNotificationMode(jvmti, JVMTI_DISABLE, JVMTI_EVENT_VM_INIT, NULL);
 	vmstructs_open((const void *)(*jvmti)->ForceGarbageCollection);
 	agent.main_thread = (*jni)->NewGlobalRef(jni, main_thread);
+	crac_define(&agent, jni);
+	world_start(jni);
 	thread = new_thread_object(jvmti, jni);
 	if (!agent_exception(jni) && thread && agent.main_thread) {
 		/* RunAgentThread makes it a daemon: it does not keep the JVM from ending. */
@@ -253,6 +326,14 @@ static int channel_of(const char *options)
 	return (int)fd;
 }
 
+/* "hook-timeout=MS" among the options. */
+static uint64_t timeout_of(const char *options)
+{
+	const char *word = strstr(options, ",hook-timeout=");
+
+	return word ? strtoull(word + strlen(",hook-timeout="), NULL, 10) : 0;
+}
+
 AGENT_EXPORT jint JNICALL Agent_OnLoad(JavaVM *vm, char *options, void *reserved);
 AGENT_EXPORT void JNICALL Agent_OnUnload(JavaVM *vm);
 
@@ -275,6 +356,7 @@ AGENT_EXPORT jint JNICALL Agent_OnLoad(JavaVM *vm, char *options, void *reserved
 	if ((*vm)->GetEnv(vm, (void **)&jvmti, JVMTI_VERSION_11) != JNI_OK)
 		return JNI_OK;
 	agent.jvmti = jvmti;
+	agent.hook_timeout_ms = timeout_of(options);
 	if ((*jvmti)->SetEventCallbacks(jvmti, &callbacks, sizeof(callbacks)) != JVMTI_ERROR_NONE)
 		return JNI_OK;
 	(*jvmti)->SetEventNotificationMode(jvmti, JVMTI_ENABLE, JVMTI_EVENT_VM_INIT, NULL);

@@ -12,10 +12,19 @@
 
 struct agent {
 	jvmtiEnv *jvmti;
-	int fd;		     /* the control channel; -1 once it is closed */
-	uint64_t loaded_ns;  /* CLOCK_MONOTONIC when the agent was loaded */
-	jthread main_thread; /* global reference */
+	int fd;			  /* the control channel; -1 once it is closed */
+	uint64_t loaded_ns;	  /* CLOCK_MONOTONIC when the agent was loaded */
+	jthread main_thread;	  /* global reference */
+	uint64_t hook_timeout_ms; /* for all resources together; 0: no limit */
 };
+
+/* Sends a message; from any thread. */
+int agent_say(struct agent *agent, enum agent_message type, uint32_t sequence,
+	      const struct agent_payload *payload);
+
+/* JNI's own string constructor wants modified UTF-8; what comes here can be any bytes. NULL with an
+ * exception pending. */
+jstring agent_string(JNIEnv *jni, const char *bytes, size_t size);
 
 /* Clears a pending Java exception; true when there was one. */
 static inline bool agent_exception(JNIEnv *jni)

@@ -9,10 +9,14 @@
 #include "agent/prepare.h"
 
 #include "agent/agent.h"
+#include "agent/crac.h"
 #include "agent/flags.h"
 #include "agent/perfdata.h"
 #include "agent/scrub.h"
+#include "agent/random.h"
+#include "agent/suspend.h"
 #include "agent/vmstructs.h"
+#include "agent/world.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 
@@ -218,8 +222,11 @@ int agent_prepare(struct agent *agent, JNIEnv *jni, const struct agent_payload *
 	bool scrub = agent_payload_u64(question, "scrub", 0);
 	bool gc = scrub || agent_payload_u64(question, "gc", 0);
 	uint64_t start;
-	int r = 0;
+	int r = crac_before(jni, err);
 
+	if (r)
+		return r;
+	crac_register_bean(agent, jni);
 	agent_payload_addf(answer, "heap_before", "%lld", heap_used(jni));
 	start = monotonic_ns();
 	if (scrub)
@@ -238,5 +245,10 @@ int agent_prepare(struct agent *agent, JNIEnv *jni, const struct agent_payload *
 	if (agent_payload_u64(question, "keep_arenas", 0))
 		agent_payload_add(answer, "arenas_kept", keep_arenas() ? "1" : "0");
 	agent_payload_addf(answer, "heap_after", "%lld", heap_used(jni));
+	if (agent_payload_u64(question, "hold", 0))
+		agent_payload_add(answer, "held",
+				  suspend_application(agent, jni, NULL) ? "0" : "1");
+	random_find(agent, jni);
+	world_find(agent, jni);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /*
  * What launcher and agent say to each other over the control channel, a SOCK_STREAM Unix socket
  * whose number in the JVM the agent gets as option `fd=N`. The launcher asks, the agent answers,
- * one message at a time; CHECKPOINT_REQUEST alone comes unasked.
+ * one message at a time; CHECKPOINT_REQUEST and NOTE alone come unasked.
  *
  * A message is a header and `size` bytes: NUL-terminated "key=value" strings. After a restore the
  * descriptor has the same number and another peer: the agent's blocked read goes on with it.
@@ -41,7 +41,9 @@ enum agent_message {
 	AGENT_STATUS = 2,
 	AGENT_STATE = 3,
 	/* launcher -> agent: quiesce. gc=1 scrub=1 trim=1 keep_arenas=1 (malloc must no longer give
-	 * the top of an arena back with MADV_DONTNEED: answered arenas_kept=0|1). Answer
+	 * the top of an arena back with MADV_DONTNEED: answered arenas_kept=0|1), hold=1 (the
+	 * application's threads stand still until RESTORED has been served, or RESUMED came, or the
+	 * channel is closed: answered held=0|1). Answer
 	 * AGENT_PREPARED: heap_before=bytes heap_after=bytes scrubbed=bytes (free heap that is
 	 * zeros now; 0 and scrub_error=ERRNO with a collector the agent does not know) gc_ms=...
 	 * trimmed=0|1, or AGENT_ERROR. scrub implies gc: what is free is known just after a full
@@ -49,19 +51,26 @@ enum agent_message {
 	AGENT_PREPARE = 4,
 	AGENT_PREPARED = 5,
 	/* launcher -> agent, first message after a restore: env=NAME=VALUE for each variable
-	 * (env-refresh=0 when it must stay as it was), unknown keys are ignored.
-	 * prop=NAME=VALUE sets a system property. Answer AGENT_REFRESHED: env=(variables set)
-	 * java_env=0|1 (System.getenv shows them) java_env_reason=... props=(properties set), or
-	 * AGENT_ERROR */
+	 * (env-refresh=0 when it must stay as it was), unknown keys are ignored. prop=NAME=VALUE
+	 * sets a system property. args=1 and arg=WORD for each: new arguments. reseed=0: random
+	 * state stays as it was. catch-up=1: periodic tasks make up for the time asleep.
+	 * sample=1: the threads stay held, and the answer has sample=SOURCE=VALUE,... (hexadecimal)
+	 * for each random source. Answer
+	 * AGENT_REFRESHED: env=(variables set) java_env=0|1 (System.getenv shows them)
+	 * java_env_reason=... props=(properties set) random=(states made anew)
+	 * random_missing=(what this JDK does not have as expected) put_off=(tasks), or AGENT_ERROR.
+	 * With it the application's threads go on; its resources are told after the answer. */
 	AGENT_RESTORED = 6,
 	AGENT_REFRESHED = 7,
-	/* launcher -> agent: the checkpoint was given up or is over and the JVM goes on. No answer.
-	 */
+	/* launcher -> agent: the checkpoint was given up or is over and the JVM goes on. reason=...
+	 * when whoever asked for it in the application is to see its failure. No answer. */
 	AGENT_RESUMED = 8,
 	/* agent -> launcher: the application asked for a checkpoint (org.crac) */
 	AGENT_CHECKPOINT_REQUEST = 9,
 	/* message=... */
 	AGENT_ERROR = 10,
+	/* agent -> launcher, unasked, for the log: message=... (may have several lines) */
+	AGENT_NOTE = 11,
 };
 
 #endif

@@ -1,30 +1,18 @@
 /*
- * What a restored JVM must learn before its application sees the world again: the environment and
- * the system properties of this start.
+ * What a restored JVM must learn before its application sees the world again: the environment of
+ * this start, random state of its own, its time and arguments; then, with the application's threads
+ * going on already, what takes locks that one of them may hold: properties and caches.
  */
 #include "agent/agent.h"
 
+#include "agent/crac.h"
 #include "agent/environment.h"
+#include "agent/random.h"
+#include "agent/suspend.h"
+#include "agent/world.h"
 #include "base/cleanup.h"
 
 #include <string.h>
-
-/* JNI's own string constructor wants modified UTF-8; what comes here can be any bytes. */
-static jstring string_of_bytes(JNIEnv *jni, const char *bytes, size_t size)
-{
-	jclass type = (*jni)->FindClass(jni, "java/lang/String");
-	jbyteArray array = (*jni)->NewByteArray(jni, (jsize)size);
-	jstring charset = (*jni)->NewStringUTF(jni, "UTF-8");
-	jmethodID constructor;
-
-	if (!type || !array || !charset)
-		return NULL;
-	constructor = (*jni)->GetMethodID(jni, type, "<init>", "([BLjava/lang/String;)V");
-	if (!constructor)
-		return NULL;
-	(*jni)->SetByteArrayRegion(jni, array, 0, (jsize)size, (const jbyte *)bytes);
-	return (*jni)->NewObject(jni, type, constructor, array, charset);
-}
 
 /* "NAME=VALUE"; false when it is not that or Java refuses it. */
 static bool set_property(JNIEnv *jni, const char *assignment)
@@ -39,9 +27,9 @@ static bool set_property(JNIEnv *jni, const char *assignment)
 	set = (*jni)->GetStaticMethodID(jni, type, "setProperty",
 					"(Ljava/lang/String;Ljava/lang/String;)Ljava/lang/String;");
 	if (set)
-		name = string_of_bytes(jni, assignment, (size_t)(equals - assignment));
+		name = agent_string(jni, assignment, (size_t)(equals - assignment));
 	if (name)
-		value = string_of_bytes(jni, equals + 1, strlen(equals + 1));
+		value = agent_string(jni, equals + 1, strlen(equals + 1));
 	if (value)
 		(*jni)->CallStaticObjectMethod(jni, type, set, name, value);
 	return !agent_exception(jni) && value;
@@ -63,24 +51,90 @@ static unsigned int set_properties(JNIEnv *jni, const struct agent_payload *ques
 	return count;
 }
 
-int agent_refresh(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
-		  struct agent_payload *answer, struct jsnap_error *err)
+static int refresh_environment(JNIEnv *jni, const struct agent_payload *question,
+			       struct agent_payload *answer, struct jsnap_error *err)
 {
 	struct jsnap_error java = {0};
 	size_t count;
-	int r;
+	int r = environment_replace(question, &count, err);
 
-	(void)agent;
-	if (agent_payload_u64(question, "env-refresh", 1)) {
-		r = environment_replace(question, &count, err);
-		if (r)
-			return r;
-		agent_payload_addf(answer, "env", "%zu", count);
-		r = environment_refresh_java(jni, &java);
-		agent_payload_add(answer, "java_env", r ? "0" : "1");
-		if (r)
-			agent_payload_add(answer, "java_env_reason", java.text);
+	if (r)
+		return r;
+	agent_payload_addf(answer, "env", "%zu", count);
+	r = environment_refresh_java(jni, &java);
+	agent_payload_add(answer, "java_env", r ? "0" : "1");
+	if (r)
+		agent_payload_add(answer, "java_env_reason", java.text);
+	return 0;
+}
+
+static int refresh_random(struct agent *agent, JNIEnv *jni, struct agent_payload *answer,
+			  struct jsnap_error *err)
+{
+	const char *missing = "";
+	int n = random_refresh(agent, jni, &missing);
+
+	if (n < 0)
+		return error_set(err, -n, "no random bytes for the restored program: %s",
+				 strerror(-n));
+	agent_payload_addf(answer, "random", "%d", n);
+	if (*missing)
+		agent_payload_add(answer, "random_missing", missing);
+	return 0;
+}
+
+/* With the application's threads standing still. */
+static int refresh_held(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
+			struct agent_payload *answer, struct jsnap_error *err)
+{
+	int r = 0;
+
+	if (agent_payload_u64(question, "env-refresh", 1))
+		r = refresh_environment(jni, question, answer, err);
+	if (!r && agent_payload_u64(question, "reseed", 1))
+		r = refresh_random(agent, jni, answer, err);
+	if (r)
+		return r;
+	agent_payload_addf(answer, "put_off", "%u",
+			   world_refresh(jni, agent_payload_u64(question, "catch-up", 0)));
+	return crac_restored(jni, question, err);
+}
+
+/* Drawn by the agent's own thread, as any thread of the program's would. */
+static int add_samples(JNIEnv *jni, struct agent_payload *answer, struct jsnap_error *err)
+{
+	jclass type = (*jni)->FindClass(jni, "jsnap/Sample");
+	jmethodID take =
+		type ? (*jni)->GetStaticMethodID(jni, type, "take", "()[Ljava/lang/String;") : NULL;
+	jobjectArray samples = take ? (*jni)->CallStaticObjectMethod(jni, type, take) : NULL;
+
+	if (agent_exception(jni) || !samples)
+		return error_set(err, EIO, "no random numbers could be drawn");
+	for (jsize i = 0; i < (*jni)->GetArrayLength(jni, samples); i++) {
+		jstring sample = (*jni)->GetObjectArrayElement(jni, samples, i);
+		const char *text = (*jni)->GetStringUTFChars(jni, sample, NULL);
+
+		if (text) {
+			agent_payload_add(answer, "sample", text);
+			(*jni)->ReleaseStringUTFChars(jni, sample, text);
+		}
+		(*jni)->DeleteLocalRef(jni, sample);
 	}
+	return 0;
+}
+
+int agent_refresh(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
+		  struct agent_payload *answer, struct jsnap_error *err)
+{
+	int r = refresh_held(agent, jni, question, answer, err);
+
+	if (!r && agent_payload_u64(question, "sample", 0))
+		return add_samples(jni, answer, err);
+	random_forget(jni);
+	suspend_end(agent, jni);
+	world_settle(jni);
+	if (r)
+		return r;
 	agent_payload_addf(answer, "props", "%u", set_properties(jni, question));
 	return 0;
 }

@@ -28,6 +28,7 @@ const struct schema_section schema_sections[] = {
 	{"store", "Where snapshots are, and which is meant"},
 	{"warmup", "When the application is ready, and what warms it"},
 	{"files", "What becomes of open files and connections"},
+	{"hooks", "What else runs before a snapshot and after a restore"},
 	{"restore", "How it comes back"},
 	{"run", "What this verb does and leaves"},
 	{"log", "What jsnap says"},
@@ -178,6 +179,17 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 				.fallback = "30s",
 				.metavar = "T",
 				.help = "Longest time of the whole warm-up; 0: no limit."},
+	[SCHEMA_WARMUP_STEADY] =
+		{.name = "warmup-steady",
+		 .section = "warmup",
+		 .key = "steady",
+		 .variable = "JSNAP_WARMUP_STEADY",
+		 .kind = SCHEMA_BOOL,
+		 .verbs = START,
+		 .fallback = "off",
+		 .metavar = "on|off",
+		 .help = "Go on with each warm-up URL, beyond the requests asked for, until "
+			 "compilation and latency have levelled off."},
 	[SCHEMA_TIMEOUT] =
 		{.name = "timeout",
 		 .section = "warmup",
@@ -189,6 +201,41 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 		 .metavar = "T",
 		 .help = "Give up (no snapshot) when the application is not ready by then; "
 			 "0: never."},
+
+	[SCHEMA_BEFORE_CHECKPOINT] =
+		{.name = "before-checkpoint",
+		 .section = "hooks",
+		 .key = "before-checkpoint",
+		 .variable = "JSNAP_BEFORE_CHECKPOINT",
+		 .kind = SCHEMA_LIST,
+		 .verbs = START,
+		 .fallback = "",
+		 .metavar = "URL|exec:CMD",
+		 .help = "Asked or run before a snapshot; when it fails there is none. Repeatable.",
+		 .check = form_warmup},
+	[SCHEMA_AFTER_RESTORE] =
+		{.name = "after-restore",
+		 .section = "hooks",
+		 .key = "after-restore",
+		 .variable = "JSNAP_AFTER_RESTORE",
+		 .kind = SCHEMA_LIST,
+		 .verbs = START,
+		 .fallback = "",
+		 .metavar = "URL|exec:CMD",
+		 .help = "Asked or run after a restore, and when the program goes on after a "
+			 "snapshot. Repeatable.",
+		 .check = form_warmup},
+	[SCHEMA_HOOK_TIMEOUT] =
+		{.name = "hook-timeout",
+		 .section = "hooks",
+		 .key = "timeout",
+		 .variable = "JSNAP_HOOK_TIMEOUT",
+		 .kind = SCHEMA_DURATION,
+		 .verbs = START,
+		 .fallback = "30s",
+		 .metavar = "T",
+		 .help = "Longest time for each hook, and for the application's org.crac "
+			 "resources together; 0: no limit."},
 
 	[SCHEMA_ON_RESTORE_FAILURE] =
 		{.name = "on-restore-failure",
@@ -208,7 +255,7 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 			 .key = "tids",
 			 .variable = "JSNAP_TIDS",
 			 .kind = SCHEMA_ENUM,
-			 .verbs = START | SCHEMA_VERB_DOCTOR,
+			 .verbs = START | SCHEMA_VERB_DOCTOR | SCHEMA_VERB_VERIFY,
 			 .fallback = "auto",
 			 .metavar = "WAY",
 			 .help = "How original thread ids are obtained: auto, clone3, userns, "
@@ -297,7 +344,8 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 	[SCHEMA_ENV_REFRESH] =
 		{.name = "env-refresh",
 		 .section = "restore",
-		 .key = "env-refresh",
+		 .key =
+			 "env-refresh",
 		 .variable = "JSNAP_ENV_REFRESH",
 		 .kind = SCHEMA_BOOL,
 		 .verbs = START,
@@ -309,7 +357,8 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 	[SCHEMA_SCRUB_NATIVE] =
 		{.name = "scrub-native",
 		 .section = "run",
-		 .key = "scrub-native",
+		 .key =
+			 "scrub-native",
 		 .variable = "JSNAP_SCRUB_NATIVE",
 		 .kind = SCHEMA_BOOL,
 		 .verbs = START,
@@ -317,6 +366,37 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 		 .metavar = "on|off",
 		 .help = "Have the C library overwrite memory as it is freed, so that no secret of "
 			 "native code stays in the snapshot; it costs a little for ever."},
+	[SCHEMA_SET_PROPERTY] = {.name = "set-property",
+				 .section = "restore",
+				 .key = "set-property",
+				 .variable = "JSNAP_SET_PROPERTY",
+				 .kind = SCHEMA_LIST,
+				 .verbs = START,
+				 .fallback = "",
+				 .metavar = "NAME=VALUE",
+				 .help = "A system property of the restored program. Repeatable.",
+				 .check = form_assignment},
+	[SCHEMA_RESEED] = {.name = "reseed",
+			   .section = "restore",
+			   .key = "reseed",
+			   .variable = "JSNAP_RESEED",
+			   .kind = SCHEMA_BOOL,
+			   .verbs = START | SCHEMA_VERB_VERIFY,
+			   .fallback = "on",
+			   .metavar = "on|off",
+			   .help = "Whether random state that two restores of one snapshot would "
+				   "share is made anew."},
+	[SCHEMA_CATCH_UP] = {.name = "catch-up",
+			     .section = "restore",
+			     .key = "catch-up",
+			     .variable = "JSNAP_CATCH_UP",
+			     .kind = SCHEMA_BOOL,
+			     .verbs = START,
+			     .fallback = "off",
+			     .metavar = "on|off",
+			     .help = "Whether periodic tasks make up for the runs they have missed "
+				     "since the snapshot."},
+
 	[SCHEMA_NO_CHECKPOINT] = {.name = "no-checkpoint",
 				  .section = "run",
 				  .key = "no-checkpoint",
@@ -340,10 +420,11 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 				 .help = "Leave the application running after the snapshot."},
 	[SCHEMA_PID] = {.name = "pid",
 			.kind = SCHEMA_INTEGER,
-			.verbs = DUMP,
+			.verbs = DUMP | CHECKPOINT,
 			.fallback = "",
 			.metavar = "PID",
-			.help = "The process to take a snapshot of.",
+			.help = "The process to take a snapshot of; for checkpoint a program that "
+				"`jsnap run` started, or that jsnap.",
 			.min = 1,
 			.max = 4194304},
 	[SCHEMA_LEAVE_RUNNING] = {.name = "leave-running",
@@ -364,6 +445,13 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 			 .help = "Look for these bytes (of a file: its content), and for the same "
 				 "text as UTF-16, in memory and records; exit status 1 when it is "
 				 "there. Repeatable."},
+	[SCHEMA_UNIQUENESS] =
+		{.name = "uniqueness",
+		 .kind = SCHEMA_FLAG,
+		 .verbs = SCHEMA_VERB_VERIFY,
+		 .fallback = "off",
+		 .help = "Restore each snapshot twice, without letting the application "
+			 "run, and see that both draw other random numbers."},
 	[SCHEMA_OLDER_THAN] = {.name = "older-than",
 			       .kind = SCHEMA_DURATION,
 			       .verbs = SCHEMA_VERB_PRUNE,

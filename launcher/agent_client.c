@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "launcher/log.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -22,7 +23,8 @@ int agent_client_open(struct supervise *s, struct agent_client *ret_client, int 
 		return error_errno(err, "create the agent's control channel");
 	/* A stopped JVM must not block a large environment for ever. */
 	(void)setsockopt(fds[0], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	*ret_client = (struct agent_client){.supervise = s, .fd = fds[0]};
+	*ret_client =
+		(struct agent_client){.supervise = s, .fd = fds[0], .strict = ret_client->strict};
 	*ret_fd = fds[1];
 	return 0;
 }
@@ -55,17 +57,34 @@ static uint64_t heap_size(const struct agent_payload *hello)
 	return end - start;
 }
 
+/* Line by line: a stack trace is one. */
+static void log_note(const struct agent_payload *payload)
+{
+	const char *text = agent_payload_get(payload, "message");
+
+	while (text && *text) {
+		size_t n = strcspn(text, "\n");
+
+		if (n)
+			log_warn("%.*s", (int)n, text);
+		text += n + (text[n] != '\0');
+	}
+}
+
 /* True when the message came unasked and was dealt with. */
 static bool unasked(struct agent_client *client, const struct agent_header *header,
 		    const struct agent_payload *payload)
 {
 	if (header->type == AGENT_CHECKPOINT_REQUEST) {
 		client->requested = true;
+	} else if (header->type == AGENT_NOTE) {
+		log_note(payload);
 	} else if (header->type == AGENT_HELLO) {
 		client->hello = true;
 		client->heap_max = heap_size(payload);
-	} else
+	} else {
 		return false;
+	}
 	return true;
 }
 
@@ -186,6 +205,8 @@ int agent_client_prepare(struct agent_client *client, struct agent_prepared *ret
 		rc = agent_payload_add(&question, "trim", "1");
 	if (rc == 0)
 		rc = agent_payload_add(&question, "keep_arenas", "1");
+	if (rc == 0)
+		rc = agent_payload_add(&question, "hold", "1");
 	if (rc < 0)
 		return error_set(err, -rc, "no memory for a message to the agent");
 	rc = ask(client, AGENT_PREPARE, &question, AGENT_PREPARED, AGENT_PREPARE_TIMEOUT_NS,
@@ -197,36 +218,66 @@ int agent_client_prepare(struct agent_client *client, struct agent_prepared *ret
 	ret_prepared->scrubbed = agent_payload_u64(&answer, "scrubbed", 0);
 	ret_prepared->gc_ms = agent_payload_u64(&answer, "gc_ms", 0);
 	ret_prepared->arenas_kept = agent_payload_u64(&answer, "arenas_kept", 0);
+	ret_prepared->held = agent_payload_u64(&answer, "held", 0);
 	return 0;
 }
 
-static int pack_restored(struct agent_payload *payload, char *const *env)
+static int pack_restored(struct agent_payload *payload, const struct agent_restored *what)
 {
+	char *const *env = what->env;
 	int rc = env ? 0 : agent_payload_add(payload, "env-refresh", "0");
 
 	for (; rc == 0 && env && *env; env++)
 		rc = agent_payload_add(payload, "env", *env);
+	for (size_t i = 0; rc == 0 && i < what->n_props; i++)
+		rc = agent_payload_add(payload, "prop", what->props[i]);
+	if (rc == 0 && !what->reseed)
+		rc = agent_payload_add(payload, "reseed", "0");
+	if (rc == 0 && what->catch_up)
+		rc = agent_payload_add(payload, "catch-up", "1");
+	if (rc == 0 && what->args)
+		rc = agent_payload_add(payload, "args", "1");
+	for (size_t i = 0; rc == 0 && what->args && i < what->n_args; i++)
+		rc = agent_payload_add(payload, "arg", what->args[i]);
 	return rc;
 }
 
-int agent_client_restored(struct agent_client *client, char *const *env, struct jsnap_error *err)
+int agent_client_restored(struct agent_client *client, const struct agent_restored *what,
+			  struct agent_payload *ret_sample, struct jsnap_error *err)
 {
-	CLEANUP_PAYLOAD struct agent_payload question = {0};
-	int rc = pack_restored(&question, env);
+	CLEANUP_PAYLOAD struct agent_payload question = {0}, answer = {0};
+	int rc = pack_restored(&question, what);
 
+	if (rc == 0 && ret_sample)
+		rc = agent_payload_add(&question, "sample", "1");
 	if (rc < 0)
-		return error_set(err, -rc, "the environment does not fit into one message (%u MiB)",
+		return error_set(err, -rc,
+				 "environment, arguments and properties do not fit into one "
+				 "message (%u MiB)",
 				 AGENT_MESSAGE_MAX >> 20);
-	return ask(client, AGENT_RESTORED, &question, AGENT_REFRESHED, AGENT_REFRESH_TIMEOUT_NS,
-		   NULL, err);
+	rc = ask(client, AGENT_RESTORED, &question, AGENT_REFRESHED, AGENT_REFRESH_TIMEOUT_NS,
+		 &answer, err);
+	if (rc == 0 && agent_payload_get(&answer, "random_missing"))
+		log_warn("this JDK is not known well enough: two restores may share random numbers "
+			 "(%s)",
+			 agent_payload_get(&answer, "random_missing"));
+	if (rc == 0 && ret_sample) {
+		*ret_sample = answer;
+		answer = (struct agent_payload){0};
+	}
+	return rc;
 }
 
-void agent_client_resumed(struct agent_client *client)
+void agent_client_resumed(struct agent_client *client, const char *reason)
 {
+	CLEANUP_PAYLOAD struct agent_payload payload = {0};
+
 	if (client->fd < 0)
 		return;
 	client->requested = false;
-	if (agent_send(client->fd, AGENT_RESUMED, ++client->sequence, NULL, NULL) < 0)
+	if (reason && client->strict)
+		agent_payload_add(&payload, "reason", reason);
+	if (agent_send(client->fd, AGENT_RESUMED, ++client->sequence, &payload, NULL) < 0)
 		agent_client_close(client);
 }
 

@@ -25,6 +25,7 @@ void cold_init(struct cold *cold)
 	cold->inherited = NULL;
 	cold->n_inherited = 0;
 	cold->job = (struct snapshot_job){.result_fd = -1};
+	cold->demand = (struct demand){.listen_fd = -1, .client_fd = -1};
 	store_name(cold->command->name, cold->name);
 }
 
@@ -34,6 +35,7 @@ void cold_close(struct cold *cold)
 	cleanup_close(&cold->control_fd);
 	cleanup_close(&cold->relay.report_fd);
 	cleanup_close(&cold->job.result_fd);
+	demand_close(&cold->demand);
 	ready_free(&cold->ready);
 	fd_policy_free(&cold->policy);
 	free(cold->inherited);
@@ -43,20 +45,31 @@ void cold_close(struct cold *cold)
 int cold_check(struct cold *cold, struct jsnap_error *err)
 {
 	const struct settings *s = cold->settings;
-	const struct warmup_options warmup = {.steps = s->warmup, .n_steps = s->n_warmup};
+	const struct warmup_options steps[] = {
+		{.what = "--warmup", .steps = s->warmup, .n_steps = s->n_warmup},
+		{.what = "--before-checkpoint",
+		 .steps = s->before_checkpoint,
+		 .n_steps = s->n_before_checkpoint},
+		{.what = "--after-restore",
+		 .steps = s->after_restore,
+		 .n_steps = s->n_after_restore},
+	};
 	const char *policies =
 		s->fd_policies_given ? NULL : crac_policies_property(cold->command->argv);
 	int rc = ready_parse(s->ready, s->n_ready, &cold->ready, err);
 
 	if (rc == 0 && policies)
 		rc = crac_policies_load(&cold->policy, policies, err);
-	return rc < 0 ? rc : warmup_check(&warmup, err);
+	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(steps); i++)
+		rc = warmup_check(&steps[i], err);
+	return rc;
 }
 
-/* "-agentpath:LIBRARY=fd=N" as the first VM option, then what --cpu takes. */
-static char **argv_with_agent(const struct java_command *command, const char *const *more,
-			      const char *library, int fd, struct jsnap_error *err)
+/* "-agentpath:LIBRARY=fd=N,hook-timeout=MS" as the first VM option, then what --cpu takes. */
+static char **argv_with_agent(const struct cold *cold, const char *const *more, const char *library,
+			      int fd, struct jsnap_error *err)
 {
+	const struct java_command *command = cold->command;
 	CLEANUP_FREE char *option = NULL;
 	size_t n = 0, at = 2;
 	char **argv;
@@ -65,7 +78,8 @@ static char **argv_with_agent(const struct java_command *command, const char *co
 		error_set(err, EINVAL, "java takes no agent whose path holds a '=': %s", library);
 		return NULL;
 	}
-	if (asprintf(&option, "-agentpath:%s=fd=%d", library, fd) < 0) {
+	if (asprintf(&option, "-agentpath:%s=fd=%d,hook-timeout=%llu", library, fd,
+		     (unsigned long long)(cold->settings->hook_timeout_ns / 1000000)) < 0) {
 		option = NULL;
 		error_set(err, ENOMEM, "no memory for java's command line");
 		return NULL;
@@ -148,8 +162,8 @@ static int start_with_agent(struct cold *cold, int *ret_status, struct jsnap_err
 	if (rc < 0)
 		return rc;
 	cold->control_fd = cold->control_number = theirs;
-	argv = argv_with_agent(cold->command, cpu_level_options(cpu_level_of(cold->settings->cpu)),
-			       library, theirs, err);
+	argv = argv_with_agent(cold, cpu_level_options(cpu_level_of(cold->settings->cpu)), library,
+			       theirs, err);
 	if (!argv)
 		return -err->code;
 	if (cold->ready.n_patterns)
@@ -164,6 +178,13 @@ static int start_with_agent(struct cold *cold, int *ret_status, struct jsnap_err
 	free(argv[1]);
 	free(argv);
 	return rc;
+}
+
+bool cold_agent_exists(void)
+{
+	CLEANUP_FREE char *library = NULL;
+
+	return agent_path_find(getenv("JSNAP_AGENT"), &library, NULL) == 0;
 }
 
 int cold_start(struct cold *cold, bool with_agent, int *ret_status, struct jsnap_error *err)
@@ -198,6 +219,22 @@ void cold_report(const struct cold *cold, const struct checkpoint_stats *stats,
 			 stats->stored_bytes, result->image_bytes);
 }
 
+int cold_adopt(struct cold *cold, struct agent_client *agent, int control_number,
+	       struct jsnap_error *err)
+{
+	cold->agent = *agent;
+	agent->fd = -1;
+	cold->control_number = control_number;
+	return fds_inherited(&cold->inherited, &cold->n_inherited, err);
+}
+
+static void no_snapshot(struct cold *cold, const struct jsnap_error *err)
+{
+	log_warn("no snapshot: %s", err->text);
+	metrics_snapshot_failed(cold->name);
+	demand_answer(&cold->demand, false, err->text);
+}
+
 static void collect(struct cold *cold)
 {
 	struct snapshot_result result = {0};
@@ -205,41 +242,62 @@ static void collect(struct cold *cold)
 	struct jsnap_error err = {0};
 
 	if (snapshot_collect(&cold->job, &result, &err) < 0) {
-		log_warn("no snapshot: %s", err.text);
-		metrics_snapshot_failed(cold->name);
+		no_snapshot(cold, &err);
 	} else {
 		cold_report(cold, &stats, &result);
+		demand_answer(&cold->demand, true, cold->slot->image);
 	}
 }
 
-/* The application may ask again at any time: there is nothing to take a second time. */
+/* The application may ask at any time, and again. */
 static void serve_agent(struct cold *cold)
 {
-	agent_client_read(&cold->agent);
-	if (cold->agent.requested)
-		agent_client_resumed(&cold->agent);
+	struct jsnap_error err = {0};
+
+	if (!cold->agent.requested)
+		return;
+	if (cold->unwanted) {
+		log_debug("the application asks for a snapshot, and none is wanted");
+		agent_client_resumed(&cold->agent, NULL);
+	} else if (cold_snapshot_now(cold, &err) < 0) {
+		no_snapshot(cold, &err);
+		agent_client_resumed(&cold->agent, err.text);
+	}
+}
+
+static void serve_demand(struct cold *cold)
+{
+	struct jsnap_error err = {0};
+
+	if (demand_accept(&cold->demand) && cold_snapshot_now(cold, &err) < 0)
+		no_snapshot(cold, &err);
 }
 
 int cold_supervise(struct cold *cold, int *ret_status, struct jsnap_error *err)
 {
 	int rc;
 
-	if (cold->agent.requested)
-		agent_client_resumed(&cold->agent);
+	if (cold->agent.fd >= 0)
+		demand_open(&cold->demand);
 	do {
 		struct pollfd fds[] = {
 			{.fd = cold->job.result_fd, .events = POLLIN},
 			{.fd = cold->agent.fd, .events = POLLIN},
 			{.fd = cold->relay.pid ? cold->relay.report_fd : -1, .events = POLLIN},
+			{.fd = demand_waits_for(&cold->demand), .events = POLLIN},
 		};
+
+		serve_agent(cold);
 
 		rc = supervise_wait_ending(cold->supervise, fds, ARRAY_SIZE(fds), 0);
 		if (rc > 0 && fds[0].revents)
 			collect(cold);
 		if (rc > 0 && fds[1].revents)
-			serve_agent(cold);
+			agent_client_read(&cold->agent);
 		if (rc > 0 && fds[2].revents)
 			relay_read(&cold->relay);
+		if (rc > 0 && fds[3].revents)
+			serve_demand(cold);
 	} while (rc >= 0);
 	relay_finish(&cold->relay);
 	if (rc != -ECHILD)

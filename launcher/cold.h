@@ -6,6 +6,7 @@
 #define JSNAP_LAUNCHER_COLD_H
 
 #include "launcher/agent_client.h"
+#include "launcher/demand.h"
 #include "launcher/environment.h"
 #include "launcher/java_command.h"
 #include "launcher/key.h"
@@ -27,7 +28,8 @@ struct cold {
 	struct supervise *supervise;
 	const struct key_facts *facts; /* NULL unless a snapshot is wanted, and the next too */
 	struct store_slot *slot;
-	bool replace; /* the snapshot that is there is at fault, however true it looks */
+	bool replace;  /* the snapshot that is there is at fault, however true it looks */
+	bool unwanted; /* requests of the application's own are answered, and nothing is taken */
 
 	/* Its own. */
 	struct agent_client agent;
@@ -41,6 +43,7 @@ struct cold {
 	int *inherited;
 	size_t n_inherited;
 	struct snapshot_job job;
+	struct demand demand; /* from `jsnap checkpoint --pid` */
 	char name[STORE_MAX_NAME + 1];
 };
 
@@ -56,12 +59,27 @@ int cold_check(struct cold *cold, struct jsnap_error *err);
  * be executed. */
 int cold_start(struct cold *cold, bool with_agent, int *ret_status, struct jsnap_error *err);
 
+/* Takes over a restored program instead, whose control channel is `agent` (then cold's) under
+ * `control_number` in it. */
+int cold_adopt(struct cold *cold, struct agent_client *agent, int control_number,
+	       struct jsnap_error *err);
+
 /*
  * Waits until it is ready, warms it and takes the snapshot; the image is then being written
  * (cold->job). The error says why there is none: -ECHILD the program ended by itself, -ECANCELED it
  * was asked to end, -EALREADY another jsnap has taken the snapshot meanwhile ...
  */
 int cold_snapshot(struct cold *cold, bool leave_running, bool background, struct jsnap_error *err);
+
+/* Whether there is an agent to start java with. */
+bool cold_agent_exists(void);
+
+/* Runs the --after-restore hooks of a restored program; a failure is a line in the log. */
+void cold_after_restore(struct cold *cold);
+
+/* A snapshot of the program as it is, to replace the one there is: -EBUSY when one is being
+ * written, -ENOTSUP when this program gets none. */
+int cold_snapshot_now(struct cold *cold, struct jsnap_error *err);
 
 /* Waits until the image is written; only then. -ECHILD when the application ended first does not
  * stop it. */

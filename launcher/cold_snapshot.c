@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "image/image.h"
 #include "launcher/cpu_level.h"
+#include "launcher/hooks.h"
 #include "launcher/log.h"
 #include "launcher/metrics.h"
 
@@ -45,14 +46,20 @@ static int phase_warm(struct cold *cold, uint64_t deadline, struct jsnap_error *
 {
 	const struct settings *s = cold->settings;
 	const struct ready_target target = target_of(cold);
-	const struct warmup_options options = {.steps = s->warmup,
+	const struct warmup_options options = {.what = "warm-up",
+					       .steps = s->warmup,
 					       .n_steps = s->n_warmup,
 					       .requests = s->warmup_requests,
+					       .steady = s->warmup_steady,
 					       .time_ns = s->warmup_time_ns,
 					       .deadline_ns = deadline};
 	struct warmup_result result = {0};
-	int rc = warmup_run(&options, &target, &result, err);
+	int rc;
 
+	/* It waits for its snapshot: nobody could be answered. */
+	if (cold->agent.requested)
+		return 0;
+	rc = warmup_run(&options, &target, &result, err);
 	if (rc == 0 && s->n_warmup)
 		log_debug("warm after %llu requests%s", (unsigned long long)result.requests,
 			  result.out_of_time ? " (--warmup-time was up)" : "");
@@ -111,6 +118,15 @@ static const struct {
 	{"the snapshot was taken", phase_lock},
 };
 
+/* The user's own preparations; the first that fails costs the snapshot. */
+static int run_hooks(struct cold *cold, const char *what, const char *const *steps, size_t n,
+		     struct jsnap_error *err)
+{
+	const struct ready_target target = target_of(cold);
+
+	return hooks_run(what, steps, n, cold->settings->hook_timeout_ns, &target, err);
+}
+
 static int take(struct cold *cold, bool leave_running, bool background, struct jsnap_error *err)
 {
 	const struct snapshot_request request = {
@@ -128,8 +144,18 @@ static int take(struct cold *cold, bool leave_running, bool background, struct j
 		.leave_running = leave_running,
 		.background = background,
 	};
+	const struct settings *s = cold->settings;
+	struct jsnap_error failure = {0};
+	int rc = run_hooks(cold, "--before-checkpoint", s->before_checkpoint,
+			   s->n_before_checkpoint, err);
 
-	return snapshot_take(&request, &cold->job, err);
+	if (rc == 0)
+		rc = snapshot_take(&request, &cold->job, err);
+	/* What was prepared is undone, with and without a snapshot. */
+	if ((rc < 0 || leave_running) && rc != -ECHILD && rc != -ECANCELED &&
+	    run_hooks(cold, "--after-restore", s->after_restore, s->n_after_restore, &failure) < 0)
+		log_warn("%s", failure.text);
+	return rc;
 }
 
 /*
@@ -168,7 +194,38 @@ int cold_snapshot(struct cold *cold, bool leave_running, bool background, struct
 	rc = explain(cold, rc, goal, err);
 	store_unlock(cold->slot);
 	if (cold->agent.requested)
-		agent_client_resumed(&cold->agent);
+		agent_client_resumed(&cold->agent, rc == -EALREADY ? NULL : err->text);
+	return rc;
+}
+
+void cold_after_restore(struct cold *cold)
+{
+	const struct settings *s = cold->settings;
+	struct jsnap_error err = {0};
+	int rc = run_hooks(cold, "--after-restore", s->after_restore, s->n_after_restore, &err);
+
+	if (rc < 0 && rc != -ECHILD && rc != -ECANCELED)
+		log_warn("%s", err.text);
+}
+
+int cold_snapshot_now(struct cold *cold, struct jsnap_error *err)
+{
+	int rc;
+
+	if (!cold->facts || !cold->slot || !cold->slot->image)
+		return error_set(err, ENOTSUP, "no snapshots are kept of this program");
+	if (cold->job.result_fd >= 0)
+		return error_set(err, EBUSY,
+				 "the last snapshot is still being written; try again later");
+	rc = store_lock(cold->slot, STORE_LOCK_EXCLUSIVE, false, err);
+	if (rc == -EWOULDBLOCK)
+		return error_set(err, EBUSY,
+				 "another jsnap is taking this snapshot, or a program is being "
+				 "restored from it; try again later");
+	if (rc == 0)
+		rc = take(cold, true, true, err);
+	if (rc < 0)
+		store_unlock(cold->slot);
 	return rc;
 }
 

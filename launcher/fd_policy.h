@@ -40,8 +40,8 @@ struct fd_policy {
 
 /*
  * KIND is file, pipe, tcp, listen, udp, unix, other or fd; PATTERN a glob (glob.h) of the path, of
- * HOST:PORT, of the Unix socket's path, or for fd the number. ACTION is carry, end, reopen, keep, close
- * or error.
+ * HOST:PORT, of the Unix socket's path, or for fd the number. ACTION is carry, end, reopen, keep,
+ * close or error.
  */
 int fd_policy_parse(const char *text, struct fd_rule *ret_rule, struct jsnap_error *err);
 

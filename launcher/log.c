@@ -156,7 +156,37 @@ static void log_write(enum log_level level, const struct log_field *fields, size
 		utc_now(stamp, sizeof(stamp));
 	size = log_format_line(current.format, level, fields, n_fields, text, stamp, line,
 			       sizeof(line));
+	log_progress_end();
 	(void)write_full(STDERR_FILENO, line, size);
+}
+
+static uint64_t progress_ns; /* when the line on the terminal was written; 0: there is none */
+
+void log_progress_end(void)
+{
+	static const char clear[] = "\r\033[K"; /* ECMA-48: to the line's start; erase it */
+
+	if (progress_ns)
+		(void)write_full(STDERR_FILENO, clear, sizeof(clear) - 1);
+	progress_ns = 0;
+}
+
+void log_progress(const char *fmt, ...)
+{
+	char text[120], line[160];
+	uint64_t now = monotonic_ns();
+	va_list ap;
+
+	if (!log_wants(LOG_LEVEL_INFO) || current.format != LOG_FORMAT_TEXT ||
+	    now - progress_ns < LOG_PROGRESS_NS || !isatty(STDERR_FILENO))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	/* Shorter than a terminal's line, or it could not be taken away. */
+	(void)write_full(STDERR_FILENO, line,
+			 (size_t)snprintf(line, sizeof(line), "\r\033[Kjsnap: %.70s", text));
+	progress_ns = now;
 }
 
 #define LOG_FUNCTION(name, level)                   \

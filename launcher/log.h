@@ -31,6 +31,16 @@ void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * How far something long has come, where standard error is a terminal and lines are wanted at all:
+ * one line that the next message overwrites, at most every LOG_PROGRESS_NS. The application may
+ * write between; it stays readable.
+ */
+#define LOG_PROGRESS_NS 200000000ull
+void log_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Takes the line away. */
+void log_progress_end(void);
+
 /* With fields, which only JSON shows: the text should say the same. */
 void log_event(enum log_level level, const struct log_field *fields, size_t n_fields,
 	       const char *fmt, ...) __attribute__((format(printf, 4, 5)));

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "launcher/log.h"
 #include "launcher/ready_probe.h"
 
 #include <string.h>
@@ -124,6 +125,7 @@ static int wait_one(const struct ready_condition *c, const struct ready_target *
 		rc = ready_probe_ask(&probe, err);
 		if (rc != 0)
 			return rc < 0 ? rc : 0;
+		log_progress("waiting until it is ready (%s: %s)", c->text, probe.missing);
 		if (deadline_ns && monotonic_ns() >= deadline_ns)
 			return error_set(err, ETIMEDOUT,
 					 "the program was not ready in time (%s: %s)", c->text,
@@ -137,13 +139,12 @@ static int wait_one(const struct ready_condition *c, const struct ready_target *
 int ready_wait(const struct ready *ready, const struct ready_target *target, uint64_t deadline_ns,
 	       struct jsnap_error *err)
 {
-	for (size_t i = 0; i < ready->count; i++) {
-		int rc = wait_one(&ready->conditions[i], target, deadline_ns, err);
+	int rc = 0;
 
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
+	for (size_t i = 0; rc == 0 && i < ready->count; i++)
+		rc = wait_one(&ready->conditions[i], target, deadline_ns, err);
+	log_progress_end();
+	return rc < 0 ? rc : 0;
 }
 
 int ready_wait_quiet(const struct ready_target *target, uint64_t deadline_ns,

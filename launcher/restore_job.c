@@ -171,7 +171,7 @@ static int start_process(struct restore_job *job, const struct restore_source *s
 }
 
 /* The restored process has no memory of failures: it goes, and is reaped here. */
-static void end_process(struct restore_job *job)
+void restore_job_kill(struct restore_job *job)
 {
 	uint64_t deadline = monotonic_ns() + END_TIMEOUT_NS;
 
@@ -186,10 +186,17 @@ static void end_process(struct restore_job *job)
  */
 static int refresh(struct restore_job *job, struct jsnap_error *err)
 {
+	const struct agent_restored what = {.env = job->env,
+					    .args = job->args,
+					    .n_args = job->n_args,
+					    .props = job->settings->set_property,
+					    .n_props = job->settings->n_set_property,
+					    .reseed = job->settings->reseed,
+					    .catch_up = job->settings->catch_up};
 	int rc = fault_fail(FAULT_REFRESH, EREMOTEIO, err);
 
 	if (rc == 0)
-		rc = agent_client_restored(&job->agent, job->env, err);
+		rc = agent_client_restored(&job->agent, &what, job->sample, err);
 
 	if (rc == -ECANCELED || (rc == -ECHILD && job->supervise->ending_signal))
 		return 0;
@@ -217,8 +224,10 @@ int restore_job_run(struct restore_job *job, const struct restore_source *source
 	rc = supervise_adopt(job->supervise, job->restored.pid, err);
 	if (rc == 0 && job->agent.fd >= 0)
 		rc = refresh(job, err);
+	else if (rc == 0 && job->sample)
+		rc = error_set(err, ENOTSUP, "there is no agent in it: it is not a Java program's");
 	if (rc < 0) {
-		end_process(job);
+		restore_job_kill(job);
 		return error_context(err, "refresh the restored process");
 	}
 	phases_end(&job->phases, PHASE_REFRESH);

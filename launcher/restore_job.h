@@ -16,7 +16,11 @@
 struct restore_job {
 	struct supervise *supervise;
 	const struct settings *settings;
-	char *const *env; /* what the process is to see; NULL: what it had */
+	char *const *env;  /* what the process is to see; NULL: what it had */
+	char *const *args; /* new ones; NULL: none were given */
+	size_t n_args;
+	struct agent_payload *sample; /* NULL, or the agent's answer with samples of random
+					 numbers; the program's threads then stay held */
 	/* The image's, where its working set is kept and a mark that it is bad; NULL: nowhere. */
 	const struct store_slot *slot;
 	struct phases phases; /* begun by the caller */
@@ -30,6 +34,8 @@ struct restore_job {
 /* job->agent.fd is -1 and restored all zeros on entry. */
 int restore_job_run(struct restore_job *job, const struct restore_source *source,
 		    struct jsnap_error *err);
+/* Ends the restored process at once. */
+void restore_job_kill(struct restore_job *job);
 /* After the end of the restored process. */
 void restore_job_close(struct restore_job *job);
 

@@ -94,6 +94,13 @@ static void fill_values(struct settings *s)
 	s->cpu = (enum cpu_policy)conf_enum(v, SCHEMA_CPU);
 	s->set_env = list(v, SCHEMA_SET_ENV, &s->n_set_env);
 	s->env_refresh = conf_bool(v, SCHEMA_ENV_REFRESH);
+	s->set_property = list(v, SCHEMA_SET_PROPERTY, &s->n_set_property);
+	s->reseed = conf_bool(v, SCHEMA_RESEED);
+	s->catch_up = conf_bool(v, SCHEMA_CATCH_UP);
+	s->warmup_steady = conf_bool(v, SCHEMA_WARMUP_STEADY);
+	s->before_checkpoint = list(v, SCHEMA_BEFORE_CHECKPOINT, &s->n_before_checkpoint);
+	s->after_restore = list(v, SCHEMA_AFTER_RESTORE, &s->n_after_restore);
+	s->hook_timeout_ns = conf_number(v, SCHEMA_HOOK_TIMEOUT);
 	s->labels = list(v, SCHEMA_LABEL, &s->n_labels);
 	s->hot_copy = conf_bool(v, SCHEMA_HOT_COPY);
 	s->no_checkpoint = conf_bool(v, SCHEMA_NO_CHECKPOINT);
@@ -106,6 +113,7 @@ static void fill_values(struct settings *s)
 	s->quiet = conf_bool(v, SCHEMA_QUIET);
 	s->metrics = conf_text(v, SCHEMA_METRICS);
 	s->json = conf_bool(v, SCHEMA_JSON);
+	s->uniqueness = conf_bool(v, SCHEMA_UNIQUENESS);
 	s->pid = (pid_t)conf_number(v, SCHEMA_PID);
 	s->find = list(v, SCHEMA_FIND, &s->n_find);
 	s->older_than_ns = conf_number(v, SCHEMA_OLDER_THAN);
@@ -136,6 +144,15 @@ static int check_operands(const struct settings *s, struct jsnap_error *err)
 {
 	unsigned bit = s->schema_verb->bit;
 
+	if (bit == SCHEMA_VERB_CHECKPOINT && s->pid) {
+		if (s->argc)
+			return error_set(
+				err, EINVAL,
+				"`jsnap checkpoint --pid %d` is about a program that runs; "
+				"'%s' would be another",
+				(int)s->pid, s->argv[0]);
+		return 0;
+	}
 	if (s->schema_verb->takes_java && s->argc == 0)
 		return error_set(err, EINVAL, "`jsnap %s` needs a program: jsnap %s app.jar",
 				 s->verb, s->verb);

@@ -45,8 +45,14 @@ struct settings {
 	size_t n_ready;
 	const char *const *warmup; /* "http://..." or "exec:CMD" */
 	size_t n_warmup;
-	uint64_t warmup_requests;		/* for each URL; 0 allowed */
-	uint64_t warmup_time_ns;		/* upper bound of the whole warm-up; 0: none */
+	uint64_t warmup_requests;	      /* for each URL; 0 allowed */
+	uint64_t warmup_time_ns;	      /* upper bound of the whole warm-up; 0: none */
+	bool warmup_steady;		      /* go on until it has levelled off */
+	const char *const *before_checkpoint; /* as warmup */
+	size_t n_before_checkpoint;
+	const char *const *after_restore;
+	size_t n_after_restore;
+	uint64_t hook_timeout_ns;		/* of each hook, and of all resources; 0: none */
 	enum failure_policy on_restore_failure; /* its default depends on the verb */
 	enum tids_way tids;
 	pid_t first_tid;	 /* 0: as it comes */
@@ -59,7 +65,11 @@ struct settings {
 	size_t n_listen_map;
 	const char *const *set_env; /* "K=V" */
 	size_t n_set_env;
+	const char *const *set_property; /* "NAME=VALUE" */
+	size_t n_set_property;
 	bool env_refresh;
+	bool reseed;		   /* random state that two restores would share */
+	bool catch_up;		   /* periodic tasks make up for the time asleep */
 	const char *const *labels; /* "K=V", in the order given */
 	size_t n_labels;
 	bool hot_copy;
@@ -75,7 +85,7 @@ struct settings {
 	bool quiet;
 	const char *metrics;	 /* file, or NULL */
 	bool json;		 /* inspect, list, verify, doctor */
-	pid_t pid;		 /* dump; 0 when not given */
+	pid_t pid;		 /* dump, checkpoint; 0 when not given */
 	const char *const *find; /* inspect */
 	size_t n_find;
 	uint64_t older_than_ns, larger_than; /* prune: age; total bytes to keep; 0: not given */
@@ -83,6 +93,7 @@ struct settings {
 	const char *const *variants;
 	size_t n_variants;
 	const char *export_json, *export_svg;
+	bool uniqueness;	  /* verify */
 	bool stale, all, dry_run; /* prune */
 
 	/* The rest of the command line, NULL-terminated: for run and checkpoint the java part,

@@ -85,7 +85,7 @@ static int quiesce_and_capture(const struct snapshot_request *r, struct snapshot
 		rc = capture(r, &w->hot, &w->manifest, job->prepared.arenas_kept, room, &job->stats,
 			     err);
 	if (rc < 0 || r->leave_running)
-		agent_client_resumed(r->agent);
+		agent_client_resumed(r->agent, rc < 0 ? err->text : NULL);
 	return rc;
 }
 

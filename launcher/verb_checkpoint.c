@@ -48,6 +48,7 @@ static int take(struct start *start, struct cold *cold, int *ret_status, struct 
 	int rc;
 
 	cold_init(cold);
+	cold->agent.strict = true;
 	rc = cold_check(cold, err);
 	if (rc == 0)
 		rc = cold_start(cold, true, ret_status, err);
@@ -77,7 +78,11 @@ static int take(struct start *start, struct cold *cold, int *ret_status, struct 
 int verb_checkpoint(const struct settings *settings, int *ret_status, struct jsnap_error *err)
 {
 	CLEANUP_START struct start start = {.slot.lock_fd = -1};
-	int rc = start_begin(&start, settings, ret_status, err);
+	int rc;
+
+	if (settings->pid)
+		return demand_snapshot(settings->pid, settings->timeout_ns, ret_status, err);
+	rc = start_begin(&start, settings, ret_status, err);
 
 	if (rc < 0)
 		return rc;

@@ -116,10 +116,20 @@ void verb_report_cold(const char *name, const char *kind, const char *reason)
 	metrics_cold(name, kind);
 }
 
+void verb_restored_ended(struct restore_job *job)
+{
+	const struct supervise *s = job->supervise;
+	uint64_t after = monotonic_ns() - job->running_ns;
+
+	if (s->ended && job->slot &&
+	    probation_failed(s->wait_status, after, job->settings->probation_ns))
+		probation_mark(job->slot, &job->id, s->wait_status, after);
+	restore_job_close(job);
+}
+
 int verb_supervise_restored(struct restore_job *job, int *ret_status, struct jsnap_error *err)
 {
 	struct supervise *s = job->supervise;
-	uint64_t after;
 	int rc;
 
 	if (fault_on(FAULT_PROBATION))
@@ -130,16 +140,13 @@ int verb_supervise_restored(struct restore_job *job, int *ret_status, struct jsn
 		rc = supervise_wait_ending(s, &fd, 1, 0);
 		if (rc > 0)
 			agent_client_read(&job->agent);
-		/* It may ask for another checkpoint, as it did in its first life: there is one. */
+		/* It may ask for another snapshot, as it did in its first life: there is one. */
 		if (job->agent.requested)
-			agent_client_resumed(&job->agent);
+			agent_client_resumed(&job->agent, NULL);
 	} while (rc >= 0);
-	after = monotonic_ns() - job->running_ns;
-	restore_job_close(job);
+	verb_restored_ended(job);
 	if (rc != -ECHILD)
 		return supervise_explain(s, rc, err);
-	if (job->slot && probation_failed(s->wait_status, after, job->settings->probation_ns))
-		probation_mark(job->slot, &job->id, s->wait_status, after);
 	*ret_status = supervise_exit_status(s->wait_status);
 	return 0;
 }

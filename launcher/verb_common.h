@@ -37,6 +37,10 @@ void start_end(struct start *start);
 void verb_report_restored(const struct restore_source *source, const struct restore_job *job);
 void verb_report_cold(const char *name, const char *kind, const char *reason);
 
+/* Once the restored process has ended: a snapshot that it ended badly from too soon is marked, and
+ * the job is closed. */
+void verb_restored_ended(struct restore_job *job);
+
 /* Passes signals on and serves the agent until the restored process ends; its exit status. Closes
  * the job. */
 int verb_supervise_restored(struct restore_job *job, int *ret_status, struct jsnap_error *err);

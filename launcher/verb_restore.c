@@ -35,11 +35,6 @@ static int find(struct restore *r, struct jsnap_error *err)
 {
 	const struct settings *s = r->settings;
 
-	if (s->n_args)
-		return error_set(err, ENOTSUP,
-				 "a restored program keeps its arguments: this version of jsnap "
-				 "cannot give it '%s'",
-				 s->args[0]);
 	if (s->argc > 1)
 		return error_set(err, EINVAL, "restore takes one snapshot, not '%s' too",
 				 s->argv[1]);
@@ -108,6 +103,8 @@ static int run(struct restore *r, int *ret_status, struct jsnap_error *err)
 				  .env = s->env_refresh ? r->env.vars : NULL,
 				  .phases = r->phases,
 				  .slot = r->slot.image ? &r->slot : NULL,
+				  .args = s->args,
+				  .n_args = (size_t)s->n_args,
 				  .agent.fd = -1};
 	char reason[512];
 	int rc;

@@ -2,6 +2,7 @@
 #include "launcher/verbs.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "launcher/cold.h"
 #include "launcher/log.h"
@@ -92,6 +93,49 @@ static int look_at_snapshot(struct run *run, struct restore_source *source)
 	return 0;
 }
 
+/* Its number in the program; -1 in one without an agent. */
+static int control_number(const struct manifest *m)
+{
+	for (uint32_t i = 0; i < m->n_fds; i++) {
+		const struct m_file *file = &m->files[m->fds[i].file];
+
+		if (file->kind == M_FILE_INHERIT &&
+		    strcmp(manifest_str(m, file->name), SNAPSHOT_SLOT_CONTROL) == 0)
+			return m->fds[i].fd;
+	}
+	return -1;
+}
+
+/* As a program that was started cold: it may ask for a snapshot, and so may others. */
+static int supervise_restored(struct run *run, struct restore_job *job, int control,
+			      int *ret_status, struct jsnap_error *err)
+{
+	CLEANUP_COLD struct cold cold = {.settings = run->settings,
+					 .command = &run->start.command,
+					 .env = &run->start.env,
+					 .supervise = &run->start.supervise,
+					 .facts = &run->start.facts,
+					 .slot = &run->start.slot,
+					 .replace = true,
+					 .unwanted = run->settings->no_checkpoint};
+	struct jsnap_error problem = {0};
+	int rc;
+
+	if (fault_on(FAULT_PROBATION))
+		kill(job->restored.pid, SIGSEGV);
+	cold_init(&cold);
+	cold.started_ns = monotonic_ns();
+	if (cold_check(&cold, &problem) < 0)
+		log_warn("%s", problem.text);
+	rc = cold_adopt(&cold, &job->agent, control, err);
+	if (rc == 0)
+		cold_after_restore(&cold);
+	if (rc == 0)
+		rc = cold_supervise(&cold, ret_status, err);
+	verb_restored_ended(job);
+	return rc;
+}
+
 static int restore(struct run *run, struct restore_source *source, struct restore_job *job,
 		   struct jsnap_error *err)
 {
@@ -120,7 +164,7 @@ static int try_restore(struct run *run, int *ret_status, struct jsnap_error *err
 {
 	CLEANUP_RESTORE_SOURCE struct restore_source source = {.image_fd = -1, .hot.fd = -1};
 	struct restore_job job;
-	int rc;
+	int rc, control;
 
 	if (!run->facts.no_snapshot && !run->facts.store_problem &&
 	    look_at_snapshot(run, &source) == -ECANCELED) {
@@ -133,8 +177,9 @@ static int try_restore(struct run *run, int *ret_status, struct jsnap_error *err
 	rc = restore(run, &source, &job, &run->failure);
 	store_unlock(&run->start.slot);
 	if (rc == 0) {
+		control = control_number(source.manifest);
 		restore_source_close(&source);
-		rc = verb_supervise_restored(&job, ret_status, err);
+		rc = supervise_restored(run, &job, control, ret_status, err);
 		return rc < 0 ? rc : 1;
 	}
 	run->facts.failure = rc;
@@ -164,7 +209,8 @@ static int run_cold(struct run *run, int *ret_status, struct jsnap_error *err)
 					 .supervise = &run->start.supervise,
 					 .facts = &run->start.facts,
 					 .slot = &run->start.slot,
-					 .replace = run->facts.failure != 0 || run->facts.bad};
+					 .replace = run->facts.failure != 0 || run->facts.bad,
+					 .unwanted = !run->decision.take};
 	struct jsnap_error problem = {0};
 	bool take = run->decision.take;
 	int rc;
@@ -175,7 +221,9 @@ static int run_cold(struct run *run, int *ret_status, struct jsnap_error *err)
 		return rc;
 	store_unlock(&run->start.slot);
 	verb_report_cold(cold.name, run->decision.kind, run->decision.reason);
-	rc = cold_start(&cold, take, ret_status, err);
+	/* Without a snapshot too: what the application asks for is then answered. */
+	rc = cold_start(&cold, take || (!run->facts.no_snapshot && cold_agent_exists()), ret_status,
+			err);
 	if (rc < 0)
 		return rc;
 	if (take) {

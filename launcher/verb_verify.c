@@ -10,6 +10,7 @@
 #include "launcher/key.h"
 #include "launcher/opened.h"
 #include "launcher/probation.h"
+#include "launcher/uniqueness.h"
 #include "restore/restore.h"
 
 #include <errno.h>
@@ -18,7 +19,9 @@
 struct verdict {
 	bool whole, restores;
 	char why[1100]; /* of the first thing that is wrong; "" when nothing is */
-	char hot[1100]; /* what is wrong with the hot copy, "" when it is good or not there */
+	bool unique;
+	char random[1100]; /* --uniqueness: what was compared, or is shared; "" without it */
+	char hot[1100];	   /* what is wrong with the hot copy, "" when it is good or not there */
 };
 
 /* The hot copy is a cache: a bad one is worth a word, and costs nothing but time. */
@@ -74,6 +77,15 @@ static void judge(const struct settings *settings, const char *word, bool is_pat
 		r = check_place(settings, &opened, &err);
 	}
 	verdict->restores = r == 0;
+	if (r == 0 && settings->uniqueness) {
+		r = uniqueness_check(settings, opened.fd, &opened.slot, verdict->random,
+				     sizeof(verdict->random), &err);
+		verdict->unique = r == 0;
+		if (r < 0)
+			snprintf(verdict->random, sizeof(verdict->random),
+				 "it could not be told: %s", err.text);
+		return;
+	}
 	snprintf(verdict->why, sizeof(verdict->why), "%s", err.text);
 }
 
@@ -85,6 +97,10 @@ static void print_text(const char *word, const struct verdict *verdict, FILE *ou
 		fprintf(out, "%s: whole, but would not restore here: %s\n", word, verdict->why);
 	else
 		fprintf(out, "%s: whole, and would restore here\n", word);
+	if (*verdict->random)
+		fprintf(out, "%s: two restores %s: %s\n", word,
+			verdict->unique ? "share nothing" : "may share random numbers",
+			verdict->random);
 	if (*verdict->hot)
 		fprintf(out, "%s: its hot copy is of no use and will be made again: %s\n", word,
 			verdict->hot);
@@ -97,6 +113,10 @@ static void print_json(const char *word, const struct verdict *verdict, struct j
 	json_bool(json, "whole", verdict->whole);
 	json_bool(json, "restores", verdict->restores);
 	json_string(json, "reason", *verdict->why ? verdict->why : NULL);
+	if (*verdict->random) {
+		json_bool(json, "unique", verdict->unique);
+		json_string(json, "random", verdict->random);
+	}
 	json_string(json, "hot_copy", *verdict->hot ? verdict->hot : NULL);
 	json_close(json, '}');
 }
@@ -118,7 +138,8 @@ int verb_verify(const struct settings *settings, int *ret_status, struct jsnap_e
 		struct verdict verdict = {0};
 
 		judge(settings, word, all, &verdict);
-		good &= verdict.whole && verdict.restores;
+		good &= verdict.whole && verdict.restores &&
+			(!settings->uniqueness || verdict.unique);
 		if (settings->json)
 			print_json(word, &verdict, &json);
 		else

@@ -4,6 +4,8 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "launcher/command.h"
+#include "launcher/log.h"
+#include "launcher/steady.h"
 
 #include <string.h>
 
@@ -26,7 +28,7 @@ int warmup_check(const struct warmup_options *options, struct jsnap_error *err)
 
 		if (!command_of(options->steps[i]) &&
 		    http_url_parse(options->steps[i], &url, err) < 0)
-			return error_context(err, "--warmup");
+			return error_context(err, "%s", options->what);
 	}
 	return 0;
 }
@@ -47,7 +49,15 @@ static int time_is_up(struct run *run, struct jsnap_error *err)
 
 struct lane { /* one connection at a time */
 	struct http_exchange exchange;
-	uint64_t deadline_ns;
+	uint64_t started_ns, deadline_ns;
+};
+
+/* What has been measured since the last round of steady.h. */
+struct round {
+	struct steady steady;
+	uint64_t started_ns, requests, latency_ns; /* the sum of them */
+	uint64_t compiles;			   /* of the program so far, at its start */
+	bool level;
 };
 
 /* One URL's requests. */
@@ -56,8 +66,48 @@ struct burst {
 	struct http_url url;
 	uint64_t started, answered;
 	uint64_t patient_until, retry_at; /* see try_again */
+	struct round round;
 	struct lane lanes[WARMUP_CONNECTIONS];
 };
+
+/* More requests are due than were started. */
+static bool wants_more(const struct burst *b, uint64_t so_far)
+{
+	const struct warmup_options *o = b->run->options;
+
+	return so_far < o->requests || (o->steady && o->requests && !b->round.level);
+}
+
+/* A round that is long enough is judged. Only the agent knows of compilations. */
+static int judge_round(struct burst *b, struct jsnap_error *err)
+{
+	struct round *r = &b->round;
+	struct agent_status status = {0};
+	uint64_t now = monotonic_ns();
+	int rc;
+
+	if (r->started_ns &&
+	    (now - r->started_ns < STEADY_ROUND_NS || r->requests < STEADY_ROUND_REQUESTS))
+		return 0;
+	rc = agent_client_status(b->run->target->agent, &status, err);
+	if (rc < 0)
+		return rc;
+	if (r->started_ns) {
+		const struct steady_round round = {.elapsed_ns = now - r->started_ns,
+						   .requests = r->requests,
+						   .latency_ns = r->latency_ns / r->requests,
+						   .compiles = status.compiles - r->compiles};
+
+		r->level = steady_add(&r->steady, &round);
+		log_debug("warm-up: %llu requests, %.2f ms each, %llu methods compiled%s",
+			  (unsigned long long)round.requests, (double)round.latency_ns / 1e6,
+			  (unsigned long long)round.compiles, r->level ? "; levelled off" : "");
+	}
+	r->started_ns = now;
+	r->requests = r->latency_ns = 0;
+	r->compiles = status.compiles;
+	return 0;
+}
 
 static int fill_lanes(struct burst *b, struct jsnap_error *err)
 {
@@ -67,12 +117,13 @@ static int fill_lanes(struct burst *b, struct jsnap_error *err)
 		struct lane *lane = &b->lanes[i];
 		int rc;
 
-		if (lane->exchange.fd >= 0 || b->started == b->run->options->requests)
+		if (lane->exchange.fd >= 0 || !wants_more(b, b->started))
 			continue;
 		rc = http_exchange_start(&lane->exchange, &b->url, err);
 		if (rc < 0)
 			return rc;
-		lane->deadline_ns = monotonic_ns() + WARMUP_REQUEST_TIMEOUT_NS;
+		lane->started_ns = monotonic_ns();
+		lane->deadline_ns = lane->started_ns + WARMUP_REQUEST_TIMEOUT_NS;
 		b->started++;
 	}
 	return 0;
@@ -110,6 +161,8 @@ static int step_lane(struct burst *b, struct lane *lane, struct jsnap_error *err
 		return error_set(err, EREMOTEIO, "it answers with status %d",
 				 lane->exchange.parser.status);
 	b->answered++;
+	b->round.requests++;
+	b->round.latency_ns += monotonic_ns() - lane->started_ns;
 	b->run->result.requests++;
 	return 0;
 }
@@ -157,18 +210,24 @@ static int run_url(struct run *run, const char *text, struct jsnap_error *err)
 
 	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++)
 		b.lanes[i].exchange.fd = -1;
-	while (rc == 0 && b.answered < run->options->requests) {
+	while (rc == 0 && wants_more(&b, b.answered)) {
+		log_progress("%s %s: %llu of %llu requests", run->options->what, text,
+			     (unsigned long long)b.answered,
+			     (unsigned long long)run->options->requests);
 		if (run->until_ns && monotonic_ns() >= run->until_ns)
 			rc = time_is_up(run, err);
+		if (rc == 0 && run->options->steady)
+			rc = judge_round(&b, err);
 		if (rc == 0)
 			rc = fill_lanes(&b, err);
 		if (rc == 0)
 			rc = wait_lanes(&b, err);
 	}
+	log_progress_end();
 	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++)
 		http_exchange_close(&b.lanes[i].exchange);
 	if (rc < 0 && rc != -ECHILD && rc != -ECANCELED)
-		return error_context(err, "warm-up %s, request %llu", text,
+		return error_context(err, "%s %s, request %llu", run->options->what, text,
 				     (unsigned long long)b.answered + 1);
 	return rc;
 }
@@ -184,7 +243,7 @@ static int run_command(struct run *run, const char *text, struct jsnap_error *er
 	if (rc == 0 && status)
 		rc = error_set(err, EREMOTEIO, "it exits with status %d", status);
 	if (rc < 0 && rc != -ECHILD && rc != -ECANCELED)
-		return error_context(err, "warm-up %s", text);
+		return error_context(err, "%s %s", run->options->what, text);
 	return rc;
 }
 

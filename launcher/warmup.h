@@ -17,9 +17,11 @@
 #define WARMUP_REQUEST_TIMEOUT_NS 60000000000ull
 
 struct warmup_options {
+	const char *what;	  /* "warm-up", for messages */
 	const char *const *steps; /* "http://..." or "exec:CMD" */
 	size_t n_steps;
 	uint64_t requests;    /* for each URL */
+	bool steady;	      /* beyond that, until it has levelled off (steady.h) */
 	uint64_t time_ns;     /* of the whole warm-up; 0: no limit */
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; past it is an error; 0: none */
 };

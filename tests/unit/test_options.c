@@ -80,7 +80,7 @@ static void test_mistakes(void)
 	refused("jsnap run --add-open x app.jar", "did you mean --add-opens?");
 	refused("jsnap run --zzzzzzzz app.jar", "see `jsnap run --help`");
 	refused("jsnap run --pid 3 app.jar",
-		"--pid is not an option of `jsnap run`; it belongs to dump");
+		"--pid is not an option of `jsnap run`; it belongs to checkpoint, dump");
 	refused("jsnap run", "needs a program");
 	refused("jsnap run --tids", "--tids needs a value");
 	refused("jsnap run --tids= app.jar", "not empty");
@@ -112,6 +112,7 @@ static void test_operands(void)
 	rest_is(p, "abc");
 	CHECK(p->settings.json);
 	CHECK(p->settings.args == NULL);
+	refused("jsnap checkpoint --pid 3 app.jar", "would be another");
 	p = parse("jsnap dump --pid 12 --image f --leave-running");
 	CHECK_EQ(p->settings.pid, 12);
 	CHECK(p->settings.leave_running);

@@ -1,0 +1,20 @@
+/*
+ * Every object of a class and its subclasses (JVMTI heap iteration: a pause of its own).
+ */
+#ifndef JSNAP_AGENT_INSTANCES_H
+#define JSNAP_AGENT_INSTANCES_H
+
+#include "agent/agent.h"
+
+#define INSTANCES_MAX 1000000
+
+struct instances {	  /* all zeros: none */
+	jobject *objects; /* global references */
+	jint count;
+};
+
+/* Those of `type` (NULL: none). Leaves *ret_instances empty on failure. */
+void instances_find(struct agent *agent, JNIEnv *jni, jclass type, struct instances *ret_instances);
+void instances_free(JNIEnv *jni, struct instances *instances);
+
+#endif

@@ -1,0 +1,48 @@
+package jsnap;
+
+import java.util.TimeZone;
+
+/**
+ * What a program under jsnap can know of itself. Its class file is in the JVM whenever the agent is, and
+ * in jsnap.jar to compile against.
+ */
+public final class Program {
+	private static volatile String[] arguments;
+	private static volatile long restoredAt = -1;
+	private static volatile long restoredNanos;
+
+	private Program() {
+	}
+
+	/** The arguments of this restore (`jsnap restore KEY -- ARGUMENTS`); null when it got none. */
+	public static String[] arguments() {
+		String[] given = arguments;
+		return given == null ? null : given.clone();
+	}
+
+	/** When the program was restored, in milliseconds since the epoch; -1 when it was not. */
+	public static long restoreTime() {
+		return restoredAt;
+	}
+
+	/** Milliseconds since it was restored; -1 when it was not. */
+	public static long uptimeSinceRestore() {
+		return restoredAt < 0 ? -1 : (System.nanoTime() - restoredNanos) / 1_000_000;
+	}
+
+	/** By the agent: unless somebody chose it, the default time zone is worked out anew. */
+	private static void forgetZone() {
+		String found = System.getProperty("user.timezone");
+		if (found == null || !found.equals(TimeZone.getDefault().getID()))
+			return;
+		System.clearProperty("user.timezone");
+		TimeZone.setDefault(null);
+	}
+
+	/** By the agent, before the program's threads go on. */
+	private static void restored(long at, String[] given) {
+		restoredNanos = System.nanoTime();
+		arguments = given;
+		restoredAt = at;
+	}
+}

@@ -1,0 +1,108 @@
+#!/bin/bash
+# The contract of org.crac, with the library as it is published, on a JDK that knows nothing of it: what a
+# program sees on its first run (where it goes on after the snapshot) and on its second (restored).
+#
+# crac.sh JDK cap|userns
+. "$(dirname "$0")/lib.sh"
+
+use_jdk "$1"
+use_mode "$2"
+program=(-cp "$cache/crac.jar:$cache/crac-api.jar" CracMain)
+
+run() { # NAME MODE ARGUMENT...: to its end, in the mode's own store
+	local name=$1 mode=$2
+	shift 2
+	timeout 120 "$jsnap" run --store "$dir/store/$mode" --tids $tids --ready api --hook-timeout 2s \
+		"${program[@]}" "$mode" "$@" \
+		</dev/null >"$name.out" 2>"$name.err" || fail "$name: exit status $?"
+	until_true 60 "$name: the image is written" written "$mode"
+}
+
+written() { [ -z "$(find "store/$1" -name '*tmp*' -print -quit)" ]; }
+
+says() { # NAME LINE...: exactly these, in this order
+	local name=$1
+	shift
+	printf '%s\n' "$@" >wanted
+	diff -u wanted "$name.out" >&2 || fail "$name: another output"
+}
+
+mkdir -p store
+
+# In reverse order of registration before, in order after.
+run order1 order
+says order1 "before C" "before B" "before A" "after A" "after B" "after C" returned end
+run order2 order
+says order2 "after A" "after B" "after C" returned end
+grep -q "jsnap: restored" order2.err || fail "order: the second run was not restored"
+
+# Everyone is told whatever others threw; a nested context's exceptions are told one by one.
+run nested nested
+says nested "before B" "before N1" "before N2" "before A" "after A" "after N1" "after N2" "after B" \
+	"thrown CheckpointException" \
+	"suppressed IllegalStateException N1 will not" "suppressed IllegalStateException N2 will not" \
+	"suppressed IllegalStateException N1 cannot" "suppressed IllegalStateException N2 cannot" end
+run before before
+says before "before C" "before B" "before A" "after A" "after B" "after C" "thrown CheckpointException" \
+	"suppressed IllegalStateException C will not" "suppressed IllegalStateException A will not" \
+	"suppressed IllegalStateException C cannot" end
+snapshot_exists store/before && fail "a snapshot of a program whose resources refuse"
+run after1 after
+says after1 "before C" "before B" "before A" "after A" "after B" "after C" "thrown RestoreException" \
+	"suppressed IllegalStateException A cannot" "suppressed IllegalStateException C cannot" end
+run after2 after
+says after2 "after A" "after B" "after C" "thrown RestoreException" \
+	"suppressed IllegalStateException A cannot" "suppressed IllegalStateException C cannot" end
+
+# Who comes while the others are told is told next; who comes after the restore is not.
+run registration registration
+says registration "before C" "before B" "before late" "before A" "after A" "after B" "after C" "after late" returned end
+
+# The context keeps nobody alive.
+run weak weak
+says weak "before kept" "after kept" returned end
+
+# A resource that asks for a snapshot while it is being told.
+run again again
+says again "before A" "thrown CheckpointException" "suppressed CheckpointException a snapshot is being taken already, by this thread" \
+	"after A" returned end
+
+# One that hangs is interrupted when its time is up, and named with its stack.
+run hang hang
+says hang "before B" "before H" "before A" "after A" "after H" "after B" "thrown CheckpointException" \
+	"suppressed InterruptedException sleep interrupted" end
+grep -q 'beforeCheckpoint of CracMain$Hanging has not returned within 2.0 s' hang.err || fail "hang: nobody was named"
+grep -q 'CracMain$Hanging.beforeCheckpoint(CracMain.java' hang.err || fail "hang: no stack"
+
+# A snapshot that jsnap itself takes tells them too; one that hears no interrupt costs the snapshot alone.
+held() { # NAME MODE: in the background, its standard input held open at descriptor 7
+	mkfifo "$1.in"
+	port=$(free_port)
+	"$jsnap" run --store "$dir/store/$2" --tids $tids --hook-timeout 2s "${program[@]}" "$2" "$port" \
+		<"$1.in" >"$1.out" 2>"$1.err" &
+	pid=$!
+	exec 7>"$1.in"
+}
+said_out() { grep -q "$2" "$1.out"; }
+end_held() { # NAME
+	printf '!' >&7
+	exec 7>&-
+	status=0
+	wait "$pid" || status=$?
+	expect "$1: the exit status" $status 0
+}
+held outside outside
+until_true "$patience" "outside: the resources are told" said_out outside "after B"
+until_true "$patience" "outside: the snapshot" snapshot_exists store/outside
+end_held outside
+says outside "before B" "before A" "after A" "after B" end
+
+held deaf deaf
+until_true "$patience" "deaf: there is no snapshot" grep -q "jsnap: no snapshot: .*Hanging has not returned within" deaf.err
+ended "$pid" && fail "deaf: the application is gone"
+printf '!' >&7
+until_true 30 "deaf: it goes on" said_out deaf "after B"
+end_held deaf
+says deaf up "before B" "before D" "let go D" "before A" "after A" "after D" "after B" end
+snapshot_exists store/deaf && fail "deaf: a snapshot"
+nothing_left
