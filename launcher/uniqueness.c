@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #define VALUES_MAX 100000u
 
@@ -142,8 +143,11 @@ static int sample_once(const struct settings *settings, int image_fd, const stru
 	int fd = fcntl(image_fd, F_DUPFD_CLOEXEC, 3);
 	int rc;
 
-	if (fd < 0)
-		return error_errno(err, "the image");
+	if (fd < 0 || lseek(fd, 0, SEEK_SET) < 0) {
+		rc = error_errno(err, "the image");
+		cleanup_close(&fd);
+		return rc;
+	}
 	rc = supervise_begin(&supervise, err);
 	if (rc < 0) {
 		close(fd);

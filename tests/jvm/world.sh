@@ -1,0 +1,127 @@
+#!/bin/bash
+# What a restored program sees of its world: random numbers that no other restore has, this start's
+# environment, properties, arguments, host name and time zone, a process that knows itself, and no burst of
+# periodic tasks.
+#
+# world.sh JDK cap|userns
+. "$(dirname "$0")/lib.sh"
+
+use_jdk "$1"
+use_mode "$2"
+port=$(free_port)
+second=$(free_port)
+asleep=4 # seconds between snapshot and restore, at least
+
+image=$dir/store/world.jsnap
+HOSTS=first start checkpoint "$jsnap" checkpoint --image "$image" --tids $tids -jar "$cache/world.jar" "$port"
+wait "$pid" || fail "jsnap checkpoint exited with $?"
+taken=$EPOCHSECONDS
+
+restore() { # NAME PORT OPTION...: in the background
+	local name=$1 to=$2
+	shift 2
+	start "$name" env FRESH="$name" TZ=Asia/Tokyo "$jsnap" restore --image "$image" --tids $tids \
+		--listen "$port=$to" --set-property "who=$name" "$@"
+	until_true "$patience" "$name answers" up "$to"
+}
+up() { curl -sf --max-time 5 "http://127.0.0.1:$1/up" >/dev/null; }
+ask() { curl -sf --max-time 60 "http://127.0.0.1:$1$2"; }
+# Every source's values into NAME.SOURCE
+draw() { # NAME PORT
+	local source
+	for source in $(ask "$2" /sources); do
+		ask "$2" "/random?$source" >"$1.$source"
+		expect "values of $source" "$(wc -l <"$1.$source")" 1000
+	done
+}
+shared() { # A B: how many values both have, of each source that has any
+	local source count
+	for source in $(cat sources); do
+		count=$(comm -12 <(sort -u "$1.$source") <(sort -u "$2.$source") | wc -l)
+		[ "$count" = 0 ] || echo "$source:$count"
+	done
+}
+
+# Two restores: side by side where each has a namespace of its own, else one after the other.
+restore one "$port"
+one=$pid
+ask "$port" /sources >sources
+if [ "$2" = cap ]; then
+	draw one "$port"
+	stop "$one" TERM
+	restore two "$second"
+	draw two "$second"
+else
+	restore two "$second"
+	draw one "$port"
+	draw two "$second"
+fi
+overlap=$(shared one two)
+[ -z "$overlap" ] || fail "two restores share random numbers: $overlap"
+say "$(wc -w <sources) sources, 1000 values each: nothing shared"
+[ "$2" = cap ] || stop "$one" TERM
+
+# The world, as the second sees it.
+expect "the environment" "$(ask "$second" '/env?FRESH')" two
+expect "a property" "$(ask "$second" '/property?who')" two
+expect "the time zone" "$(ask "$second" /zone)" "Asia/Tokyo Asia/Tokyo Thu Jan 01 09:00:00 JST 1970"
+expect "alive, itself, the bean's PID, just started" "$(ask "$second" /process)" "true true true true"
+restored=$(ask "$second" /restored)
+expect "the bean's time of restore" "$(ask "$second" '/bean?RestoreTime')" "$restored"
+[ "$((restored / 1000))" -ge "$taken" ] || fail "it says it was restored at $restored, before the snapshot"
+[ "$(ask "$second" '/bean?UptimeSinceRestore')" -lt 600000 ] || fail "an uptime since the restore of more than ten minutes"
+stop "$pid" TERM
+
+# Without the refresh they do share: so the test above can fail.
+restore plain1 "$port" --reseed off
+draw plain1 "$port"
+stop "$pid" TERM
+restore plain2 "$port" --reseed off
+draw plain2 "$port"
+stop "$pid" TERM
+overlap=$(shared plain1 plain2)
+for source in Math.random ThreadLocalRandom-pool SHA1PRNG; do
+	grep -q "^$source:[1-9]" <<<"$overlap" || fail "with --reseed off $source is not shared: $overlap"
+done
+say "with --reseed off: $(tr '\n' ' ' <<<"$overlap")"
+
+# jsnap tells the same by itself, without letting the program run.
+"$jsnap" verify --uniqueness --tids $tids "$image" >verify.out || fail "verify: $(cat verify.out)"
+grep -q "share nothing: 8000 values of 8 random sources" verify.out || fail "verify says: $(cat verify.out)"
+status=0
+"$jsnap" verify --uniqueness --reseed off --tids $tids "$image" >verify.out || status=$?
+expect "verify's exit status with --reseed off" $status 1
+grep -q "may share random numbers: .*Math.random" verify.out || fail "verify says: $(cat verify.out)"
+
+# Arguments of this restore; and no burst: 200 ms a tick, asleep for seconds.
+while [ $((EPOCHSECONDS - taken)) -lt $asleep ]; do sleep 0.2; done
+ticks() { # COUNT...: both counters
+	read -r scheduled timed <<<"$(ask "$port" /ticks)"
+}
+start last "$jsnap" restore --image "$image" --tids $tids --listen "$port=$port" -- one "two words" ''
+until_true "$patience" "it answers" up "$port"
+expect "the arguments" "$(ask "$port" /arguments)" "one|two words|"
+began=${EPOCHREALTIME/[.,]/}
+ticks
+before=$((scheduled + timed))
+sleep 1
+ticks
+elapsed=$((${EPOCHREALTIME/[.,]/} - began))
+most=$((2 * (elapsed / 200000 + 2)))
+[ $((scheduled + timed - before)) -le $most ] || fail "$((scheduled + timed - before)) ticks in $((elapsed / 1000)) ms: a burst"
+stop "$pid" TERM
+
+start burst "$jsnap" restore --image "$image" --tids $tids --catch-up on
+missed=$((EPOCHSECONDS - taken))
+until_true "$patience" "it answers" up "$port"
+began=${EPOCHREALTIME/[.,]/}
+# More than the ten a second that both make anyway: of five a second that one has missed, three.
+made_up() {
+	ticks
+	elapsed=$((${EPOCHREALTIME/[.,]/} - began))
+	[ $((scheduled + timed - before)) -ge $((elapsed / 100000 + 3 * missed)) ]
+}
+until_true 30 "--catch-up on makes up for $missed s" made_up
+say "ticks: $before at the snapshot, $((scheduled + timed)) with --catch-up on after $missed s asleep"
+stop "$pid" TERM
+nothing_left
