@@ -1,0 +1,135 @@
+/*
+ * A warm-up survives a server that listens before it serves, and no other failure: until the first
+ * answer a connection that is refused or dropped is made again, after it one is enough to end it.
+ */
+#include "base/io.h"
+#include "check.h"
+#include "launcher/warmup.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct supervise supervise;
+
+struct server {
+	unsigned refused_ms; /* how long it does not listen yet */
+	int dropped;	     /* connections it closes without a word */
+	int answered;	     /* requests it answers before it drops all others */
+};
+
+static int bind_any(uint16_t *ret_port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(bind(fd, (struct sockaddr *)&address, size), 0);
+	CHECK_EQ(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	*ret_port = ntohs(address.sin_port);
+	return fd;
+}
+
+static void serve(int listener, const struct server *server)
+{
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+	char request[1024];
+
+	usleep(server->refused_ms * 1000);
+	CHECK_EQ(listen(listener, 8), 0);
+	for (int n = 0;; n++) {
+		int fd = accept(listener, NULL, NULL);
+		bool drop = n < server->dropped || n >= server->dropped + server->answered;
+
+		CHECK(fd >= 0);
+		if (read(fd, request, sizeof(request)) > 0 && !drop)
+			CHECK(write(fd, answer, sizeof(answer) - 1) > 0);
+		close(fd);
+	}
+}
+
+static pid_t start(const struct server *server, char *ret_url, size_t size)
+{
+	uint16_t port;
+	int listener = bind_any(&port);
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (!pid)
+		serve(listener, server);
+	close(listener);
+	snprintf(ret_url, size, "http://127.0.0.1:%u/", port);
+	return pid;
+}
+
+static int warm(const struct server *server, uint64_t requests, uint64_t timeout_ms,
+		struct warmup_result *ret_result, struct jsnap_error *err)
+{
+	const struct ready_target target = {.supervise = &supervise};
+	char url[64];
+	const char *steps[] = {url};
+	struct warmup_options options = {
+		.what = "warm-up", .steps = steps, .n_steps = 1, .requests = requests};
+	pid_t pid = start(server, url, sizeof(url));
+	int rc;
+
+	if (timeout_ms)
+		options.deadline_ns = monotonic_ns() + timeout_ms * 1000000;
+	*ret_result = (struct warmup_result){0};
+	CHECK_EQ(warmup_check(&options, err), 0);
+	rc = warmup_run(&options, &target, ret_result, err);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return rc;
+}
+
+static void test_late_server(void)
+{
+	struct warmup_result result;
+	struct jsnap_error err = {0};
+
+	CHECK_EQ(warm(&(struct server){.refused_ms = 150, .answered = 100}, 20, 0, &result, &err),
+		 0);
+	CHECK_EQ(result.requests, 20);
+	CHECK_EQ(warm(&(struct server){.dropped = 3, .answered = 100}, 20, 0, &result, &err), 0);
+	CHECK_EQ(result.requests, 20);
+}
+
+/* Who has answered once is up: it may not fail any more. */
+static void test_later_failure(void)
+{
+	struct warmup_result result;
+	struct jsnap_error err = {0};
+
+	CHECK_EQ(warm(&(struct server){.answered = 5}, 20, 0, &result, &err), -EPROTO);
+	CHECK(strstr(err.text, "warm-up http://127.0.0.1:"));
+	CHECK(strstr(err.text, "request 6"));
+}
+
+/* Patience ends with the time for all of it. */
+static void test_never_serves(void)
+{
+	struct warmup_result result;
+	struct jsnap_error err = {0};
+
+	CHECK_EQ(warm(&(struct server){.refused_ms = 60000}, 20, 300, &result, &err), -ETIMEDOUT);
+	CHECK_EQ(result.requests, 0);
+}
+
+int main(void)
+{
+	struct jsnap_error err = {0};
+
+	alarm(50);
+	CHECK_EQ(supervise_begin(&supervise, &err), 0);
+	test_late_server();
+	test_later_failure();
+	test_never_serves();
+	supervise_end(&supervise);
+	return 0;
+}
