@@ -7,6 +7,8 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/services.sh"
 
+patience=${JSNAP_TEST_PATIENCE:-400} # such a service starts in minutes where everything else runs too
+
 use_jdk "$2"
 use_mode "$3"
 service_use "$1"

@@ -8,6 +8,8 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/services.sh"
 
+patience=${JSNAP_TEST_PATIENCE:-400} # such a service starts in minutes where everything else runs too
+
 turns=${3:-9}
 seconds=${4:-5}
 use_jdk "$2"
