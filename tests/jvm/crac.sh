@@ -18,7 +18,13 @@ run() { # NAME MODE ARGUMENT...: to its end, in the mode's own store
 	until_true 60 "$name: the image is written" written "$mode"
 }
 
-written() { [ -z "$(find "store/$1" -name '*tmp*' -print -quit)" ]; }
+# Its writer holds the lock until then, and a run that finds it held for long starts cold.
+written() {
+	local lock
+	for lock in "store/$1"/*.lock; do
+		[ ! -e "$lock" ] || flock -n "$lock" true || return 1
+	done
+}
 
 says() { # NAME LINE...: exactly these, in this order
 	local name=$1
