@@ -59,12 +59,15 @@ int capture_refuse_children(pid_t pid, struct jsnap_error *err);
 /* Looks whether the process was restored before: sets region and stream_inode. */
 void capture_find_region(struct capture *c);
 
+/* Interval and POSIX timers with the time they have left; again, when called again. */
+int capture_timers(struct capture *c, struct jsnap_error *err);
+
 /* Phases. */
 int capture_refuse(struct capture *c, struct jsnap_error *err);
 int capture_process(struct capture *c, struct jsnap_error *err);
 int capture_host(struct capture *c, struct jsnap_error *err);
 int capture_signals(struct capture *c, struct jsnap_error *err);
-int capture_timers(struct capture *c, struct jsnap_error *err);
+int capture_pending(struct capture *c, struct jsnap_error *err);
 int capture_threads(struct capture *c, struct jsnap_error *err);
 int capture_files(struct capture *c, struct jsnap_error *err);
 int capture_clocks(struct capture *c, struct jsnap_error *err);

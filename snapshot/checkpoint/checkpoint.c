@@ -30,7 +30,7 @@ static const struct {
 	{"host", capture_host},
 	{"process", capture_process},
 	{"signals", capture_signals},
-	{"timers", capture_timers},
+	{"pending signals and timers", capture_pending},
 	{"threads", capture_threads},
 	{"files", capture_files},
 	{"clocks", capture_clocks},

@@ -7,7 +7,8 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 
-#define PEEK_BATCH 32
+#define PEEK_BATCH     32
+#define PENDING_ROUNDS 100u
 
 struct kernel_sigaction { /* include/linux/signal_types.h on x86-64 */
 	uint64_t handler, flags, restorer, mask;
@@ -68,8 +69,15 @@ int capture_signals(struct capture *c, struct jsnap_error *err)
 	for (int signo = 1; r == 0 && signo <= 64; signo++)
 		if (set & (1ull << (signo - 1)))
 			r = capture_disposition(c, signo, err);
-	if (r == 0)
-		r = capture_queue(c, c->options->pid, 0, PTRACE_PEEKSIGINFO_SHARED, err);
+	return r;
+}
+
+static int capture_queues(struct capture *c, struct jsnap_error *err)
+{
+	int r;
+
+	c->m->n_siginfos = 0;
+	r = capture_queue(c, c->options->pid, 0, PTRACE_PEEKSIGINFO_SHARED, err);
 	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++) {
 		pid_t ns_tid;
 
@@ -78,4 +86,26 @@ int capture_signals(struct capture *c, struct jsnap_error *err)
 			r = capture_queue(c, c->tracee.threads[i].tid, ns_tid, 0, err);
 	}
 	return r;
+}
+
+/*
+ * A timer goes on while the process is stopped. One that expires between the two readings would be
+ * lost, its signal not yet pending and its time over, or come twice: so both are read until no
+ * signal has come meanwhile.
+ */
+int capture_pending(struct capture *c, struct jsnap_error *err)
+{
+	for (unsigned round = 0; round < PENDING_ROUNDS; round++) {
+		uint32_t before;
+		int r = capture_queues(c, err);
+
+		before = c->m->n_siginfos;
+		if (r == 0)
+			r = capture_timers(c, err);
+		if (r == 0)
+			r = capture_queues(c, err);
+		if (r < 0 || c->m->n_siginfos == before)
+			return r;
+	}
+	return error_set(err, EBUSY, "signals come faster than they can be read; try again");
 }

@@ -114,6 +114,7 @@ int capture_timers(struct capture *c, struct jsnap_error *err)
 	char path[64];
 	int r = capture_itimers(c, err);
 
+	c->m->n_posix_timers = 0;
 	if (r < 0)
 		return r;
 	snprintf(path, sizeof(path), "/proc/%d/timers", c->options->pid);

@@ -55,6 +55,28 @@ static bool wanted(const struct kind *kind, const char *what)
 	return strcmp(what, kind->name) == 0;
 }
 
+/* A thread makes its call again when it is scheduled: woken before that, it would have found
+ * what it waits for without waiting. */
+static void await_asleep(const struct waiter *w)
+{
+	char path[64], text[256], *end;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", w->tid);
+	for (int i = 0; i < 10000; i++) {
+		FILE *f = fopen(path, "re");
+
+		if (!f || !fgets(text, sizeof(text), f))
+			text[0] = '\0';
+		if (f)
+			fclose(f);
+		end = strrchr(text, ')');
+		if (end && end[2] == 'S')
+			return;
+		victim_sleep_ms(1);
+	}
+	victim_fault(__FILE__, __LINE__, "%s does not go to sleep again", w->kind->name);
+}
+
 static void on_signal(int sig)
 {
 	(void)sig;
@@ -96,8 +118,10 @@ int main(int argc, char **argv)
 				     waiters[i].kind->name);
 	}
 	for (int i = 0; i < n_waiters; i++)
-		if (waiters[i].kind->wake)
+		if (waiters[i].kind->wake) {
+			await_asleep(&waiters[i]);
 			waiters[i].kind->wake(&waiters[i]);
+		}
 	for (int i = 0; i < n_waiters; i++) {
 		pthread_join(waiters[i].thread, NULL);
 		check(&waiters[i]);
