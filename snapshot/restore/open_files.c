@@ -515,14 +515,15 @@ static int apply_settings(const struct plan *plan, struct jsnap_error *err)
 	return 0;
 }
 
-/* By the raw call: glibc's wrapper leaves its own flags and refuses the two signals it uses. */
+/*
+ * By the raw calls: glibc's wrappers leave their own flags, and neither block nor touch the two
+ * signals it uses. One of them is that of timers which notify by a thread (SIGEV_THREAD).
+ */
 static void reset_signals(void)
 {
-	const uint64_t none[4] = {0};
-	sigset_t all;
+	const uint64_t none[4] = {0}, all = UINT64_MAX;
 
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all));
 	for (int signo = 1; signo <= 64; signo++)
 		syscall(SYS_rt_sigaction, signo, none, NULL, sizeof(uint64_t));
 }
