@@ -50,13 +50,14 @@ restored second
 ! grep -q "no working set" second.err || fail "the record is not used: $(grep 'no working set' second.err)"
 ready=$(anonymous_kb "$java")
 say "$record KiB recorded; own memory before any request: $idle KiB without, $ready KiB with"
-[ $((ready - idle)) -ge $((record / 3)) ] || fail "nothing was made ready"
+# Besides what was recorded a restored process has a megabyte and more that the restore reads into place.
+[ "$ready" -ge $((record + 1000)) ] || fail "nothing was made ready"
 app_check 100
 stop "$pid" TERM
 until_true 10 "the second has gone" no_process
 
 # Counted and verified with the snapshot.
-size=$("$jsnap" list --json --store "$dir/store" | sed -n 's/.*"hot_bytes": *\([0-9]*\).*/\1/p')
+size=$("$jsnap" list --json --store "$dir/store" | sed -n 's/.*"hot_bytes": *\([0-9]*\).*/\1/p' | head -1)
 expect "the hot copy's size in the list" "$size" $((512 * ($(stat -c %b store/*.hot) + $(stat -c %b store/*.pages))))
 
 # Damaged: it is made again.
