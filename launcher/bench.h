@@ -8,6 +8,7 @@
 #include "launcher/bench_series.h"
 #include "launcher/http.h"
 #include "launcher/supervise.h"
+#include "launcher/warmup.h"
 
 #include <stdio.h>
 
@@ -17,6 +18,8 @@ struct bench_variant {
 	const char *name, *title; /* "hot", "restore, hot copy" */
 	char **argv;
 	struct bench_series seconds, rss, pss, shared; /* bytes */
+	struct bench_series user, system; /* seconds of processor time, from start to end */
+	struct bench_series status;	  /* exit status; 128 + signal */
 	double first; /* the very first run, which is not counted when there are warm-up runs */
 	struct bench_summary time;
 	double ratio[3]; /* times sooner than the first variant */
@@ -40,19 +43,23 @@ struct bench_sample_request {
 	struct supervise *supervise;
 	char *const *argv;
 	char *const *env;
-	const struct http_url *url; /* NULL: time until it exits */
-	int null_fd, log_fd;	    /* its standard input; both its outputs */
+	const struct http_url *url;	     /* NULL: time until it exits */
+	const struct warmup_options *warmup; /* after the first answer, not timed; NULL: none */
+	int null_fd, log_fd;		     /* its standard input; both its outputs */
 	uint64_t timeout_ns;
 };
 
 struct bench_sample {
 	double seconds;
 	double rss, pss, shared; /* bytes, of the process and all below it, after the response */
+	double user, system;	 /* of its whole life */
+	int status;
 };
 
 /*
- * Starts the program, waits for its first answer with a status below 400, looks at its memory, ends
- * it (SIGTERM, then SIGKILL) and returns when it is gone.
+ * Refuses to start (-EADDRINUSE) while something answers at the URL's port: its answer would be
+ * taken for the program's. Starts the program, waits for its first answer with a status below 400,
+ * looks at its memory, ends it (SIGTERM, then SIGKILL) and returns when it is gone.
  */
 int bench_sample(const struct bench_sample_request *request, struct bench_sample *ret_sample,
 		 struct jsnap_error *err);

@@ -8,11 +8,13 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
-#define END_PATIENCE_NS 60000000000ull
-#define KILL_GRACE_NS	200000000ull
-#define MAX_DEPTH	8u
+#define END_PATIENCE_NS	 300000000000ull /* a JDK writes its archive when it is to end */
+#define PORT_PATIENCE_NS 3000000000ull
+#define KILL_GRACE_NS	 200000000ull
+#define MAX_DEPTH	 8u
 
 /* Between two attempts: a thousandth of the time so far, so that asking neither costs a slow start
  * much nor a fast one its precision. */
@@ -21,6 +23,62 @@ static uint64_t pause_after(uint64_t elapsed_ns)
 	uint64_t pause = elapsed_ns / 1000;
 
 	return pause < 100000 ? 100000 : pause > 5000000 ? 5000000 : pause;
+}
+
+/* A listener whose queue is full says nothing: only a refusal means that the port is free. */
+static bool port_answers(const struct http_url *url)
+{
+	CLEANUP_CLOSE int fd =
+		socket(url->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct pollfd wait = {.fd = fd, .events = POLLOUT};
+	int failure = 0;
+	socklen_t size = sizeof(failure);
+
+	if (fd < 0)
+		return false;
+	if (connect(fd, (const struct sockaddr *)&url->address, url->address_size) == 0)
+		return true;
+	if (errno != EINPROGRESS)
+		return false;
+	if (poll(&wait, 1, 500) != 1)
+		return true;
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &size) == 0 && failure == 0;
+}
+
+/* What ran before may be a moment in going. */
+static int wait_port_free(const struct bench_sample_request *r, struct jsnap_error *err)
+{
+	uint64_t deadline = monotonic_ns() + PORT_PATIENCE_NS;
+
+	while (port_answers(r->url)) {
+		int rc;
+
+		if (monotonic_ns() >= deadline) {
+			error_set(err, EADDRINUSE, "something already answers at http://%s",
+				  r->url->authority);
+			return error_hint(err, "it would be measured in the program's place: end "
+					       "it, or give the program another port");
+		}
+		rc = supervise_pause(r->supervise, 200000000);
+		if (rc == -ECANCELED)
+			return supervise_explain(r->supervise, rc, err);
+	}
+	return 0;
+}
+
+static double seconds_of(const struct timeval *t)
+{
+	return (double)t->tv_sec + (double)t->tv_usec / 1e6;
+}
+
+static int warm(const struct bench_sample_request *r, struct jsnap_error *err)
+{
+	const struct ready_target target = {.supervise = r->supervise, .env = r->env};
+	struct warmup_options options = *r->warmup;
+	struct warmup_result unused;
+
+	options.deadline_ns = monotonic_ns() + r->timeout_ns;
+	return warmup_run(&options, &target, &unused, err);
 }
 
 /* 1: answered below 400; 0: not yet; negative: the program ended, or jsnap is to end. */
@@ -141,10 +199,13 @@ int bench_sample(const struct bench_sample_request *request, struct bench_sample
 					      .own_group = true};
 	struct supervise *s = request->supervise;
 	struct bench_sample sample = {0};
-	uint64_t start = monotonic_ns();
+	uint64_t start;
 	pid_t pid;
-	int rc = child_start(s, &options, &pid, err), ended;
+	int rc = request->url ? wait_port_free(request, err) : 0, ended;
 
+	start = monotonic_ns();
+	if (rc == 0)
+		rc = child_start(s, &options, &pid, err);
 	if (rc < 0)
 		return rc;
 	rc = supervise_adopt(s, pid, err);
@@ -156,9 +217,14 @@ int bench_sample(const struct bench_sample_request *request, struct bench_sample
 	sample.seconds = (double)(monotonic_ns() - start) / 1e9;
 	if (rc == 0 && request->url)
 		add_tree(pid, 0, &sample);
+	if (rc == 0 && request->warmup)
+		rc = warm(request, err);
 	if (rc == 0 && !request->url && s->wait_status)
 		rc = supervise_explain(s, -ECHILD, err);
 	ended = end(s, rc < 0 ? NULL : err);
+	sample.user = seconds_of(&s->usage.ru_utime);
+	sample.system = seconds_of(&s->usage.ru_stime);
+	sample.status = supervise_exit_status(s->wait_status);
 	s->pid = 0;
 	if (rc < 0 || ended < 0)
 		return rc < 0 ? rc : ended;

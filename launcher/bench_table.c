@@ -56,14 +56,18 @@ static void write_series(struct json *json, const char *key, const struct bench_
 static void write_variant(struct json *json, const struct bench_table *table,
 			  const struct bench_variant *v)
 {
+	struct bench_summary user, system;
+
 	json_open(json, NULL, '{');
 	json_string(json, "command", v->title);
 	json_real(json, "mean", v->time.mean);
 	json_real(json, "stddev", v->time.stddev);
 	json_real(json, "median", v->time.median);
-	/* Processor time is not measured: the program is still running. */
-	json_real(json, "user", 0);
-	json_real(json, "system", 0);
+	bench_series_summarize(&v->user, &user);
+	bench_series_summarize(&v->system, &system);
+	/* Of the whole life of the process, its end included: hyperfine's are too. */
+	json_real(json, "user", user.mean);
+	json_real(json, "system", system.mean);
 	json_real(json, "min", v->time.min);
 	json_real(json, "max", v->time.max);
 	json_real(json, "p95", v->time.p95);
@@ -74,8 +78,8 @@ static void write_variant(struct json *json, const struct bench_table *table,
 	write_series(json, "pss_byte", &v->pss);
 	write_series(json, "shared_byte", &v->shared);
 	json_open(json, "exit_codes", '[');
-	for (size_t i = 0; i < v->seconds.count; i++)
-		json_number(json, NULL, 0);
+	for (size_t i = 0; i < v->status.count; i++)
+		json_number(json, NULL, (int64_t)v->status.values[i]);
 	json_close(json, ']');
 	json_open(json, "parameters", '{');
 	json_string(json, "variant", v->name);

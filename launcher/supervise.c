@@ -137,7 +137,7 @@ static void mirror_stop(struct supervise *s, int signo)
 	 * us is passed on here when the application has not got it already. */
 	while (sigtimedwait(&cont, NULL, &none) == SIGCONT)
 		;
-	if (waitpid(s->pid, &status, WNOHANG | WCONTINUED | __WALL) == 0)
+	if (wait4(s->pid, &status, WNOHANG | WCONTINUED | __WALL, &s->usage) == 0)
 		kill(s->pid, SIGCONT);
 	else if (WIFCONTINUED(status))
 		s->stopped = false;
@@ -178,16 +178,19 @@ static void reap(struct supervise *s)
 {
 	for (;;) {
 		int status;
-		pid_t pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED | __WALL);
+		struct rusage usage;
+		pid_t pid = wait4(-1, &status, WNOHANG | WUNTRACED | WCONTINUED | __WALL, &usage);
 
 		if (pid < 0 && errno == EINTR)
 			continue;
 		if (pid <= 0)
 			break;
-		if (pid == s->pid)
+		if (pid == s->pid) {
+			s->usage = usage;
 			note_application(s, status);
-		else
+		} else {
 			note_other(s, pid, status);
+		}
 	}
 }
 

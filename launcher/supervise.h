@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #define SUPERVISE_MAX_FDS     14u
@@ -38,9 +39,10 @@ struct supervise {
 	sigset_t caller_mask, caller_ignored; /* what the application starts with */
 
 	bool ended, stopped;
-	int wait_status;   /* wait(2)'s, once ended */
-	int ending_signal; /* 0, or a signal that asked the application (or, before there is one,
-			      jsnap) to end */
+	int wait_status;     /* wait(2)'s, once ended */
+	struct rusage usage; /* then wait4(2)'s: its own and what it waited for */
+	int ending_signal;   /* 0, or a signal that asked the application (or, before there is one,
+				jsnap) to end */
 
 	struct supervise_helper helpers[SUPERVISE_MAX_HELPERS];
 };

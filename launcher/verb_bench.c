@@ -52,7 +52,8 @@ struct bench {
 	struct words words[BENCH_MAX_VARIANTS];
 	struct http_url url;
 	bool has_url;
-	char folder[64], store[80], metrics[80], log[80], self[PATH_MAX];
+	char folder[PATH_MAX - 16], store[PATH_MAX], metrics[PATH_MAX], log[PATH_MAX],
+		self[PATH_MAX];
 	int null_fd, log_fd;
 };
 
@@ -77,12 +78,17 @@ static int make_places(struct bench *b, struct jsnap_error *err)
 {
 	const char *tmp = environment_get(&b->start.env, "TMPDIR");
 	ssize_t n = readlink("/proc/self/exe", b->self, sizeof(b->self) - 1);
+	int length;
 
 	if (n < 0)
 		return error_errno(err, "read /proc/self/exe");
 	/* Not /tmp, which may be memory: nothing could be dropped from the page cache there. */
-	snprintf(b->folder, sizeof(b->folder), "%.40s/jsnap-bench-XXXXXX",
-		 tmp && *tmp == '/' ? tmp : "/var/tmp");
+	length = snprintf(b->folder, sizeof(b->folder), "%s/jsnap-bench-XXXXXX",
+			  tmp && *tmp == '/' ? tmp : "/var/tmp");
+	if (length < 0 || (size_t)length >= sizeof(b->folder)) {
+		*b->folder = '\0';
+		return error_set(err, ENAMETOOLONG, "the path in TMPDIR is too long");
+	}
 	if (!mkdtemp(b->folder)) {
 		error_errno(err, "make the folder %s", b->folder);
 		*b->folder = '\0';
@@ -201,15 +207,24 @@ static int explain(const struct bench *b, const char *what, struct jsnap_error *
 	return error_context(err, "%s", what);
 }
 
-static int sample(struct bench *b, const char *what, struct words *words, bool until_exit,
+enum until { UNTIL_ANSWER, UNTIL_WARM, UNTIL_EXIT };
+
+static int sample(struct bench *b, const char *what, struct words *words, enum until until,
 		  struct bench_sample *ret_sample, struct jsnap_error *err)
 {
-	uint64_t timeout = b->start.settings->timeout_ns;
+	const struct settings *s = b->start.settings;
+	const struct warmup_options warmup = {.steps = s->warmup,
+					      .n_steps = s->n_warmup,
+					      .requests = s->warmup_requests,
+					      .time_ns = s->warmup_time_ns};
+	bool asked = b->has_url && until != UNTIL_EXIT;
+	uint64_t timeout = s->timeout_ns;
 	const struct bench_sample_request request = {
 		.supervise = &b->start.supervise,
 		.argv = words->items,
 		.env = b->start.env.vars,
-		.url = b->has_url && !until_exit ? &b->url : NULL,
+		.url = asked ? &b->url : NULL,
+		.warmup = asked && until == UNTIL_WARM ? &warmup : NULL,
 		.null_fd = b->null_fd,
 		.log_fd = b->log_fd,
 		.timeout_ns = timeout ? timeout : 3600000000000ull,
@@ -256,10 +271,29 @@ static int take_snapshot(struct bench *b, struct jsnap_error *err)
 	rc = jsnap_words(b, SCHEMA_VERB_CHECKPOINT, true, &words);
 	if (rc < 0)
 		return error_set(err, -rc, "out of memory");
-	rc = sample(b, "take the snapshot", &words, true, &unused, err);
+	rc = sample(b, "take the snapshot", &words, UNTIL_EXIT, &unused, err);
 	if (rc == 0)
 		read_metrics(b);
 	return rc;
+}
+
+/* With the warm-up that the snapshot gets; without an archive java would start as ever, and say so
+ * nowhere. */
+static int train(struct bench *b, const char *archive, struct words *words, struct jsnap_error *err)
+{
+	CLEANUP_FREE char *path = NULL;
+	struct bench_sample unused;
+	int rc = sample(b, "train the archive", words, UNTIL_WARM, &unused, err);
+
+	if (rc < 0)
+		return rc;
+	if (asprintf(&path, "%s/%s", b->folder, archive) < 0)
+		return path = NULL, error_set(err, ENOMEM, "out of memory");
+	if (access(path, R_OK) < 0) {
+		error_set(err, ENOENT, "the JDK made no archive %s", path);
+		return explain(b, "train the archive", err);
+	}
+	return 0;
 }
 
 static int prepare_variant(struct bench *b, size_t i, struct jsnap_error *err)
@@ -267,7 +301,6 @@ static int prepare_variant(struct bench *b, size_t i, struct jsnap_error *err)
 	const size_t kind = b->kind[i];
 	CLEANUP_WORDS struct words training = {0};
 	struct bench_variant *v = &b->table.variants[i];
-	struct bench_sample unused;
 	int rc = 0;
 
 	if (kinds[kind].restore)
@@ -279,7 +312,7 @@ static int prepare_variant(struct bench *b, size_t i, struct jsnap_error *err)
 	if (rc < 0)
 		return error_set(err, -rc, "out of memory");
 	if (training.count)
-		rc = sample(b, "train the archive", &training, false, &unused, err);
+		rc = train(b, kinds[kind].name, &training, err);
 	v->name = kinds[kind].name;
 	v->title = kinds[kind].title;
 	v->argv = b->words[i].items;
@@ -351,7 +384,7 @@ static int run_once(struct bench *b, size_t i, bool counted, struct jsnap_error 
 
 	if (kinds[b->kind[i]].restore)
 		set_cache(b, kinds[b->kind[i]].dropped);
-	rc = sample(b, v->title, &b->words[i], false, &one, err);
+	rc = sample(b, v->title, &b->words[i], UNTIL_ANSWER, &one, err);
 	if (rc == 0 && kinds[b->kind[i]].restore)
 		rc = check_restored(b, err);
 	if (rc < 0)
@@ -364,6 +397,9 @@ static int run_once(struct bench *b, size_t i, bool counted, struct jsnap_error 
 	bench_series_add(&v->rss, one.rss);
 	bench_series_add(&v->pss, one.pss);
 	bench_series_add(&v->shared, one.shared);
+	bench_series_add(&v->user, one.user);
+	bench_series_add(&v->system, one.system);
+	bench_series_add(&v->status, one.status);
 	return 0;
 }
 
