@@ -1,16 +1,18 @@
 /*
- * See bench.h: the chart. A row for each variant on a logarithmic scale: a dot for each run, a line
- * from least to greatest, a bar at the median, and the figures beside it.
+ * See bench.h: the chart. A row for each variant on a logarithmic scale: a dot for each run, a band
+ * from least to greatest, a bar at the median, and the figures beside it. Cold starts are warm in
+ * color, restores cool.
  */
 #include "launcher/bench.h"
 
 #include <math.h>
+#include <string.h>
 
-#define WIDTH 960
-#define LEFT  220 /* of the scale */
-#define RIGHT 690
-#define TOP   84
-#define ROW   52
+#define WIDTH 1040
+#define LEFT  210 /* of the scale */
+#define RIGHT 700
+#define TOP   96
+#define ROW   54
 
 static void put_escaped(const char *text, FILE *out)
 {
@@ -57,10 +59,16 @@ static void write_grid(const struct scale *scale, int bottom, FILE *out)
 	for (int power = scale->low; power <= scale->high; power++) {
 		double x = place(scale, pow(10, power));
 
+		for (int i = 2; i < 10 && power < scale->high; i++)
+			fprintf(out,
+				"<line class=\"minor\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" "
+				"y2=\"%d\"/>\n",
+				place(scale, i * pow(10, power)), TOP,
+				place(scale, i * pow(10, power)), bottom);
 		fprintf(out,
 			"<line class=\"grid\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>\n"
 			"<text class=\"axis\" text-anchor=\"middle\" x=\"%.1f\" y=\"%d\">",
-			x, TOP - 8, x, bottom, x, bottom + 18);
+			x, TOP - 6, x, bottom + 6, x, bottom + 22);
 		if (power < 0)
 			fprintf(out, "%g ms</text>\n", pow(10, power + 3));
 		else
@@ -68,58 +76,105 @@ static void write_grid(const struct scale *scale, int bottom, FILE *out)
 	}
 }
 
-static void write_row(const struct bench_variant *v, const struct scale *scale, double y,
-		      const char *color, FILE *out)
+static void write_runs(const struct bench_variant *v, const struct scale *scale, double y,
+		       const char *color, FILE *out)
 {
 	const struct bench_summary *t = &v->time;
+	double low = place(scale, t->min), high = place(scale, t->max);
 
-	fprintf(out, "<text class=\"name\" text-anchor=\"end\" x=\"%d\" y=\"%.1f\">", LEFT - 16,
-		y + 5);
-	put_escaped(v->title, out);
 	fprintf(out,
-		"</text>\n<line stroke=\"%s\" stroke-width=\"2\" x1=\"%.1f\" y1=\"%.1f\" "
-		"x2=\"%.1f\" y2=\"%.1f\"/>\n",
-		color, place(scale, t->min), y, place(scale, t->max), y);
+		"<rect fill=\"%s\" fill-opacity=\"0.18\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
+		"height=\"26\" rx=\"6\"/>\n",
+		color, low - 6, y - 13, high - low + 12);
 	for (size_t i = 0; i < v->seconds.count; i++)
 		fprintf(out,
-			"<circle fill=\"%s\" fill-opacity=\"0.45\" cx=\"%.1f\" cy=\"%.1f\" "
-			"r=\"4\"/>\n",
-			color, place(scale, v->seconds.values[i]), y + (double)(i % 5) * 3 - 6);
+			"<circle fill=\"%s\" fill-opacity=\"0.6\" cx=\"%.1f\" cy=\"%.1f\" "
+			"r=\"3.5\"/>\n",
+			color, place(scale, v->seconds.values[i]), y + (double)(i % 5) * 4 - 8);
 	fprintf(out,
-		"<rect fill=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"4\" height=\"26\"/>\n"
-		"<text class=\"name\" x=\"%d\" y=\"%.1f\">%.*f ms",
-		color, place(scale, t->median) - 2, y - 13, RIGHT + 20, y + 5,
-		t->median < 0.1 ? 1 : 0, t->median * 1e3);
-	if (v->ratio[1] > 0 && (v->ratio[1] < 0.999 || v->ratio[1] > 1.001))
-		fprintf(out, " <tspan class=\"ratio\">%.*f times sooner</tspan>",
-			v->ratio[1] < 10 ? 1 : 0, v->ratio[1]);
+		"<rect fill=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"3\" height=\"34\" rx=\"1.5\"/>\n",
+		color, place(scale, t->median) - 1.5, y - 17);
+}
+
+static void write_row(const struct bench_variant *v, bool is_base, const struct scale *scale,
+		      double y, const char *color, FILE *out)
+{
+	struct bench_summary pss;
+
+	fprintf(out, "<text class=\"name\" text-anchor=\"end\" x=\"%d\" y=\"%.1f\">", LEFT - 18,
+		y + 5);
+	put_escaped(v->title, out);
 	fputs("</text>\n", out);
+	write_runs(v, scale, y, color, out);
+	fprintf(out,
+		"<text class=\"time\" text-anchor=\"end\" x=\"%d\" y=\"%.1f\">%.*f ms</text>\n",
+		RIGHT + 110, y + 5, v->time.median < 0.1 ? 1 : 0, v->time.median * 1e3);
+	if (!is_base && v->ratio[1] > 0)
+		fprintf(out,
+			"<text class=\"name\" text-anchor=\"end\" fill=\"%s\" x=\"%d\" "
+			"y=\"%.1f\">%.*f times</text>\n",
+			color, RIGHT + 210, y + 5, v->ratio[1] < 10 ? 1 : 0, v->ratio[1]);
+	bench_series_summarize(&v->pss, &pss);
+	if (pss.median > 0)
+		fprintf(out,
+			"<text class=\"name\" text-anchor=\"end\" x=\"%d\" y=\"%.1f\">%.0f MB"
+			"</text>\n",
+			WIDTH - 24, y + 5, pss.median / 1e6);
+}
+
+static bool is_restore(const struct bench_variant *v)
+{
+	return v->name && (strcmp(v->name, "hot") == 0 || strcmp(v->name, "zstd") == 0 ||
+			   strcmp(v->name, "dropped") == 0);
+}
+
+static void write_rows(const struct bench_table *table, const struct scale *scale, FILE *out)
+{
+	static const char *const colors[2][3] = {{"#b03a1e", "#c98a12", "#8c5a2b"},
+						 {"#0b6e8a", "#2b8a5a", "#5b5ea6"}};
+	size_t used[2] = {0};
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct bench_variant *v = &table->variants[i];
+		bool restore = is_restore(v);
+
+		write_row(v, i == 0, scale, TOP + ROW * ((double)i + 0.5),
+			  colors[restore][used[restore]++ % 3], out);
+	}
+}
+
+static void write_head(const struct bench_table *table, int height, FILE *out)
+{
+	fprintf(out,
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+		"viewBox=\"0 0 %d %d\">\n<style>text { font-family: sans-serif } "
+		".title { font-size: 21px; font-weight: bold } .name, .time { font-size: 15px } "
+		".time { font-weight: bold } .axis, .note { font-size: 12px; fill: #666 } "
+		".grid { stroke: #bbb } .minor { stroke: #eee }</style>\n"
+		"<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n"
+		"<text class=\"title\" x=\"24\" y=\"36\">",
+		WIDTH, height, WIDTH, height);
+	put_escaped(table->name, out);
+	fputs(table->request ? ": time to the first response" : ": time until it ends", out);
+	fprintf(out,
+		"</text>\n<text class=\"note\" x=\"24\" y=\"58\">a dot for each of %zu runs, by "
+		"turns on one machine; the bar is the median; logarithmic scale</text>\n",
+		table->count ? table->variants[0].seconds.count : 0);
+	fprintf(out,
+		"<g class=\"note\" text-anchor=\"end\"><text class=\"note\" x=\"%d\" "
+		"y=\"%d\">median"
+		"</text><text class=\"note\" x=\"%d\" y=\"%d\">sooner</text>"
+		"<text class=\"note\" x=\"%d\" y=\"%d\">PSS</text></g>\n",
+		RIGHT + 110, TOP - 10, RIGHT + 210, TOP - 10, WIDTH - 24, TOP - 10);
 }
 
 void bench_table_svg(const struct bench_table *table, FILE *out)
 {
-	static const char *const colors[] = {"#9a3b26", "#b7791f", "#8a6d3b",
-					     "#1f6f8b", "#3a8f6b", "#5b5ea6"};
 	struct scale scale = find_scale(table);
 	int bottom = TOP + (int)table->count * ROW;
 
-	fprintf(out,
-		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
-		"viewBox=\"0 0 %d %d\">\n<style>text { font-family: sans-serif; fill: #222 } "
-		".title { font-size: 20px; font-weight: bold } .name { font-size: 15px } "
-		".axis, .note { font-size: 12px; fill: #666 } .ratio { fill: #666 } "
-		".grid { stroke: #ddd }</style>\n<rect width=\"100%%\" height=\"100%%\" "
-		"fill=\"#fff\"/>\n<text class=\"title\" x=\"24\" y=\"34\">Time to the first "
-		"response: ",
-		WIDTH, bottom + 48, WIDTH, bottom + 48);
-	put_escaped(table->name, out);
-	fprintf(out,
-		"</text>\n<text class=\"note\" x=\"24\" y=\"56\">a dot for each of %zu runs, by "
-		"turns on one machine; the bar is the median; logarithmic scale</text>\n",
-		table->count ? table->variants[0].seconds.count : 0);
+	write_head(table, bottom + 44, out);
 	write_grid(&scale, bottom, out);
-	for (size_t i = 0; i < table->count; i++)
-		write_row(&table->variants[i], &scale, TOP + ROW * ((double)i + 0.5),
-			  colors[i % (sizeof(colors) / sizeof(colors[0]))], out);
+	write_rows(table, &scale, out);
 	fputs("</svg>\n", out);
 }
