@@ -99,6 +99,7 @@ static void write_runs(const struct bench_variant *v, const struct scale *scale,
 static void write_row(const struct bench_variant *v, bool is_base, const struct scale *scale,
 		      double y, const char *color, FILE *out)
 {
+	bool in_seconds = v->time.median >= 1;
 	struct bench_summary pss;
 
 	fprintf(out, "<text class=\"name\" text-anchor=\"end\" x=\"%d\" y=\"%.1f\">", LEFT - 18,
@@ -107,8 +108,12 @@ static void write_row(const struct bench_variant *v, bool is_base, const struct 
 	fputs("</text>\n", out);
 	write_runs(v, scale, y, color, out);
 	fprintf(out,
-		"<text class=\"time\" text-anchor=\"end\" x=\"%d\" y=\"%.1f\">%.*f ms</text>\n",
-		RIGHT + 110, y + 5, v->time.median < 0.1 ? 1 : 0, v->time.median * 1e3);
+		"<text class=\"time\" text-anchor=\"end\" x=\"%d\" y=\"%.1f\">%.*f %s</text>\n",
+		RIGHT + 110, y + 5,
+		in_seconds	       ? 2
+		: v->time.median < 0.1 ? 1
+				       : 0,
+		v->time.median * (in_seconds ? 1 : 1e3), in_seconds ? "s" : "ms");
 	if (!is_base && v->ratio[1] > 0)
 		fprintf(out,
 			"<text class=\"name\" text-anchor=\"end\" fill=\"%s\" x=\"%d\" "

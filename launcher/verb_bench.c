@@ -6,14 +6,11 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "conf/values.h"
-#include "launcher/bench.h"
-#include "launcher/verb_common.h"
-#include "launcher/words.h"
+#include "conf/schema.h"
+#include "launcher/bench_run.h"
 
 #include <fcntl.h>
 #include <ftw.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -43,18 +40,6 @@ static const struct {
 	 .restore = true,
 	 .hot_copy = true,
 	 .dropped = true},
-};
-
-struct bench {
-	struct start start;
-	struct bench_table table;
-	size_t kind[BENCH_MAX_VARIANTS];
-	struct words words[BENCH_MAX_VARIANTS];
-	struct http_url url;
-	bool has_url;
-	char folder[PATH_MAX - 16], store[PATH_MAX], metrics[PATH_MAX], log[PATH_MAX],
-		self[PATH_MAX];
-	int null_fd, log_fd;
 };
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
@@ -117,83 +102,6 @@ static int find_url(struct bench *b, struct jsnap_error *err)
 	b->has_url = found != NULL;
 	b->table.request = found;
 	return found ? http_url_parse(found, &b->url, err) : 0;
-}
-
-/* What the user gave bench and `verb` takes too. */
-static int add_options(const struct bench *b, unsigned verb, struct words *words)
-{
-	const struct conf_values *values = b->start.settings->values;
-	int rc = 0;
-
-	for (size_t i = 0; i < SCHEMA_COUNT; i++) {
-		const struct conf_value *value = &values->values[i];
-		const struct schema_option *option = &schema_options[i];
-
-		if (value->source != CONF_OPTION || !(option->verbs & verb) || i == SCHEMA_QUIET ||
-		    i == SCHEMA_LOG_FORMAT || i == SCHEMA_LOG_LEVEL || i == SCHEMA_METRICS ||
-		    i == SCHEMA_HOT_COPY || i == SCHEMA_ON_RESTORE_FAILURE)
-			continue;
-		for (size_t k = 0; rc == 0 && k < value->n_items; k++) {
-			CLEANUP_FREE char *word = NULL;
-
-			if (asprintf(&word, "--%s=%s", option->name, value->items[k]) < 0)
-				return word = NULL, -ENOMEM;
-			rc = words_add(words, word);
-		}
-	}
-	return rc;
-}
-
-static int add_all(struct words *words, const char *const *items)
-{
-	int rc = 0;
-
-	for (; rc == 0 && *items; items++)
-		rc = words_add(words, *items);
-	return rc;
-}
-
-static int jsnap_words(const struct bench *b, unsigned verb, bool hot_copy, struct words *words)
-{
-	const struct settings *s = b->start.settings;
-	const char *const first[] = {b->self, verb == SCHEMA_VERB_RUN ? "run" : "checkpoint", NULL};
-	const char *const fixed[] = {"--quiet=off",
-				     "--log-format=text",
-				     "--log-level=info",
-				     hot_copy ? "--hot-copy=on" : "--hot-copy=off",
-				     "--metrics",
-				     b->metrics,
-				     NULL};
-	const char *const store[] = {"--store", b->store, NULL};
-	const char *const restore[] = {"--on-restore-failure=fail", "--no-checkpoint", NULL};
-	int rc = add_all(words, first);
-
-	if (rc == 0)
-		rc = add_options(b, verb, words);
-	if (rc == 0)
-		rc = add_all(words, fixed);
-	if (rc == 0 && !s->store && !s->image)
-		rc = add_all(words, store);
-	if (rc == 0 && verb == SCHEMA_VERB_RUN)
-		rc = add_all(words, restore);
-	if (rc == 0)
-		rc = words_add(words, "--");
-	return rc == 0 ? add_all(words, (const char *const *)s->argv) : rc;
-}
-
-static int java_words(const struct bench *b, const char *option, const char *archive,
-		      struct words *words)
-{
-	const struct java_command *command = &b->start.command;
-	CLEANUP_FREE char *word = NULL;
-	int rc = words_add(words, command->argv[0]);
-
-	if (rc == 0 && option) {
-		if (asprintf(&word, "%s%s/%s", option, b->folder, archive) < 0)
-			return word = NULL, -ENOMEM;
-		rc = words_add(words, word);
-	}
-	return rc == 0 ? add_all(words, (const char *const *)command->argv + 1) : rc;
 }
 
 /* The end of what the last program said, on one line, for an error. */
@@ -268,7 +176,7 @@ static int take_snapshot(struct bench *b, struct jsnap_error *err)
 
 	if (image && access(image, F_OK) == 0)
 		return 0;
-	rc = jsnap_words(b, SCHEMA_VERB_CHECKPOINT, true, &words);
+	rc = bench_jsnap_words(b, SCHEMA_VERB_CHECKPOINT, true, &words);
 	if (rc < 0)
 		return error_set(err, -rc, "out of memory");
 	rc = sample(b, "take the snapshot", &words, UNTIL_EXIT, &unused, err);
@@ -304,11 +212,11 @@ static int prepare_variant(struct bench *b, size_t i, struct jsnap_error *err)
 	int rc = 0;
 
 	if (kinds[kind].restore)
-		rc = jsnap_words(b, SCHEMA_VERB_RUN, kinds[kind].hot_copy, &b->words[i]);
+		rc = bench_jsnap_words(b, SCHEMA_VERB_RUN, kinds[kind].hot_copy, &b->words[i]);
 	else
-		rc = java_words(b, kinds[kind].use, kinds[kind].name, &b->words[i]);
+		rc = bench_java_words(b, kinds[kind].use, kinds[kind].name, &b->words[i]);
 	if (rc == 0 && kinds[kind].train)
-		rc = java_words(b, kinds[kind].train, kinds[kind].name, &training);
+		rc = bench_java_words(b, kinds[kind].train, kinds[kind].name, &training);
 	if (rc < 0)
 		return error_set(err, -rc, "out of memory");
 	if (training.count)
@@ -317,52 +225,6 @@ static int prepare_variant(struct bench *b, size_t i, struct jsnap_error *err)
 	v->title = kinds[kind].title;
 	v->argv = b->words[i].items;
 	return rc;
-}
-
-/* Reads a file, or takes it out of the page cache. */
-static void touch(const char *path, bool drop)
-{
-	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-	CLEANUP_FREE char *buffer = malloc(1 << 20);
-
-	if (fd < 0 || !buffer)
-		return;
-	if (drop) {
-		fdatasync(fd);
-		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-		return;
-	}
-	while (read(fd, buffer, 1 << 20) > 0)
-		;
-}
-
-/* Image and hot copy, so that each run finds the cache as its name says. */
-static void set_cache(const struct bench *b, bool drop)
-{
-	const struct settings *s = b->start.settings;
-	CLEANUP_STORE_SLOT struct store_slot slot = {.lock_fd = -1};
-	CLEANUP_STORE_ENTRIES struct store_entries entries = {0};
-	struct settings own = *s;
-
-	if (!s->image && !s->store)
-		own.store = b->store;
-	if (s->image) {
-		if (store_slot_of_image(s->image, &slot, NULL) < 0)
-			return;
-		touch(slot.image, drop);
-		touch(slot.hot, drop);
-		return;
-	}
-	if (store_list(&own, &entries, NULL) < 0)
-		return;
-	for (size_t i = 0; i < entries.count; i++) {
-		CLEANUP_STORE_SLOT struct store_slot each = {.lock_fd = -1};
-
-		if (store_slot_of_image(entries.entries[i].image, &each, NULL) < 0)
-			continue;
-		touch(each.image, drop);
-		touch(each.hot, drop);
-	}
 }
 
 /* A cold start must never be taken for a restore. */
@@ -383,7 +245,7 @@ static int run_once(struct bench *b, size_t i, bool counted, struct jsnap_error 
 	int rc;
 
 	if (kinds[b->kind[i]].restore)
-		set_cache(b, kinds[b->kind[i]].dropped);
+		bench_set_cache(b, kinds[b->kind[i]].dropped);
 	rc = sample(b, v->title, &b->words[i], UNTIL_ANSWER, &one, err);
 	if (rc == 0 && kinds[b->kind[i]].restore)
 		rc = check_restored(b, err);
