@@ -172,6 +172,33 @@ static int add_option_paths(struct key_facts *facts, const char *cwd, const char
 	return 0;
 }
 
+/* Such options in a variable that the VM itself reads: words with quotes (JDK: arguments.cpp,
+ * parse_options_buffer). */
+static int add_variable_paths(struct key_facts *facts, const char *cwd, const char *value,
+			      struct jsnap_error *err)
+{
+	static const char blanks[] = " \t\n\v\f\r";
+	CLEANUP_FREE char *word = malloc(strlen(value) + 1);
+	int r = 0;
+
+	if (!word)
+		return error_set(err, ENOMEM, "out of memory");
+	while (r == 0 && *(value += strspn(value, blanks))) {
+		size_t n = 0;
+		char quote = 0;
+
+		for (; *value && (quote || !strchr(blanks, *value)); value++) {
+			if (quote ? *value == quote : *value == '\'' || *value == '"')
+				quote = quote ? 0 : *value;
+			else
+				word[n++] = *value;
+		}
+		word[n] = '\0';
+		r = add_option_paths(facts, cwd, word, err);
+	}
+	return r;
+}
+
 static int add_jdk(struct key_facts *facts, const struct java_jdk *jdk, const char *cwd,
 		   struct jsnap_error *err)
 {
@@ -191,8 +218,9 @@ static int add_jdk(struct key_facts *facts, const struct java_jdk *jdk, const ch
 }
 
 static int add_facts(struct key_facts *facts, const struct java_command *c, const char *cwd,
-		     struct jsnap_error *err)
+		     char *const *env, struct jsnap_error *err)
 {
+	static const char *const variables[] = {"JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS"};
 	int r = add_jdk(facts, &c->jdk, cwd, err);
 
 	if (r == 0 && c->mode == JAVA_MODE_SOURCE)
@@ -203,6 +231,11 @@ static int add_facts(struct key_facts *facts, const struct java_command *c, cons
 		r = add_paths(facts, cwd, c->module_path, c->n_module_path, err);
 	for (size_t i = 0; r == 0 && i < c->n_options; i++)
 		r = add_option_paths(facts, cwd, c->options[i], err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(variables); i++) {
+		const char *value = words_env(env, variables[i]);
+
+		r = value ? add_variable_paths(facts, cwd, value, err) : 0;
+	}
 	return r;
 }
 
@@ -219,7 +252,7 @@ int key_collect(const struct settings *settings, const struct java_command *comm
 	if (!facts.name || write_question(settings, command, cwd, env, &facts.question) < 0)
 		return error_set(err, ENOMEM, "out of memory");
 	hash_question(facts.question, facts.key);
-	r = add_facts(&facts, command, cwd, err);
+	r = add_facts(&facts, command, cwd, env, err);
 	if (r < 0)
 		return r;
 	*ret_facts = facts;

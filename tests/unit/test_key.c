@@ -103,6 +103,33 @@ static void test_key(void)
 	same_key(&q, false);
 }
 
+static bool has_fact(const struct question *q, const char *path)
+{
+	struct key_facts facts;
+	bool found = false;
+
+	collect(q, &facts);
+	for (size_t i = 0; i < facts.n_facts; i++)
+		found |= strcmp(facts.facts[i].name, path) == 0;
+	key_facts_free(&facts);
+	return found;
+}
+
+/* An agent that came in by a variable is watched as one of the command line is. */
+static void test_files_of_variables(void)
+{
+	struct question q = plain;
+
+	q.variable = "JAVA_TOOL_OPTIONS= -Dx=1\t-javaagent:/a.jar=port=1 '-javaagent:/b c.jar' ";
+	CHECK(has_fact(&q, "path:/a.jar"));
+	CHECK(has_fact(&q, "path:/b c.jar"));
+	CHECK(!has_fact(&q, "path:/a.jar=port=1"));
+	q.variable = "_JAVA_OPTIONS=-agentpath:/\"d\".so";
+	CHECK(has_fact(&q, "path:/d.so"));
+	q.variable = "JAVA_TOOL_OPTIONS=";
+	CHECK(!has_fact(&q, "path:/a.jar"));
+}
+
 /* An argument must not be able to look like another line of the question. */
 static void test_question_is_unambiguous(void)
 {
@@ -337,6 +364,7 @@ int main(void)
 	write_text("modules", "modules");
 	write_text("app.jar", "1234");
 	test_key();
+	test_files_of_variables();
 	test_question_is_unambiguous();
 	test_stale();
 	test_fresh();
