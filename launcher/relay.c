@@ -29,7 +29,9 @@ static bool pass_on(struct stream *stream, int report_fd)
 
 	if (n < 0 && errno == EINTR)
 		return true;
-	if (n <= 0 || write_full(stream->out, data, (size_t)n) < 0)
+	/* What cannot be written (a full disk, a closed stdout) is lost, as it would be without us;
+	 * the application learns only of a reader that has gone. */
+	if (n <= 0 || write_full(stream->out, data, (size_t)n) == -EPIPE)
 		return false;
 	relay_lines_feed(stream->lines, data, (size_t)n, report, &report_fd);
 	return true;
