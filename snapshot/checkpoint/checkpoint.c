@@ -13,6 +13,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
+
+#define RESTORED_WAIT_NS  2000000000ull
+#define RESTORED_PAUSE_NS 1000000
 
 /* No call is made after this, and what follows reads memory as the target had it. */
 static int capture_leader_home(struct capture *c, struct jsnap_error *err)
@@ -153,12 +157,57 @@ static bool gadgets_stand(const struct capture *c)
 	       call->inode && back->inode;
 }
 
-static int prepare(struct capture *c, struct jsnap_error *err)
+static bool in_region(const struct capture *c)
 {
-	int r = maps_read(c->options->pid, true, &c->maps, err);
+	const struct maps_entry *region = c->region ? maps_find(&c->maps, c->region) : NULL;
+
+	for (size_t i = 0; region && i < c->tracee.n_threads; i++) {
+		uint64_t rip = c->tracee.threads[i].regs.rip;
+
+		if (rip >= region->start && rip < region->end)
+			return true;
+	}
+	return false;
+}
+
+static int freeze_once(struct capture *c, struct jsnap_error *err)
+{
+	int r = tracee_freeze(c->options->pid, &c->tracee, err);
 
 	if (r == 0)
-		r = proc_status_read(c->options->pid, 0, &c->status, err);
+		r = maps_read(c->options->pid, true, &c->maps, err);
+	if (r == 0)
+		capture_find_region(c);
+	return r;
+}
+
+/*
+ * Threads that an earlier restore has made, but that have not left the restorer yet (some are held
+ * there a moment on purpose), can't be stored: its code is no part of the program. They are let go
+ * and stopped again.
+ */
+static int freeze(struct capture *c, struct jsnap_error *err)
+{
+	uint64_t deadline = monotonic_ns() + RESTORED_WAIT_NS;
+	int r = freeze_once(c, err);
+
+	while (r == 0 && in_region(c)) {
+		tracee_release(&c->tracee);
+		maps_free(&c->maps);
+		if (monotonic_ns() > deadline)
+			return error_set(err, EAGAIN,
+					 "its restore is not finished: a thread has not begun to "
+					 "run; try again");
+		nanosleep(&(struct timespec){.tv_nsec = RESTORED_PAUSE_NS}, NULL);
+		r = freeze_once(c, err);
+	}
+	return r;
+}
+
+static int prepare(struct capture *c, struct jsnap_error *err)
+{
+	int r = proc_status_read(c->options->pid, 0, &c->status, err);
+
 	if (r < 0)
 		return r;
 	if (!gadgets_stand(c)) {
@@ -234,7 +283,7 @@ static int capture_all(const struct checkpoint_options *options, struct manifest
 	if (r == 0)
 		r = fault_fail(FAULT_FREEZE, EAGAIN, err);
 	if (r == 0)
-		r = tracee_freeze(options->pid, &c.tracee, err);
+		r = freeze(&c, err);
 	if (r == 0)
 		r = prepare(&c, err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(PHASES); i++)

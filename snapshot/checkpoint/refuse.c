@@ -152,7 +152,6 @@ int capture_refuse(struct capture *c, struct jsnap_error *err)
 {
 	int r = refuse_state(c, err);
 
-	capture_find_region(c);
 	if (r == 0)
 		r = capture_refuse_children(c->options->pid, err);
 	if (r == 0)
