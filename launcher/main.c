@@ -2,11 +2,11 @@
  * The command: settings, a table of verbs, and the only place where an error is printed and an exit
  * status picked (125: jsnap failed; 126, 127: no java; else the verb's).
  */
-#include "launcher/log.h"
-#include "launcher/metrics.h"
-#include "launcher/settings.h"
-#include "launcher/start_time.h"
-#include "launcher/verbs.h"
+#include "launcher/report/log.h"
+#include "launcher/report/metrics.h"
+#include "launcher/options/settings.h"
+#include "launcher/report/start_time.h"
+#include "launcher/verbs/verbs.h"
 
 #include <errno.h>
 #include <stdio.h>

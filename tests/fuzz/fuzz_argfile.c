@@ -1,5 +1,5 @@
 /* argfile_split takes any bytes; what it gives, quoted again, splits into the same words. */
-#include "launcher/argfile.h"
+#include "launcher/java/argfile.h"
 
 #include <stdint.h>
 #include <stdlib.h>

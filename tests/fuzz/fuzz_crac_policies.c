@@ -1,5 +1,5 @@
 /* CRaC's policies: any bytes give rules that can be asked, or an error with words. */
-#include "launcher/crac_policies.h"
+#include "launcher/policy/crac_policies.h"
 
 #include <netinet/in.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* jsnap bench's statistics, and the structure of its JSON and its chart. */
-#include "launcher/bench.h"
+#include "launcher/bench/bench.h"
 
 #include "check.h"
 

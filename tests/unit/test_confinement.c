@@ -1,6 +1,6 @@
 /* --lsm keep on recorded machines: each item changed alone, both sides in the refusal's words. */
-#include "launcher/confinement.h"
-#include "launcher/heap_limit.h"
+#include "launcher/restore/confinement.h"
+#include "launcher/restore/heap_limit.h"
 
 #include "check.h"
 

@@ -1,7 +1,7 @@
 /* Rules for descriptors: patterns, jsnap's own form, CRaC's, order and defaults. */
-#include "launcher/crac_policies.h"
-#include "launcher/fd_policy.h"
-#include "launcher/glob.h"
+#include "launcher/policy/crac_policies.h"
+#include "launcher/policy/fd_policy.h"
+#include "launcher/policy/glob.h"
 
 #include "check.h"
 

@@ -1,6 +1,6 @@
 /* inspect --find: in pages and records, as bytes and as UTF-16, across windows; and - as the image.
  */
-#include "launcher/find_text.h"
+#include "launcher/verbs/find_text.h"
 
 #include "base/cleanup.h"
 #include "check.h"

@@ -1,5 +1,5 @@
 /* The first response of a server: seen when data has gone out, not before; seen also afterwards. */
-#include "launcher/first_response.h"
+#include "launcher/restore/first_response.h"
 
 #include "base/cleanup.h"
 #include "check.h"

@@ -1,6 +1,6 @@
 /* The HTTP client's parsers, and an exchange with a server that answers byte by byte. */
 #include "check.h"
-#include "launcher/http.h"
+#include "launcher/warm/http.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -2,8 +2,8 @@
 #include "check.h"
 
 #include "base/io.h"
-#include "launcher/argfile.h"
-#include "launcher/java_command.h"
+#include "launcher/java/argfile.h"
+#include "launcher/java/java_command.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,9 +4,9 @@
 #include "base/cleanup.h"
 
 #include "base/io.h"
-#include "launcher/key.h"
-#include "launcher/content_print.h"
-#include "launcher/path_fact.h"
+#include "launcher/key/key.h"
+#include "launcher/key/content_print.h"
+#include "launcher/key/path_fact.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* The metrics file: its text, that it is replaced whole, and that one which can't be is no harm. */
-#include "launcher/metrics.h"
+#include "launcher/report/metrics.h"
 
 #include "check.h"
 

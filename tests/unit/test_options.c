@@ -1,8 +1,8 @@
 /* jsnap's command line: what is jsnap's, what is java's, and what is a mistake. */
 #include "check.h"
 
-#include "launcher/options.h"
-#include "launcher/settings.h"
+#include "launcher/options/options.h"
+#include "launcher/options/settings.h"
 
 #include <errno.h>
 

@@ -1,7 +1,7 @@
 /* What doctor concludes from what was found, and the acts that work everywhere. */
 #include "check.h"
 
-#include "launcher/probe.h"
+#include "launcher/doctor/probe.h"
 
 #include <errno.h>
 

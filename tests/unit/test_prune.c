@@ -1,9 +1,9 @@
 /* Which snapshots prune removes, and how amounts and JSON are written. */
 #include "check.h"
 
-#include "launcher/amount.h"
-#include "launcher/json.h"
-#include "launcher/prune.h"
+#include "launcher/report/amount.h"
+#include "launcher/report/json.h"
+#include "launcher/store/prune.h"
 
 #define DAY 86400000000000ll
 

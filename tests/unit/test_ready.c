@@ -1,8 +1,8 @@
 /* The words of --ready, the sockets of a process, quietness, and lines of output. */
 #include "check.h"
-#include "launcher/quiet.h"
-#include "launcher/ready.h"
-#include "launcher/sockets.h"
+#include "launcher/warm/quiet.h"
+#include "launcher/warm/ready.h"
+#include "launcher/warm/sockets.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* Restore or cold, and why: every answer of the decision, and the lines that tell it. */
 #include "check.h"
-#include "launcher/environment.h"
-#include "launcher/log.h"
-#include "launcher/run_decision.h"
+#include "launcher/supervise/environment.h"
+#include "launcher/report/log.h"
+#include "launcher/key/run_decision.h"
 
 #include <errno.h>
 

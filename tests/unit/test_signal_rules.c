@@ -1,6 +1,6 @@
 /* Which signals go on to the application. */
 #include "check.h"
-#include "launcher/signal_rules.h"
+#include "launcher/supervise/signal_rules.h"
 
 #include <signal.h>
 

@@ -1,5 +1,5 @@
 /* When a warm-up has levelled off: neither compilers nor latency get anywhere any more. */
-#include "launcher/steady.h"
+#include "launcher/warm/steady.h"
 
 #include "check.h"
 

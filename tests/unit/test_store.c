@@ -1,7 +1,7 @@
 /* The store: names, refusals, locks between processes, listing, finding, sweeping. */
 #include "check.h"
 
-#include "launcher/store.h"
+#include "launcher/store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,10 +4,10 @@
  */
 #include "check.h"
 #include "base/io.h"
-#include "launcher/child.h"
-#include "launcher/command.h"
-#include "launcher/fds.h"
-#include "launcher/supervise.h"
+#include "launcher/supervise/child.h"
+#include "launcher/warm/command.h"
+#include "launcher/supervise/fds.h"
+#include "launcher/supervise/supervise.h"
 
 #include <errno.h>
 #include <fcntl.h>

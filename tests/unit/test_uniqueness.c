@@ -1,5 +1,5 @@
 /* Two samples of random numbers are compared source by source, and malformed ones are refused. */
-#include "launcher/uniqueness.h"
+#include "launcher/verbs/uniqueness.h"
 
 #include "check.h"
 

@@ -5,8 +5,8 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "image/image.h"
-#include "launcher/store.h"
-#include "launcher/verbs.h"
+#include "launcher/store/store.h"
+#include "launcher/verbs/verbs.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  */
 #include "base/io.h"
 #include "check.h"
-#include "launcher/warmup.h"
+#include "launcher/warm/warmup.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -5,8 +5,8 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "check.h"
-#include "launcher/held_threads.h"
-#include "launcher/recorder.h"
+#include "launcher/restore/held_threads.h"
+#include "launcher/restore/recorder.h"
 
 #include <fcntl.h>
 #include <signal.h>

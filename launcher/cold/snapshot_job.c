@@ -1,0 +1,129 @@
+/* The application's side of snapshot_job.h: quiesce, capture, release. */
+#include "launcher/cold/snapshot_job.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "checkpoint/stream_room.h"
+#include "image/image.h"
+#include "launcher/supervise/fds.h"
+#include "launcher/cold/snapshot_writer.h"
+#include "proc/status.h"
+
+#include <string.h>
+
+struct externals {
+	struct checkpoint_external list[FDS_MAX_INHERITED + 1];
+	char names[FDS_MAX_INHERITED][16];
+	size_t count;
+};
+
+/* An inherited descriptor that the program has closed or replaced is its own affair. */
+static struct externals *find_externals(const struct snapshot_request *r)
+{
+	struct externals *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->list[e->count++] =
+		(struct checkpoint_external){.fd = r->control_fd, .slot = SNAPSHOT_SLOT_CONTROL};
+	for (size_t i = 0; i < r->n_inherited && i < FDS_MAX_INHERITED; i++) {
+		if (!fds_same_file(r->inherited[i], r->supervise->pid))
+			continue;
+		snprintf(e->names[i], sizeof(e->names[i]), SNAPSHOT_SLOT_FD "%d", r->inherited[i]);
+		e->list[e->count++] =
+			(struct checkpoint_external){.fd = r->inherited[i], .slot = e->names[i]};
+	}
+	return e;
+}
+
+static int capture(const struct snapshot_request *r, struct hot *hot, struct manifest *m,
+		   bool arenas_kept, uint64_t room, struct checkpoint_stats *ret_stats,
+		   struct jsnap_error *err)
+{
+	CLEANUP_FREE struct externals *externals = find_externals(r);
+	struct checkpoint_options options;
+
+	if (!externals)
+		return error_set(err, ENOMEM, "no memory for the list of descriptors");
+	options = (struct checkpoint_options){
+		.pid = r->supervise->pid,
+		.leave_running = r->leave_running,
+		.stream_fd = hot->fd,
+		.stream_offset = hot->stream_offset,
+		.stream_room = room,
+		.externals = externals->list,
+		.n_externals = externals->count,
+		.file_backed = true, /* HotSpot's own memory: see checkpoint/anon_rule.c */
+		.arenas_kept = arenas_kept,
+		.cpu_level = r->cpu_level,
+		.policy = {.decide = fd_policy_decide, .ctx = (void *)r->policy},
+	};
+	return checkpoint_capture(&options, m, ret_stats, err);
+}
+
+/* Before the heap is collected, so that what is collected stays so; a collection leaves about half.
+ */
+static uint64_t make_room(const struct snapshot_request *r, const struct hot *hot)
+{
+	struct proc_status status;
+
+	if (!r->leave_running || proc_status_read(r->supervise->pid, 0, &status, NULL) < 0)
+		return 0;
+	return stream_room_make(hot->fd, hot->stream_offset, status.vm_rss / 2);
+}
+
+/* From PREPARE on the agent waits for RESUMED, whatever comes. */
+static int quiesce_and_capture(const struct snapshot_request *r, struct snapshot_writer *w,
+			       struct snapshot_job *job, struct jsnap_error *err)
+{
+	uint64_t room = make_room(r, &w->hot);
+	int rc = agent_client_prepare(r->agent, &job->prepared, err);
+
+	if (rc == 0)
+		rc = image_header_here(r->supervise->pid, &w->header, err);
+	if (rc == 0)
+		rc = capture(r, &w->hot, &w->manifest, job->prepared.arenas_kept, room, &job->stats,
+			     err);
+	if (rc < 0 || r->leave_running)
+		agent_client_resumed(r->agent, rc < 0 ? err->text : NULL);
+	return rc;
+}
+
+int snapshot_take(const struct snapshot_request *request, struct snapshot_job *ret_job,
+		  struct jsnap_error *err)
+{
+	CLEANUP_SNAPSHOT_WRITER struct snapshot_writer writer = {.request = request, .hot.fd = -1};
+	struct snapshot_job job = {.result_fd = -1};
+	int rc = manifest_init(&writer.manifest, err);
+
+	if (rc == 0)
+		rc = hot_create(request->hot_copy ? request->slot->hot : NULL, &writer.hot, err);
+	if (rc == 0)
+		rc = quiesce_and_capture(request, &writer, &job, err);
+	if (rc == 0)
+		rc = snapshot_writer_start(&writer, &job, err);
+	if (rc < 0)
+		return rc;
+	*ret_job = job;
+	return 0;
+}
+
+int snapshot_collect(struct snapshot_job *job, struct snapshot_result *ret_result,
+		     struct jsnap_error *err)
+{
+	struct snapshot_result result;
+	int rc = read_full(job->result_fd, &result, sizeof(result));
+
+	close(steal_fd(&job->result_fd));
+	supervise_forget(job->helper);
+	*job = (struct snapshot_job){.result_fd = -1};
+	if (rc < 0)
+		return error_set(err, EIO, "the process that wrote the image was killed");
+	if (result.rc < 0) {
+		if (err)
+			*err = result.error;
+		return result.rc;
+	}
+	*ret_result = result;
+	return 0;
+}

@@ -1,0 +1,137 @@
+/* See probe.h: from what was found to the line that would change it. */
+#include "launcher/doctor/probe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define UNFILTERED "docker run --security-opt seccomp=unconfined ..."
+/* packaging/container: what Docker's has, with clone3 */
+#define FILTERED "--security-opt seccomp=jsnap-seccomp.json ..."
+
+/* Nothing but the capability is missing: how to get it here. */
+static void advise_capability(const struct place *place, char *text, size_t size)
+{
+	if (!place->may_hold_cap)
+		snprintf(text, size,
+			 "docker run --cap-add CHECKPOINT_RESTORE ...; Kubernetes: "
+			 "securityContext.capabilities.add: [\"CHECKPOINT_RESTORE\"]");
+	else if (place->has_file_cap && place->is_nosuid)
+		snprintf(
+			text, size,
+			"install jsnap elsewhere: %s is on a file system mounted nosuid, where its "
+			"capability is ignored",
+			place->executable);
+	else if (place->no_new_privs)
+		snprintf(text, size,
+			 "start jsnap without no_new_privs (systemd: NoNewPrivileges=no), or with "
+			 "systemd's AmbientCapabilities=CAP_CHECKPOINT_RESTORE");
+	else if (place->has_file_cap)
+		snprintf(text, size,
+			 "start %s itself: under a tracer or a wrapper it does not get "
+			 "its capability",
+			 place->executable);
+	else
+		snprintf(text, size, "sudo setcap cap_checkpoint_restore=p %s%s", place->executable,
+			 place->container ? " (in a container: while its image is built)" : "");
+}
+
+static void advise_clone3(const struct place *place, int why, char *text, size_t size)
+{
+	if (why == ENOSYS)
+		snprintf(text, size,
+			 "docker run --cap-add CHECKPOINT_RESTORE " FILTERED
+			 " (the filter in force hides clone3)");
+	else if (why == EPERM || why == EACCES)
+		advise_capability(place, text, size);
+	else
+		snprintf(text, size, "nothing known: %s", strerror(why));
+}
+
+static void advise_userns(const struct place *place, int why, char *text, size_t size)
+{
+	if (place->userns_clone == 0)
+		snprintf(text, size, "sudo sysctl -w kernel.unprivileged_userns_clone=1");
+	else if (place->max_userns == 0 || why == ENOSPC)
+		snprintf(text, size, "sudo sysctl -w user.max_user_namespaces=10000");
+	else if (place->apparmor_userns > 0)
+		snprintf(text, size,
+			 "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0");
+	else if (place->seccomp == 2)
+		snprintf(text, size,
+			 UNFILTERED " (the filter forbids namespaces; clone3 and walk need less)");
+	else
+		snprintf(text, size, "nothing known: %s", strerror(why));
+}
+
+static void advise_ptrace(const struct place *place, int why, char *text, size_t size)
+{
+	if (place->yama == 3)
+		snprintf(text, size,
+			 "boot with kernel.yama.ptrace_scope below 3: it cannot be "
+			 "lowered while the system runs");
+	else if (place->yama == 2)
+		snprintf(text, size, "sudo sysctl -w kernel.yama.ptrace_scope=1");
+	else if (place->seccomp == 2)
+		snprintf(text, size,
+			 "docker run " FILTERED " (the filter in force forbids ptrace)");
+	else
+		snprintf(text, size, "nothing known: %s", strerror(why));
+}
+
+static void advise_ns_last_pid(const struct place *place, int why, char *text, size_t size)
+{
+	if (why == EROFS)
+		snprintf(text, size,
+			 "docker run --cap-add CHECKPOINT_RESTORE --security-opt "
+			 "systempaths=unconfined ... (/proc/sys is read-only)");
+	else
+		advise_capability(place, text, size);
+}
+
+void probe_advice(const struct place *place, enum probe_id id, char *text, size_t size)
+{
+	int why = place->results[id];
+
+	text[0] = '\0';
+	if (why == 0)
+		return;
+	switch (id) {
+	case PROBE_CLONE3:
+		advise_clone3(place, why, text, size);
+		break;
+	case PROBE_USERNS:
+	case PROBE_TIME_NS:
+		advise_userns(place, why, text, size);
+		break;
+	case PROBE_PROC_MOUNT:
+		if (place->results[PROBE_USERNS] == 0)
+			snprintf(text, size,
+				 "podman run --security-opt unmask=ALL ... (parts of "
+				 "/proc are masked)");
+		else
+			advise_userns(place, why, text, size);
+		break;
+	case PROBE_NS_LAST_PID:
+		advise_ns_last_pid(place, why, text, size);
+		break;
+	case PROBE_MAP_FILES:
+		advise_capability(place, text, size);
+		break;
+	case PROBE_PTRACE:
+		advise_ptrace(place, why, text, size);
+		break;
+	case PROBE_PAGEMAP_SCAN:
+		snprintf(text, size, "Linux 6.7 or later");
+		break;
+	case PROBE_MM_MAP:
+		snprintf(text, size,
+			 why == EINVAL ? "a kernel with CONFIG_CHECKPOINT_RESTORE"
+				       : "docker run " FILTERED);
+		break;
+	case PROBE_WALK:
+	case PROBE_COUNT:
+		snprintf(text, size, "nothing known: %s", strerror(why));
+		break;
+	}
+}

@@ -1,0 +1,154 @@
+/* See restore_source.h. */
+#include "launcher/restore/restore_source.h"
+
+#include "base/cleanup.h"
+#include "base/fault.h"
+#include "base/privilege.h"
+#include "launcher/report/log.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+int restore_source_open(int fd, struct restore_source *ret_source, struct jsnap_error *err)
+{
+	struct restore_source source = {.image_fd = fd, .hot.fd = -1};
+	int rc;
+
+	/* Nothing of an image is looked at with a capability effective, however jsnap has it. */
+	privilege_lower();
+	rc = image_open(fd, &source.image, err);
+
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	source.manifest = image_manifest(source.image);
+	source.header = image_header(source.image);
+	*ret_source = source;
+	return 0;
+}
+
+/* A hot copy that is missing or of another image is ordinary; one that is damaged is worth a line.
+ */
+static bool use_hot(struct restore_source *source, const struct store_slot *slot)
+{
+	struct jsnap_error problem = {0};
+	struct image_origin origin;
+	int rc = store_check_file(slot->hot, &problem);
+
+	if (rc == 0)
+		rc = image_origin(source->image_fd, source->header, &origin, &problem);
+	if (rc == 0)
+		rc = hot_open(slot->hot, &origin, &source->hot, &problem);
+	if (rc == -ENOENT || rc == -ESTALE)
+		log_debug("hot copy is made anew: %s", problem.text);
+	else if (rc < 0)
+		log_warn("hot copy is made anew: %s", problem.text);
+	if (rc < 0)
+		source->hot.fd = -1;
+	return rc == 0;
+}
+
+static int extract(struct restore_source *source, struct hot *hot, struct jsnap_error *err)
+{
+	int rc = image_extract(source->image, hot->fd, hot->stream_offset, 0, err);
+	uint64_t end = hot->stream_offset + source->manifest->process->stream_size;
+	struct stat st;
+
+	if (rc == 0)
+		rc = fault_fail(FAULT_EXTRACT, EIO, err);
+	if (rc < 0)
+		return rc;
+	/* Zero pages at the end are not written: the file must reach that far all the same. */
+	if (fstat(hot->fd, &st) < 0 ||
+	    ((uint64_t)st.st_size < end && ftruncate(hot->fd, (off_t)end) < 0))
+		return error_errno(err, "extend the uncompressed copy");
+	return 0;
+}
+
+/* Into a named hot copy, read back through the door that every later restore uses. */
+static int make_hot(struct restore_source *source, const struct store_slot *slot,
+		    struct jsnap_error *err)
+{
+	CLEANUP_HOT struct hot hot = {.fd = -1};
+	struct image_origin origin;
+	/* Before it is read: a change from then on makes the copy useless, not wrong. */
+	int rc = image_origin(source->image_fd, source->header, &origin, err);
+
+	if (rc == 0)
+		rc = hot_create(slot->hot, &hot, err);
+	if (rc < 0)
+		return rc;
+	rc = extract(source, &hot, err);
+	if (rc == 0)
+		rc = hot_commit(&hot, source->manifest, &origin, err);
+	if (rc == 0)
+		rc = hot_open(slot->hot, &origin, &source->hot, err);
+	if (rc < 0)
+		source->hot.fd = -1;
+	return rc;
+}
+
+static int make_memory(struct restore_source *source, struct jsnap_error *err)
+{
+	int rc = hot_create(NULL, &source->hot, err);
+
+	if (rc < 0) {
+		source->hot.fd = -1;
+		return rc;
+	}
+	return extract(source, &source->hot, err);
+}
+
+/* The folder is at fault, not the image: memory will do. */
+static bool no_place(int rc)
+{
+	return rc == -EROFS || rc == -EACCES || rc == -EPERM || rc == -ENOSPC || rc == -EDQUOT ||
+	       rc == -EFBIG;
+}
+
+/* The first attempt may have read the image from a file up to anywhere: begin anew. */
+static int reopen(struct restore_source *source, struct jsnap_error *err)
+{
+	struct image *image = NULL;
+	int rc;
+
+	if (lseek(source->image_fd, 0, SEEK_SET) < 0)
+		return error_errno(err, "read the image again");
+	rc = image_open(source->image_fd, &image, err);
+	if (rc < 0)
+		return rc;
+	image_close(source->image);
+	source->image = image;
+	source->manifest = image_manifest(image);
+	source->header = image_header(image);
+	return 0;
+}
+
+int restore_source_load(struct restore_source *source, const struct store_slot *slot, bool hot_copy,
+			struct jsnap_error *err)
+{
+	int rc;
+
+	if (!slot || !hot_copy)
+		return make_memory(source, err);
+	if (use_hot(source, slot))
+		return 0;
+	rc = make_hot(source, slot, err);
+	if (!no_place(rc))
+		return rc;
+	log_debug("no hot copy can be kept: %s", err->text);
+	rc = reopen(source, err);
+	return rc < 0 ? rc : make_memory(source, err);
+}
+
+void restore_source_close(struct restore_source *source)
+{
+	if (source->hot.fd >= 0)
+		hot_close(&source->hot);
+	if (source->image)
+		image_close(source->image);
+	if (source->image_fd >= 0)
+		close(source->image_fd);
+	*source = (struct restore_source){.image_fd = -1, .hot.fd = -1};
+}

@@ -1,0 +1,34 @@
+/*
+ * A snapshot opened for restoring: manifest, and a page stream that can be mapped.
+ *
+ * The image is opened and its manifest verified in any case. The pages come from the hot copy when
+ * it was made from this very image file, unmodified since; else from the image, decompressed into a
+ * new hot copy, or into anonymous memory when there is to be none (or the folder can't be written).
+ */
+#ifndef JSNAP_LAUNCHER_RESTORE_SOURCE_H
+#define JSNAP_LAUNCHER_RESTORE_SOURCE_H
+
+#include "image/image.h"
+#include "launcher/store/store.h"
+
+#include <stdbool.h>
+
+struct restore_source {
+	struct image *image;
+	int image_fd;
+	struct hot hot; /* fd -1 until restore_source_load */
+	const struct manifest *manifest;
+	const struct image_header *header;
+};
+
+/* Opens and verifies header and manifest. Takes over `fd` (a file or a pipe), on failure too. */
+int restore_source_open(int fd, struct restore_source *ret_source, struct jsnap_error *err);
+
+/* Makes the page stream available. slot NULL: there is no place for a hot copy. */
+int restore_source_load(struct restore_source *source, const struct store_slot *slot, bool hot_copy,
+			struct jsnap_error *err);
+
+void restore_source_close(struct restore_source *source);
+#define CLEANUP_RESTORE_SOURCE __attribute__((cleanup(restore_source_close)))
+
+#endif

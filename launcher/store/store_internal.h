@@ -1,0 +1,15 @@
+/* What the store's files share among themselves. */
+#ifndef JSNAP_LAUNCHER_STORE_INTERNAL_H
+#define JSNAP_LAUNCHER_STORE_INTERNAL_H
+
+#include "launcher/store/store.h"
+
+#define STORE_IMAGE_SUFFIX ".jsnap"
+
+/* Length of NAME when `file` is NAME-KEY.jsnap, whose KEY is copied; else 0. */
+size_t store_parse_name(const char *file, char ret_key[KEY_HEX_SIZE]);
+
+/* Removes what dead writers left of this slot; the exclusive lock says that they are dead. */
+unsigned store_remove_temporaries(const struct store_slot *slot);
+
+#endif

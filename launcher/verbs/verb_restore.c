@@ -1,0 +1,147 @@
+/* jsnap restore: one snapshot, named by key, file or - (standard input), or fail. */
+#include "launcher/verbs/verbs.h"
+
+#include "base/cleanup.h"
+#include "launcher/supervise/environment.h"
+#include "launcher/supervise/fds.h"
+#include "launcher/report/log.h"
+#include "launcher/store/probation.h"
+#include "launcher/restore/restore_job.h"
+#include "launcher/report/start_time.h"
+#include "launcher/verbs/verb_common.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+struct restore {
+	const struct settings *settings;
+	struct supervise supervise;
+	struct environment env;
+	struct store_slot slot; /* image NULL: read from standard input */
+	struct restore_source source;
+	struct phases phases;
+};
+
+static void restore_end(struct restore *r)
+{
+	restore_source_close(&r->source);
+	if (r->slot.image)
+		store_slot_close(&r->slot);
+	environment_free(&r->env);
+	supervise_end(&r->supervise);
+}
+
+static int find(struct restore *r, struct jsnap_error *err)
+{
+	const struct settings *s = r->settings;
+
+	if (s->argc > 1)
+		return error_set(err, EINVAL, "restore takes one snapshot, not '%s' too",
+				 s->argv[1]);
+	if (s->argc && s->image)
+		return error_set(err, EINVAL, "both --image %s and '%s' name a snapshot", s->image,
+				 s->argv[0]);
+	if (s->image)
+		return store_slot_of_image(s->image, &r->slot, err);
+	if (!s->argc)
+		return error_set(err, EINVAL, "restore needs a KEY, a FILE, - or --image FILE");
+	return store_find(s, s->argv[0], &r->slot, err);
+}
+
+/* A slot in a folder that can't be written has no lock; reading needs none there. */
+static int lock(struct restore *r, struct jsnap_error *err)
+{
+	int rc = store_lock(&r->slot, STORE_LOCK_SHARED, true, err);
+
+	return rc == -EROFS || rc == -EACCES ? 0 : rc;
+}
+
+static int load(struct restore *r, const struct store_slot *slot, bool hot_copy,
+		struct jsnap_error *err)
+{
+	int rc;
+
+	phases_begin(&r->phases, start_time_ns());
+	phases_end(&r->phases, PHASE_DECIDE);
+	rc = restore_source_load(&r->source, slot, hot_copy, err);
+	phases_end(&r->phases, PHASE_LOAD);
+	return rc;
+}
+
+static int open_source(struct restore *r, struct jsnap_error *err)
+{
+	int fd, rc;
+
+	if (r->settings->argc == 1 && strcmp(r->settings->argv[0], "-") == 0) {
+		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return error_errno(err, "standard input");
+		rc = restore_source_open(fd, &r->source, err);
+		if (rc == 0)
+			rc = load(r, NULL, false, err);
+		return rc < 0 ? error_context(err, "standard input") : 0;
+	}
+	rc = find(r, err);
+	if (rc == 0)
+		rc = lock(r, err);
+	if (rc < 0)
+		return rc;
+	fd = store_open_image(&r->slot, err);
+	if (fd < 0)
+		return fd;
+	rc = restore_source_open(fd, &r->source, err);
+	if (rc == 0)
+		rc = load(r, &r->slot, r->settings->hot_copy, err);
+	return rc < 0 ? error_context(err, "%s", r->slot.image) : 0;
+}
+
+static int run(struct restore *r, int *ret_status, struct jsnap_error *err)
+{
+	const struct settings *s = r->settings;
+	struct restore_job job = {.supervise = &r->supervise,
+				  .settings = s,
+				  .env = s->env_refresh ? r->env.vars : NULL,
+				  .phases = r->phases,
+				  .slot = r->slot.image ? &r->slot : NULL,
+				  .args = s->args,
+				  .n_args = (size_t)s->n_args,
+				  .agent.fd = -1};
+	char reason[512];
+	int rc;
+
+	if (job.slot && probation_bad(job.slot, &r->source.header->id, reason, sizeof(reason))) {
+		error_set(err, ESTALE, "%s", reason);
+		return error_hint(err, "remove %s to try it again", job.slot->bad);
+	}
+	rc = restore_job_run(&job, &r->source, err);
+
+	if (rc < 0)
+		return rc;
+	verb_report_restored(&r->source, &job);
+	restore_source_close(&r->source);
+	if (r->slot.image)
+		store_unlock(&r->slot);
+	return verb_supervise_restored(&job, ret_status, err);
+}
+
+int verb_restore(const struct settings *settings, int *ret_status, struct jsnap_error *err)
+{
+	__attribute__((cleanup(restore_end))) struct restore r = {
+		.settings = settings,
+		.source = {.image_fd = -1, .hot.fd = -1},
+		.slot.lock_fd = -1,
+	};
+	int rc = supervise_begin(&r.supervise, err);
+
+	if (rc == 0)
+		rc = fds_fill_standard(err);
+	if (rc == 0)
+		rc = environment_of_caller(settings->set_env, settings->n_set_env, &r.env, err);
+	if (rc == 0)
+		rc = open_source(&r, err);
+	if (rc == 0)
+		rc = run(&r, ret_status, err);
+	if (rc < 0 && settings->on_restore_failure == FAILURE_COLD)
+		return error_hint(err, "restore knows no command to start cold; jsnap run does");
+	return rc;
+}

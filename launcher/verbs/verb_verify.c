@@ -1,0 +1,156 @@
+/*
+ * jsnap verify: is every byte of a snapshot as it was written, and would it restore here? Exit
+ * status 0 when all are whole and would, else 1.
+ */
+#include "launcher/verbs/verbs.h"
+
+#include "launcher/restore/confinement.h"
+#include "launcher/restore/heap_limit.h"
+#include "launcher/report/json.h"
+#include "launcher/key/key.h"
+#include "launcher/store/opened.h"
+#include "launcher/store/probation.h"
+#include "launcher/verbs/uniqueness.h"
+#include "restore/restore.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+struct verdict {
+	bool whole, restores;
+	char why[1100]; /* of the first thing that is wrong; "" when nothing is */
+	bool unique;
+	char random[1100]; /* --uniqueness: what was compared, or is shared; "" without it */
+	char hot[1100];	   /* what is wrong with the hot copy, "" when it is good or not there */
+};
+
+/* The hot copy is a cache: a bad one is worth a word, and costs nothing but time. */
+static void verify_hot(const struct opened *opened, struct verdict *verdict)
+{
+	CLEANUP_HOT struct hot hot = {.fd = -1};
+	struct image_origin origin;
+	struct jsnap_error err = {0};
+
+	if (!opened->slot.hot || access(opened->slot.hot, F_OK) < 0)
+		return;
+	if (image_origin(opened->fd, image_header(opened->image), &origin, &err) < 0 ||
+	    hot_open(opened->slot.hot, &origin, &hot, &err) < 0 || hot_verify(&hot, &err) < 0)
+		snprintf(verdict->hot, sizeof(verdict->hot), "%s", err.text);
+}
+
+static int check_place(const struct settings *settings, const struct opened *opened,
+		       struct jsnap_error *err)
+{
+	const struct image_header *header = image_header(opened->image);
+	const struct manifest *m = image_manifest(opened->image);
+	struct restore_options options = {.manifest = m, .stream_fd = -1};
+	char reason[512];
+	int r;
+
+	if (opened->slot.bad && probation_bad(&opened->slot, &header->id, reason, sizeof(reason)))
+		return error_set(err, ESTALE, "%s", reason);
+	r = confinement_check_here(header, m, settings->lsm, err);
+
+	if (r < 0)
+		return r;
+	r = heap_limit_check_here(m, err);
+	if (r < 0)
+		return r;
+	if (key_recheck(m, reason, sizeof(reason)) != 0)
+		return error_set(err, ESTALE, "%s", reason);
+	return restore_validate(&options, err);
+}
+
+static void judge(const struct settings *settings, const char *word, bool is_path,
+		  struct verdict *verdict)
+{
+	CLEANUP_OPENED struct opened opened = {.slot = {.lock_fd = -1}, .fd = -1};
+	struct jsnap_error err = {0};
+	int r = is_path ? opened_open(word, &opened, &err)
+			: opened_find(settings, word, &opened, &err);
+
+	if (r == 0)
+		r = image_verify(opened.image, 0, &err);
+	verdict->whole = r == 0;
+	if (r == 0) {
+		verify_hot(&opened, verdict);
+		r = check_place(settings, &opened, &err);
+	}
+	verdict->restores = r == 0;
+	if (r == 0 && settings->uniqueness) {
+		r = uniqueness_check(settings, opened.fd, &opened.slot, verdict->random,
+				     sizeof(verdict->random), &err);
+		verdict->unique = r == 0;
+		if (r < 0)
+			snprintf(verdict->random, sizeof(verdict->random),
+				 "it could not be told: %s", err.text);
+		return;
+	}
+	snprintf(verdict->why, sizeof(verdict->why), "%s", err.text);
+}
+
+static void print_text(const char *word, const struct verdict *verdict, FILE *out)
+{
+	if (!verdict->whole)
+		fprintf(out, "%s: bad: %s\n", word, verdict->why);
+	else if (!verdict->restores)
+		fprintf(out, "%s: whole, but would not restore here: %s\n", word, verdict->why);
+	else
+		fprintf(out, "%s: whole, and would restore here\n", word);
+	if (*verdict->random)
+		fprintf(out, "%s: two restores %s: %s\n", word,
+			verdict->unique ? "share nothing" : "may share random numbers",
+			verdict->random);
+	if (*verdict->hot)
+		fprintf(out, "%s: its hot copy is of no use and will be made again: %s\n", word,
+			verdict->hot);
+}
+
+static void print_json(const char *word, const struct verdict *verdict, struct json *json)
+{
+	json_open(json, NULL, '{');
+	json_string(json, "snapshot", word);
+	json_bool(json, "whole", verdict->whole);
+	json_bool(json, "restores", verdict->restores);
+	json_string(json, "reason", *verdict->why ? verdict->why : NULL);
+	if (*verdict->random) {
+		json_bool(json, "unique", verdict->unique);
+		json_string(json, "random", verdict->random);
+	}
+	json_string(json, "hot_copy", *verdict->hot ? verdict->hot : NULL);
+	json_close(json, '}');
+}
+
+int verb_verify(const struct settings *settings, int *ret_status, struct jsnap_error *err)
+{
+	CLEANUP_STORE_ENTRIES struct store_entries entries = {0};
+	struct json json = {.out = stdout};
+	bool all = settings->argc == 0, good = true;
+	int r = all ? store_list(settings, &entries, err) : 0;
+	size_t n = all ? entries.count : (size_t)settings->argc;
+
+	if (r < 0)
+		return r;
+	if (settings->json)
+		json_open(&json, NULL, '[');
+	for (size_t i = 0; i < n; i++) {
+		const char *word = all ? entries.entries[i].image : settings->argv[i];
+		struct verdict verdict = {0};
+
+		judge(settings, word, all, &verdict);
+		good &= verdict.whole && verdict.restores &&
+			(!settings->uniqueness || verdict.unique);
+		if (settings->json)
+			print_json(word, &verdict, &json);
+		else
+			print_text(word, &verdict, stdout);
+	}
+	if (settings->json)
+		json_close(&json, ']');
+	else if (n == 0)
+		puts("No snapshots in the store.");
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return error_errno(err, "write to standard output");
+	*ret_status = good ? 0 : 1;
+	return 0;
+}

@@ -1,0 +1,15 @@
+/*
+ * Commands and pages of the user's before a snapshot and after a restore (--before-checkpoint,
+ * --after-restore): what an application needs that cooperates in no other way.
+ */
+#ifndef JSNAP_LAUNCHER_HOOKS_H
+#define JSNAP_LAUNCHER_HOOKS_H
+
+#include "launcher/warm/ready.h"
+
+/* One after the other, each within `timeout_ns` (0: no limit), until one fails; `what` names the
+ * option in messages. */
+int hooks_run(const char *what, const char *const *steps, size_t n, uint64_t timeout_ns,
+	      const struct ready_target *target, struct jsnap_error *err);
+
+#endif

@@ -1,0 +1,105 @@
+/* The exchange of http.h: one GET over one non-blocking connection. */
+#include "launcher/warm/http.h"
+
+#include "base/cleanup.h"
+
+#include <poll.h>
+#include <string.h>
+
+void http_exchange_close(struct http_exchange *x)
+{
+	if (x->fd >= 0)
+		close(x->fd);
+	x->fd = -1;
+}
+
+int http_exchange_start(struct http_exchange *x, const struct http_url *url,
+			struct jsnap_error *err)
+{
+	CLEANUP_CLOSE int fd =
+		socket(url->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return error_errno(err, "create a socket");
+	if (connect(fd, (const struct sockaddr *)&url->address, url->address_size) < 0 &&
+	    errno != EINPROGRESS)
+		return error_errno(err, "connect to %s", url->authority);
+	memset(x, 0, sizeof(*x));
+	x->url = url;
+	x->request_size = (size_t)snprintf(x->request, sizeof(x->request),
+					   "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: jsnap\r\n"
+					   "Accept: */*\r\nConnection: close\r\n\r\n",
+					   url->target, url->authority);
+	x->fd = steal_fd(&fd);
+	return 0;
+}
+
+short http_exchange_events(const struct http_exchange *x)
+{
+	return x->sent < x->request_size ? POLLOUT : POLLIN;
+}
+
+static int check_connected(struct http_exchange *x, struct jsnap_error *err)
+{
+	socklen_t size = sizeof(int);
+	int error = 0;
+
+	if (getsockopt(x->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0) {
+		x->connected = true;
+		return 0;
+	}
+	errno = error;
+	return error_errno(err, "connect to %s", x->url->authority);
+}
+
+static int send_request(struct http_exchange *x, struct jsnap_error *err)
+{
+	while (x->sent < x->request_size) {
+		ssize_t n =
+			send(x->fd, x->request + x->sent, x->request_size - x->sent, MSG_NOSIGNAL);
+
+		if (n < 0 && (errno == EAGAIN || errno == ENOTCONN))
+			return 0;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, "send a request to %s", x->url->authority);
+		x->sent += (size_t)n;
+	}
+	return 0;
+}
+
+static int read_response(struct http_exchange *x, struct jsnap_error *err)
+{
+	char data[16384];
+
+	while (!x->parser.done) {
+		ssize_t n = recv(x->fd, data, sizeof(data), 0);
+		int rc;
+
+		if (n < 0 && errno == EAGAIN)
+			return 0;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(err, "read the answer of %s", x->url->authority);
+		rc = n ? http_parser_feed(&x->parser, data, (size_t)n, err)
+		       : http_parser_end(&x->parser, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 1;
+}
+
+int http_exchange_step(struct http_exchange *x, struct jsnap_error *err)
+{
+	int rc = x->connected ? 0 : check_connected(x, err);
+
+	if (rc == 0)
+		rc = send_request(x, err);
+	if (rc == 0 && x->sent == x->request_size)
+		rc = read_response(x, err);
+	if (rc != 0)
+		http_exchange_close(x);
+	return rc;
+}

@@ -1,0 +1,269 @@
+/* See warmup.h. */
+#include "launcher/warm/warmup.h"
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "launcher/warm/command.h"
+#include "launcher/report/log.h"
+#include "launcher/warm/steady.h"
+
+#include <string.h>
+
+struct run {
+	const struct warmup_options *options;
+	const struct ready_target *target;
+	uint64_t until_ns; /* the earlier of time limit and deadline; 0: none */
+	struct warmup_result result;
+};
+
+static const char *command_of(const char *step)
+{
+	return strncmp(step, "exec:", 5) == 0 ? step + 5 : NULL;
+}
+
+int warmup_check(const struct warmup_options *options, struct jsnap_error *err)
+{
+	for (size_t i = 0; i < options->n_steps; i++) {
+		struct http_url url;
+
+		if (!command_of(options->steps[i]) &&
+		    http_url_parse(options->steps[i], &url, err) < 0)
+			return error_context(err, "%s", options->what);
+	}
+	return 0;
+}
+
+/* Out of time: 1 when the warm-up was merely to end now, -ETIMEDOUT past the deadline. */
+static int time_is_up(struct run *run, struct jsnap_error *err)
+{
+	uint64_t deadline = run->options->deadline_ns;
+
+	if (deadline && monotonic_ns() >= deadline)
+		return error_set(err, ETIMEDOUT, "it was not warm in time");
+	run->result.out_of_time = true;
+	return 1;
+}
+
+#define WARMUP_PATIENCE_NS 5000000000ull
+#define WARMUP_RETRY_NS	   50000000ull
+
+struct lane { /* one connection at a time */
+	struct http_exchange exchange;
+	uint64_t started_ns, deadline_ns;
+};
+
+/* What has been measured since the last round of steady.h. */
+struct round {
+	struct steady steady;
+	uint64_t started_ns, requests, latency_ns; /* the sum of them */
+	uint64_t compiles;			   /* of the program so far, at its start */
+	bool level;
+};
+
+/* One URL's requests. */
+struct burst {
+	struct run *run;
+	struct http_url url;
+	uint64_t started, answered;
+	uint64_t patient_until, retry_at; /* see try_again */
+	struct round round;
+	struct lane lanes[WARMUP_CONNECTIONS];
+};
+
+/* More requests are due than were started. */
+static bool wants_more(const struct burst *b, uint64_t so_far)
+{
+	const struct warmup_options *o = b->run->options;
+
+	return so_far < o->requests || (o->steady && o->requests && !b->round.level);
+}
+
+/* A round that is long enough is judged. Only the agent knows of compilations. */
+static int judge_round(struct burst *b, struct jsnap_error *err)
+{
+	struct round *r = &b->round;
+	struct agent_status status = {0};
+	uint64_t now = monotonic_ns();
+	int rc;
+
+	if (r->started_ns &&
+	    (now - r->started_ns < STEADY_ROUND_NS || r->requests < STEADY_ROUND_REQUESTS))
+		return 0;
+	rc = agent_client_status(b->run->target->agent, &status, err);
+	if (rc < 0)
+		return rc;
+	if (r->started_ns) {
+		const struct steady_round round = {.elapsed_ns = now - r->started_ns,
+						   .requests = r->requests,
+						   .latency_ns = r->latency_ns / r->requests,
+						   .compiles = status.compiles - r->compiles};
+
+		r->level = steady_add(&r->steady, &round);
+		log_debug("warm-up: %llu requests, %.2f ms each, %llu methods compiled%s",
+			  (unsigned long long)round.requests, (double)round.latency_ns / 1e6,
+			  (unsigned long long)round.compiles, r->level ? "; levelled off" : "");
+	}
+	r->started_ns = now;
+	r->requests = r->latency_ns = 0;
+	r->compiles = status.compiles;
+	return 0;
+}
+
+static int fill_lanes(struct burst *b, struct jsnap_error *err)
+{
+	if (monotonic_ns() < b->retry_at)
+		return 0;
+	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++) {
+		struct lane *lane = &b->lanes[i];
+		int rc;
+
+		if (lane->exchange.fd >= 0 || !wants_more(b, b->started))
+			continue;
+		rc = http_exchange_start(&lane->exchange, &b->url, err);
+		if (rc < 0)
+			return rc;
+		lane->started_ns = monotonic_ns();
+		lane->deadline_ns = lane->started_ns + WARMUP_REQUEST_TIMEOUT_NS;
+		b->started++;
+	}
+	return 0;
+}
+
+/*
+ * A port listens before its server serves: until the first answer a connection that is refused or
+ * dropped is made again, every WARMUP_RETRY_NS for WARMUP_PATIENCE_NS.
+ */
+static bool try_again(struct burst *b, int rc)
+{
+	uint64_t now = monotonic_ns();
+
+	if (b->answered ||
+	    (rc != -EPROTO && rc != -ECONNREFUSED && rc != -ECONNRESET && rc != -EPIPE))
+		return false;
+	if (!b->patient_until)
+		b->patient_until = now + WARMUP_PATIENCE_NS;
+	if (now >= b->patient_until)
+		return false;
+	b->retry_at = now + WARMUP_RETRY_NS;
+	b->started--;
+	return true;
+}
+
+static int step_lane(struct burst *b, struct lane *lane, struct jsnap_error *err)
+{
+	int rc = http_exchange_step(&lane->exchange, err);
+
+	if (rc < 0 && try_again(b, rc))
+		return 0;
+	if (rc <= 0)
+		return rc;
+	if (lane->exchange.parser.status >= 400)
+		return error_set(err, EREMOTEIO, "it answers with status %d",
+				 lane->exchange.parser.status);
+	b->answered++;
+	b->round.requests++;
+	b->round.latency_ns += monotonic_ns() - lane->started_ns;
+	b->run->result.requests++;
+	return 0;
+}
+
+static int wait_lanes(struct burst *b, struct jsnap_error *err)
+{
+	struct supervise *s = b->run->target->supervise;
+	struct pollfd fds[WARMUP_CONNECTIONS];
+	uint64_t until = b->run->until_ns;
+	int rc;
+
+	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++) {
+		struct lane *lane = &b->lanes[i];
+
+		fds[i] = (struct pollfd){.fd = lane->exchange.fd,
+					 .events = http_exchange_events(&lane->exchange)};
+		if (lane->exchange.fd >= 0 && (!until || lane->deadline_ns < until))
+			until = lane->deadline_ns;
+	}
+	if (b->retry_at && (!until || b->retry_at < until))
+		until = b->retry_at;
+	rc = supervise_wait(s, fds, WARMUP_CONNECTIONS, until);
+	if (rc < 0)
+		return supervise_explain(s, rc, err);
+	if (rc == 0 && b->run->until_ns && monotonic_ns() >= b->run->until_ns)
+		return time_is_up(b->run, err);
+	if (rc == 0 && b->retry_at && monotonic_ns() >= b->retry_at) {
+		b->retry_at = 0;
+		return 0;
+	}
+	if (rc == 0)
+		return error_set(err, ETIMEDOUT, "no answer within 60 s");
+	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++) {
+		rc = fds[i].revents ? step_lane(b, &b->lanes[i], err) : 0;
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int run_url(struct run *run, const char *text, struct jsnap_error *err)
+{
+	struct burst b = {.run = run};
+	int rc = http_url_parse(text, &b.url, err);
+
+	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++)
+		b.lanes[i].exchange.fd = -1;
+	while (rc == 0 && wants_more(&b, b.answered)) {
+		log_progress("%s %s: %llu of %llu requests", run->options->what, text,
+			     (unsigned long long)b.answered,
+			     (unsigned long long)run->options->requests);
+		if (run->until_ns && monotonic_ns() >= run->until_ns)
+			rc = time_is_up(run, err);
+		if (rc == 0 && run->options->steady)
+			rc = judge_round(&b, err);
+		if (rc == 0)
+			rc = fill_lanes(&b, err);
+		if (rc == 0)
+			rc = wait_lanes(&b, err);
+	}
+	log_progress_end();
+	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++)
+		http_exchange_close(&b.lanes[i].exchange);
+	if (rc < 0 && rc != -ECHILD && rc != -ECANCELED)
+		return error_context(err, "%s %s, request %llu", run->options->what, text,
+				     (unsigned long long)b.answered + 1);
+	return rc;
+}
+
+static int run_command(struct run *run, const char *text, struct jsnap_error *err)
+{
+	const struct ready_target *t = run->target;
+	int status = 0;
+	int rc = command_run(t->supervise, command_of(text), t->env, run->until_ns, &status, err);
+
+	if (rc == -ETIMEDOUT)
+		return time_is_up(run, err);
+	if (rc == 0 && status)
+		rc = error_set(err, EREMOTEIO, "it exits with status %d", status);
+	if (rc < 0 && rc != -ECHILD && rc != -ECANCELED)
+		return error_context(err, "%s %s", run->options->what, text);
+	return rc;
+}
+
+int warmup_run(const struct warmup_options *options, const struct ready_target *target,
+	       struct warmup_result *ret_result, struct jsnap_error *err)
+{
+	struct run run = {.options = options, .target = target, .until_ns = options->deadline_ns};
+	int rc = 0;
+
+	if (options->time_ns) {
+		uint64_t end = monotonic_ns() + options->time_ns;
+
+		if (!run.until_ns || end < run.until_ns)
+			run.until_ns = end;
+	}
+	for (size_t i = 0; rc == 0 && i < options->n_steps; i++)
+		rc = command_of(options->steps[i]) ? run_command(&run, options->steps[i], err)
+						   : run_url(&run, options->steps[i], err);
+	if (rc < 0)
+		return rc;
+	*ret_result = run.result;
+	return 0;
+}

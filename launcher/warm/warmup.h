@@ -1,0 +1,38 @@
+/*
+ * Warms the application once it is up: requests to its pages and commands of the user's, so that
+ * its code is loaded and compiled when the snapshot is taken.
+ *
+ * Steps run one after the other in the order given; a URL gets `requests` requests over
+ * WARMUP_CONNECTIONS connections at a time, each closed after its answer. A status of 400 and more,
+ * a connection that fails or a command that does not exit 0 ends the warm-up with an error: a
+ * snapshot of an application that answers with errors is worth nothing. Running out of `time_ns` is
+ * no error: it is warm enough.
+ */
+#ifndef JSNAP_LAUNCHER_WARMUP_H
+#define JSNAP_LAUNCHER_WARMUP_H
+
+#include "launcher/warm/ready.h"
+
+#define WARMUP_CONNECTIONS	  2u
+#define WARMUP_REQUEST_TIMEOUT_NS 60000000000ull
+
+struct warmup_options {
+	const char *what;	  /* "warm-up", for messages */
+	const char *const *steps; /* "http://..." or "exec:CMD" */
+	size_t n_steps;
+	uint64_t requests;    /* for each URL */
+	bool steady;	      /* beyond that, until it has levelled off (steady.h) */
+	uint64_t time_ns;     /* of the whole warm-up; 0: no limit */
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; past it is an error; 0: none */
+};
+
+struct warmup_result {
+	uint64_t requests; /* answered */
+	bool out_of_time;
+};
+
+int warmup_check(const struct warmup_options *options, struct jsnap_error *err);
+int warmup_run(const struct warmup_options *options, const struct ready_target *target,
+	       struct warmup_result *ret_result, struct jsnap_error *err);
+
+#endif
