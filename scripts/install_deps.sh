@@ -7,13 +7,13 @@ set -eu
 
 packages=(build-essential cmake ninja-build pkg-config
 	libzstd-dev libcap-dev libcap2-bin libinih-dev libxxhash-dev
-	openjdk-17-jdk-headless maven postgresql
+	openjdk-17-jdk-headless maven
 	zstd curl unzip procps file)
-# man pages and completions; policies; packages and roots; containers
+# man pages and completions; policies; packages and roots; containers; what services talk to
 [ "${1:-}" != test ] || packages+=(man-db groff-base mandoc zsh fish
 	apparmor checkpolicy semodule-utils systemd python3-venv
 	dpkg-dev mmdebstrap iproute2 libcap2-bin
-	podman buildah runc docker-registry)
+	podman buildah runc docker-registry postgresql)
 
 # Docker's default filter comes as a module of its own.
 [ "${1:-}" != test ] || command -v go >/dev/null || [ -x /usr/local/go/bin/go ] || packages+=(golang-go)
