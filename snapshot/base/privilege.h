@@ -12,6 +12,8 @@
 #define PRIVILEGE_HEADER_SIZE 8u
 #define PRIVILEGE_CAPSET_SIZE 32u /* header and data of capset(2), version 3 */
 
+#define PRIVILEGE_CHECKPOINT_RESTORE (1ull << 40) /* as a bit of a set, <linux/capability.h> */
+
 /* The capability that lets this process choose TIDs, CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN; -1 if
  * neither is permitted. */
 int privilege_tid_capability(void);

@@ -185,7 +185,8 @@ static int run_plan(struct plan *plan, enum tids_way way, struct restored *ret_r
 	return 0;
 }
 
-/* Nobody but root keeps any, and root no more than the snapshot's process had. */
+/* Nobody but root keeps any, and root no more than the snapshot's process had, without the one that
+ * is there for jsnap's sake. */
 static void drop_capabilities(struct plan *plan)
 {
 	const struct manifest *m = plan->m;
@@ -194,6 +195,7 @@ static void drop_capabilities(struct plan *plan)
 	plan->keep_capabilities = geteuid() != 0 ? 0
 				  : m->n_host	 ? own & m->host->cap_permitted
 						 : own;
+	plan->keep_capabilities &= ~PRIVILEGE_CHECKPOINT_RESTORE;
 	plan->drop_capabilities = geteuid() != 0 || plan->keep_capabilities != own;
 }
 
