@@ -22,6 +22,7 @@ for thread in json.load(open("inspect.json"))["threads"]:
 cat >holder.py <<'END'
 import os, subprocess, sys
 wanted = int(sys.argv[1])
+end, held = os.pipe() # exec closes it
 while True:
 	pid = os.fork()
 	if pid == 0:
@@ -33,6 +34,8 @@ while True:
 	os.waitpid(pid, 0)
 	if pid > wanted:
 		sys.exit("number %d was passed" % wanted)
+os.close(held)
+os.read(end, 1)
 result = subprocess.run(sys.argv[2:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 print(result.stderr)
 if result.returncode != 125:
@@ -53,7 +56,8 @@ done
 say "$n attempts: $(tail -n 2 try.log)"
 # And run goes on, cold, with the holder's name in its line.
 cat >cold.py <<'END'
-import os, subprocess, sys, time
+import os, subprocess, sys
+end, held = os.pipe() # exec closes it
 while True:
 	pid = os.fork()
 	if pid == 0:
@@ -61,6 +65,8 @@ while True:
 	if pid == 101:
 		break
 	os.waitpid(pid, 0)
+os.close(held)
+os.read(end, 1)
 jsnap = subprocess.Popen(sys.argv[1:], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
 line = jsnap.stderr.readline()
 jsnap.terminate()
