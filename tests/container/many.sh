@@ -13,7 +13,15 @@ jsnap=$JSNAP_TEST_WORK/userns/bin/jsnap
 (alone "$jsnap" checkpoint --image "$dir/store/tiny.jsnap" -XX:+UseSerialGC -Xmx64m "${java_args[@]}" >first.out 2>first.err) ||
 	fail "jsnap checkpoint"
 pids=()
-trap 'status=$?; kill -KILL "${pids[@]}" 2>/dev/null; (exit $status); finish' EXIT
+# The first process of each namespace: unshare's death would not reach it, for the signal it asks for
+# is forgotten when the user changes (PR_SET_PDEATHSIG, prctl(2)).
+end_all() {
+	local pid
+	for pid in "${pids[@]}"; do
+		kill -KILL $(cat "/proc/$pid/task/$pid/children") "$pid" || true
+	done
+}
+trap 'status=$?; end_all 2>/dev/null; (exit $status); finish' EXIT
 for ((i = 0; i < n; i++)); do
 	way=walk
 	[ $((i % 2)) = 0 ] || way=userns
