@@ -15,7 +15,7 @@ enum part {
 	PROCESS_HANDLE,
 	SCHEDULED_TASK,
 	SCHEDULED_FORK_JOIN_TASK, /* JDK 25 */
-	TIMER,
+	TIMER_QUEUE, /* java.util.Timer's; the Timer itself may be gone while its thread goes on */
 	PARTS,
 };
 
@@ -25,12 +25,12 @@ static const char *const names[PARTS] = {
 	[PROCESS_HANDLE] = "java/lang/ProcessHandleImpl",
 	[SCHEDULED_TASK] = "java/util/concurrent/ScheduledThreadPoolExecutor$ScheduledFutureTask",
 	[SCHEDULED_FORK_JOIN_TASK] = "java/util/concurrent/DelayScheduler$ScheduledForkJoinTask",
-	[TIMER] = "java/util/Timer",
+	[TIMER_QUEUE] = "java/util/TaskQueue",
 };
 
 static struct {
 	jclass classes[PARTS];
-	struct instances tasks, fork_join_tasks, timers;
+	struct instances tasks, fork_join_tasks, timer_queues;
 	uint64_t monotonic_ns;
 	int64_t wall_ms;
 } found;
@@ -72,7 +72,7 @@ void world_find(struct agent *agent, JNIEnv *jni)
 		return;
 	instances_find(agent, jni, found.classes[SCHEDULED_TASK], &found.tasks);
 	instances_find(agent, jni, found.classes[SCHEDULED_FORK_JOIN_TASK], &found.fork_join_tasks);
-	instances_find(agent, jni, found.classes[TIMER], &found.timers);
+	instances_find(agent, jni, found.classes[TIMER_QUEUE], &found.timer_queues);
 	found.monotonic_ns = monotonic_ns();
 	found.wall_ms = wall_ms();
 }
@@ -91,20 +91,18 @@ static unsigned int put_off(JNIEnv *jni, const struct instances *tasks, jclass t
 }
 
 struct timer_fields {
-	jfieldID queue, tasks, size, due, period;
+	jfieldID tasks, size, due, period;
 	jmethodID heapify;
 };
 
 static bool find_timer_fields(JNIEnv *jni, struct timer_fields *f)
 {
-	jclass queue = (*jni)->FindClass(jni, "java/util/TaskQueue");
-	jclass task = queue ? (*jni)->FindClass(jni, "java/util/TimerTask") : NULL;
+	jclass queue = found.classes[TIMER_QUEUE];
+	jclass task = (*jni)->FindClass(jni, "java/util/TimerTask");
 
 	if (!task)
 		return false;
-	f->queue = (*jni)->GetFieldID(jni, found.classes[TIMER], "queue", "Ljava/util/TaskQueue;");
-	if (f->queue)
-		f->tasks = (*jni)->GetFieldID(jni, queue, "queue", "[Ljava/util/TimerTask;");
+	f->tasks = (*jni)->GetFieldID(jni, queue, "queue", "[Ljava/util/TimerTask;");
 	if (f->tasks)
 		f->size = (*jni)->GetFieldID(jni, queue, "size", "I");
 	if (f->size)
@@ -118,11 +116,10 @@ static bool find_timer_fields(JNIEnv *jni, struct timer_fields *f)
 
 /* Only a period above zero is a fixed rate (java.util.TimerTask): the others have nothing to make
  * up for, or are due at a time of the wall clock. */
-static unsigned int put_off_timer(JNIEnv *jni, const struct timer_fields *f, jobject timer,
+static unsigned int put_off_timer(JNIEnv *jni, const struct timer_fields *f, jobject queue,
 				  int64_t by_ms)
 {
-	jobject queue = (*jni)->GetObjectField(jni, timer, f->queue);
-	jobjectArray tasks = queue ? (*jni)->GetObjectField(jni, queue, f->tasks) : NULL;
+	jobjectArray tasks = (*jni)->GetObjectField(jni, queue, f->tasks);
 	jint size = tasks ? (*jni)->GetIntField(jni, queue, f->size) : 0;
 	unsigned int n = 0;
 
@@ -140,28 +137,38 @@ static unsigned int put_off_timer(JNIEnv *jni, const struct timer_fields *f, job
 		(*jni)->CallVoidMethod(jni, queue, f->heapify);
 	agent_exception(jni);
 	(*jni)->DeleteLocalRef(jni, tasks);
-	(*jni)->DeleteLocalRef(jni, queue);
 	return n;
 }
 
-static unsigned int put_off_tasks(JNIEnv *jni)
+static unsigned int put_off_timers(JNIEnv *jni, int64_t by_ms)
 {
-	uint64_t now = monotonic_ns();
-	int64_t asleep_ns = now > found.monotonic_ns ? (int64_t)(now - found.monotonic_ns) : 0;
-	int64_t asleep_ms = wall_ms() - found.wall_ms;
 	struct timer_fields fields = {0};
-	unsigned int n;
+	unsigned int n = 0;
 
-	n = put_off(jni, &found.tasks, found.classes[SCHEDULED_TASK], "time", asleep_ns);
-	n += put_off(jni, &found.fork_join_tasks, found.classes[SCHEDULED_FORK_JOIN_TASK], "when",
-		     asleep_ns);
-	if (!found.timers.count || asleep_ms <= 0)
-		return n;
-	if (find_timer_fields(jni, &fields))
-		for (jint i = 0; i < found.timers.count; i++)
-			n += put_off_timer(jni, &fields, found.timers.objects[i], asleep_ms);
+	if (found.timer_queues.count && find_timer_fields(jni, &fields))
+		for (jint i = 0; i < found.timer_queues.count; i++)
+			n += put_off_timer(jni, &fields, found.timer_queues.objects[i], by_ms);
 	agent_exception(jni);
 	return n;
+}
+
+/*
+ * What is due by the clock of nanoTime is put off by what that clock has gone on; to be caught up
+ * with, it is due earlier by what the clock has not (a time namespace).
+ */
+static unsigned int put_off_tasks(JNIEnv *jni, bool catch_up)
+{
+	uint64_t now = monotonic_ns();
+	int64_t clock_ns = now > found.monotonic_ns ? (int64_t)(now - found.monotonic_ns) : 0;
+	int64_t asleep_ms = wall_ms() - found.wall_ms;
+	int64_t missed_ns = asleep_ms > 0 ? asleep_ms * 1000000 - clock_ns : 0;
+	int64_t by_ns = !catch_up ? clock_ns : missed_ns > 0 ? -missed_ns : 0;
+	unsigned int n;
+
+	n = put_off(jni, &found.tasks, found.classes[SCHEDULED_TASK], "time", by_ns);
+	n += put_off(jni, &found.fork_join_tasks, found.classes[SCHEDULED_FORK_JOIN_TASK], "when",
+		     by_ns);
+	return catch_up || asleep_ms <= 0 ? n : n + put_off_timers(jni, asleep_ms);
 }
 
 /* Its own handle knows when the process started, by which it tells itself from a later process of
@@ -204,7 +211,7 @@ unsigned int world_refresh(JNIEnv *jni, bool catch_up)
 	if (found.classes[PROCESS_HANDLE])
 		refresh_process_handle(jni, found.classes[PROCESS_HANDLE]);
 	agent_exception(jni);
-	return catch_up || !found.monotonic_ns ? 0 : put_off_tasks(jni);
+	return found.monotonic_ns ? put_off_tasks(jni, catch_up) : 0;
 }
 
 /* The value of a static field is a collection of java.util's. */
@@ -258,6 +265,6 @@ void world_forget(JNIEnv *jni)
 			(*jni)->DeleteGlobalRef(jni, found.classes[i]);
 	instances_free(jni, &found.tasks);
 	instances_free(jni, &found.fork_join_tasks);
-	instances_free(jni, &found.timers);
+	instances_free(jni, &found.timer_queues);
 	memset(&found, 0, sizeof(found));
 }

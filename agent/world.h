@@ -19,8 +19,8 @@ void world_find(struct agent *agent, JNIEnv *jni);
 /*
  * After a restore. Unless `catch_up`, what is due by the clock of System.nanoTime
  * (ScheduledThreadPoolExecutor, ForkJoinPool) and fixed-rate tasks of java.util.Timer are put off
- * by the time the program did not run; how many were. Where CLOCK_MONOTONIC goes on as if nothing
- * had been (a time namespace), only the latter are.
+ * by the time the program did not run. With it the former are due as if nanoTime had gone on, also
+ * where it has not (a time namespace). How many tasks were touched.
  */
 unsigned int world_refresh(JNIEnv *jni, bool catch_up);
 void world_settle(JNIEnv *jni);
