@@ -2,6 +2,9 @@
  * Has an application gone quiet? A pure function over samples: through a whole window it used
  * little processor time, loaded next to no classes and compiled little. One slow moment is not
  * quiet, and neither is a busy loop that loads nothing.
+ *
+ * Where clients ask it without a pause it never is. So one that has clients counts as quiet when
+ * for longer it has loaded and compiled as little, whatever the processors it used.
  */
 #ifndef JSNAP_LAUNCHER_QUIET_H
 #define JSNAP_LAUNCHER_QUIET_H
@@ -17,10 +20,12 @@
 #define QUIET_CPU_PERCENT 15u	       /* of one processor */
 #define QUIET_CLASSES	  5u	       /* loaded within a window */
 #define QUIET_COMPILES	  40u	       /* compiled within a window */
+#define QUIET_SERVING	  5u	       /* windows that one with clients has to be quiet for */
 
 struct quiet_sample {
 	uint64_t time_ns, cpu_ns;
 	uint64_t classes, compiles; /* so far; 0 when unknown */
+	bool serves;		    /* a client is connected to a port it listens on */
 };
 
 struct quiet { /* all zeros at the start */

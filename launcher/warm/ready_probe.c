@@ -25,34 +25,39 @@ static int missing(struct ready_probe *probe, const char *fmt, ...)
 	return 0;
 }
 
+/* ret_serves may be NULL. */
 static int ask_listening(struct ready_probe *probe, uint16_t port, bool *ret_listens,
-			 struct jsnap_error *err)
+			 bool *ret_serves, struct jsnap_error *err)
 {
 	CLEANUP_TCP_SOCKETS struct tcp_sockets sockets = {0};
 	int rc = tcp_sockets_read(probe->target->supervise->pid, &sockets, err);
 
-	if (rc == 0)
-		*ret_listens = tcp_sockets_listen(&sockets, port);
-	return rc;
+	if (rc < 0)
+		return rc;
+	*ret_listens = tcp_sockets_listen(&sockets, port);
+	if (ret_serves)
+		*ret_serves = tcp_sockets_serve(&sockets);
+	return 0;
 }
 
 static int ask_tcp(struct ready_probe *probe, struct jsnap_error *err)
 {
 	bool listens = false;
-	int rc = ask_listening(probe, probe->condition->port, &listens, err);
+	int rc = ask_listening(probe, probe->condition->port, &listens, NULL, err);
 
 	if (rc < 0 || listens)
 		return rc < 0 ? rc : 1;
 	return missing(probe, "it does not listen on port %u", probe->condition->port);
 }
 
-static int take_sample(struct ready_probe *probe, const struct agent_status *status,
+static int take_sample(struct ready_probe *probe, const struct agent_status *status, bool serves,
 		       bool *ret_quiet, struct jsnap_error *err)
 {
 	static const uint64_t tick_ns = 10000000; /* USER_HZ is 100 on every Linux, time(7) */
 	struct quiet_sample sample = {.time_ns = monotonic_ns(),
 				      .classes = status->classes,
-				      .compiles = status->compiles};
+				      .compiles = status->compiles,
+				      .serves = serves};
 	struct proc_stat stat;
 	unsigned percent = 0;
 	int rc = proc_stat_read(probe->target->supervise->pid, &stat, err);
@@ -73,13 +78,13 @@ static int take_sample(struct ready_probe *probe, const struct agent_status *sta
 static int ask_auto(struct ready_probe *probe, struct jsnap_error *err)
 {
 	struct agent_status status = {0};
-	bool is_quiet = false, listens = false;
+	bool is_quiet = false, listens = false, serves = false;
 	int rc = agent_client_status(probe->target->agent, &status, err);
 
 	if (rc == 0)
-		rc = take_sample(probe, &status, &is_quiet, err);
-	if (rc == 0 && !status.main_parked && !probe->quiet_only)
-		rc = ask_listening(probe, 0, &listens, err);
+		rc = ask_listening(probe, 0, &listens, &serves, err);
+	if (rc == 0)
+		rc = take_sample(probe, &status, serves, &is_quiet, err);
 	if (rc < 0)
 		return rc;
 	if (!listens && !status.main_parked && !probe->quiet_only)

@@ -144,3 +144,12 @@ bool tcp_sockets_listen(const struct tcp_sockets *sockets, uint16_t port)
 			return true;
 	return false;
 }
+
+bool tcp_sockets_serve(const struct tcp_sockets *sockets)
+{
+	for (size_t i = 0; i < sockets->count; i++)
+		if (sockets->sockets[i].state == TCP_ESTABLISHED &&
+		    tcp_sockets_listen(sockets, sockets->sockets[i].local_port))
+			return true;
+	return false;
+}

@@ -37,5 +37,7 @@ void tcp_sockets_free(struct tcp_sockets *sockets);
 
 /* port 0: any. */
 bool tcp_sockets_listen(const struct tcp_sockets *sockets, uint16_t port);
+/* Whether a client is connected to a port among them that listens. */
+bool tcp_sockets_serve(const struct tcp_sockets *sockets);
 
 #endif

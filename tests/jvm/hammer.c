@@ -6,7 +6,8 @@
  *
  * A failure is an answer other than 200, or a connection that ends in the middle of one. A server
  *may end a connection between two requests (HTTP/1.1 allows that at any time): such a request is
- *made again on a new one, and counted as a reconnect.
+ *made again on a new one, and counted as a reconnect. Before the first answer of all nobody needs
+ *to listen.
  *
  * hammer PORT PATH CONNECTIONS SECONDS
  */
@@ -38,6 +39,7 @@ static int port;
 static const char *path;
 static double end;
 static volatile sig_atomic_t stopped;
+static atomic_bool answered;
 
 static double now(void)
 {
@@ -122,13 +124,14 @@ static void *run_lane(void *arg)
 		int r;
 
 		if (l->fd < 0 && connect_lane(l) < 0) {
-			l->failures++;
+			l->failures += answered;
 			usleep(1000);
 			continue;
 		}
 		r = ask(l);
 		if (r == 1) {
 			retries = 0;
+			answered = 1;
 			if (l->count < SAMPLES_MAX)
 				l->samples[l->count++] = (unsigned)((now() - start) * 1e6);
 			if (!strcasestr(l->answer, "\r\nConnection: close"))

@@ -78,6 +78,9 @@ static void test_socket_tables(void)
 	CHECK_EQ(tcp_sockets_parse(text, own, 2, &sockets, &err), 0);
 	CHECK_EQ(sockets.count, 2);
 	CHECK(tcp_sockets_listen(&sockets, 8080) && tcp_sockets_listen(&sockets, 0));
+	CHECK(tcp_sockets_serve(&sockets));
+	sockets.count = 1;
+	CHECK(!tcp_sockets_serve(&sockets));
 	CHECK(!tcp_sockets_listen(&sockets, 22));
 	CHECK_EQ(sockets.sockets[1].remote_port, 50000);
 	tcp_sockets_free(&sockets);
@@ -107,7 +110,7 @@ static void test_own_sockets(void)
 }
 
 /* Samples every interval; returns after how many the window was quiet, or -1. */
-static int quiet_after(uint64_t cpu_percent, uint64_t classes_each, int samples)
+static int quiet_after(uint64_t cpu_percent, uint64_t classes_each, bool serves, int samples)
 {
 	struct quiet quiet = {0};
 
@@ -116,6 +119,7 @@ static int quiet_after(uint64_t cpu_percent, uint64_t classes_each, int samples)
 			.time_ns = 1000 + (uint64_t)i * QUIET_INTERVAL_NS,
 			.cpu_ns = (uint64_t)i * QUIET_INTERVAL_NS * cpu_percent / 100,
 			.classes = (uint64_t)i * classes_each,
+			.serves = serves,
 		};
 
 		if (quiet_add(&quiet, &s, NULL))
@@ -130,10 +134,14 @@ static void test_quiet(void)
 	struct quiet_sample s = {.time_ns = 1};
 	unsigned percent = 0;
 
-	CHECK_EQ(quiet_after(0, 0, 500), QUIET_WINDOW_NS / QUIET_INTERVAL_NS);
-	CHECK_EQ(quiet_after(QUIET_CPU_PERCENT, 0, 500), QUIET_WINDOW_NS / QUIET_INTERVAL_NS);
-	CHECK_EQ(quiet_after(QUIET_CPU_PERCENT + 5, 0, 500), -1);
-	CHECK_EQ(quiet_after(0, 1, 500), -1);
+	CHECK_EQ(quiet_after(0, 0, false, 500), QUIET_WINDOW_NS / QUIET_INTERVAL_NS);
+	CHECK_EQ(quiet_after(QUIET_CPU_PERCENT, 0, false, 500),
+		 QUIET_WINDOW_NS / QUIET_INTERVAL_NS);
+	CHECK_EQ(quiet_after(QUIET_CPU_PERCENT + 5, 0, false, 500), -1);
+	CHECK_EQ(quiet_after(0, 1, false, 500), -1);
+	CHECK_EQ(quiet_after(200, 0, true, 500),
+		 QUIET_SERVING * QUIET_WINDOW_NS / QUIET_INTERVAL_NS);
+	CHECK_EQ(quiet_after(200, 1, true, 500), -1);
 	CHECK(!quiet_add(&quiet, &s, &percent));
 	s = (struct quiet_sample){.time_ns = 1 + QUIET_WINDOW_NS, .cpu_ns = QUIET_WINDOW_NS};
 	CHECK(!quiet_add(&quiet, &s, &percent));
