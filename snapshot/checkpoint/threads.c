@@ -65,12 +65,26 @@ static int refuse_policy(struct capture *c, pid_t tid, const struct sched_attr *
 				 : "is not carried");
 }
 
+/* Where a thread may run as jsnap may, it is because nobody has chosen: a restored one then may run
+ * where whoever restores it may. */
+static int capture_affinity(struct capture *c, pid_t tid, struct m_thread *thread,
+			    struct jsnap_error *err)
+{
+	unsigned char affinity[AFFINITY_MAX], own[AFFINITY_MAX];
+	long size = syscall(SYS_sched_getaffinity, tid, sizeof(affinity), affinity);
+	long own_size = syscall(SYS_sched_getaffinity, 0, sizeof(own), own);
+
+	if (size < 0)
+		return error_errno(err, "read the processors of thread %d", tid);
+	if (size == own_size && memcmp(affinity, own, (size_t)size) == 0)
+		return 0;
+	return manifest_blob(c->m, affinity, (size_t)size, &thread->affinity);
+}
+
 static int capture_scheduling(struct capture *c, pid_t tid, struct m_thread *thread,
 			      struct jsnap_error *err)
 {
 	struct sched_attr attr = {.size = sizeof(attr)};
-	unsigned char affinity[AFFINITY_MAX];
-	long size;
 	int r;
 
 	if (syscall(SYS_sched_getattr, tid, &attr, sizeof(attr), 0) < 0)
@@ -78,14 +92,11 @@ static int capture_scheduling(struct capture *c, pid_t tid, struct m_thread *thr
 	r = refuse_policy(c, tid, &attr, err);
 	if (r < 0)
 		return r;
-	size = syscall(SYS_sched_getaffinity, tid, sizeof(affinity), affinity);
-	if (size < 0)
-		return error_errno(err, "read the processors of thread %d", tid);
 	thread->sched_policy = attr.sched_policy;
 	thread->sched_nice = attr.sched_nice;
 	thread->sched_priority = attr.sched_priority;
 	thread->sched_flags = attr.sched_flags & SCHED_FLAG_RESET_ON_FORK;
-	return manifest_blob(c->m, affinity, (size_t)size, &thread->affinity);
+	return capture_affinity(c, tid, thread, err);
 }
 
 static int capture_rseq(pid_t tid, struct m_thread *thread, struct jsnap_error *err)

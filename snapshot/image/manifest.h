@@ -63,7 +63,7 @@ struct m_thread {
 	int32_t sched_nice;
 	uint32_t sched_priority;
 	uint64_t sched_flags, timer_slack_ns;
-	struct m_blob affinity; /* cpu_set_t bytes */
+	struct m_blob affinity; /* cpu_set_t bytes; none: as whoever restores */
 	uint64_t sigmask;
 	uint64_t altstack_sp, altstack_size;
 	uint32_t altstack_flags, restart; /* enum m_restart */

@@ -13,15 +13,35 @@ second=$(free_port)
 asleep=4 # seconds between snapshot and restore, at least
 
 image=$dir/store/world.jsnap
-# What both counters of ticks say right before the snapshot, and when that is.
-HOSTS=first start checkpoint "$jsnap" checkpoint --image "$image" --tids $tids \
-	--before-checkpoint "exec:date +%s%6N >$dir/asked && curl -sf http://127.0.0.1:$port/ticks >$dir/ticks" \
-	-jar "$cache/world.jar" "$port"
+
+# in_place HOST ADDRESS COMMAND...: where the machine is called HOST and some.name.test has that address. A file
+# capability counts for nothing in another user namespace, so cap stays where it is.
+place=(bash -c 'mount --bind "$1.hosts" /etc/hosts && hostname "$1" && shift && exec setpriv --ambient-caps=-all "$@"' -)
+in_place() {
+	local host=$1
+	printf '127.0.0.1 localhost\n127.0.0.1 %s\n%s some.name.test\n' "$host" "$2" >"$host.hosts"
+	shift 2
+	if [ "$tids" = userns ]; then
+		exec unshare -U --map-current-user --keep-caps --uts --mount "${place[@]}" "$host" "$@"
+	fi
+	exec "$@"
+}
+
+# What the program knows right before the snapshot: both counters of ticks, and when that is; names.
+cat >before.sh <<END
+date +%s%6N >$dir/asked
+curl -sf http://127.0.0.1:$port/ticks >$dir/ticks
+for what in /host '/lookup?some.name.test' /processors; do curl -sf "http://127.0.0.1:$port\$what"; echo; done >$dir/known
+END
+start checkpoint in_place first-host 127.0.0.11 "$jsnap" checkpoint --image "$image" --tids $tids \
+	--before-checkpoint "exec:sh $dir/before.sh" -jar "$cache/world.jar" "$port"
 wait "$pid" || fail "jsnap checkpoint exited with $?"
 taken_us=${EPOCHREALTIME/[.,]/}
 taken=$EPOCHSECONDS
 awake_us=$((taken_us - $(cat asked))) # at most, between that and the snapshot
 read -r scheduled_before timed_before <<<"$(cat ticks)"
+[ "$tids" != userns ] || expect "names before the snapshot" "$(head -2 known | tr '\n' ' ')" "first-host 127.0.0.11 "
+expect "processors before the snapshot" "$(tail -1 known)" "$(nproc)"
 
 restore() { # NAME PORT OPTION...: in the background
 	local name=$1 to=$2
@@ -76,6 +96,19 @@ restored=$(ask "$second" /restored)
 expect "the bean's time of restore" "$(ask "$second" '/bean?RestoreTime')" "$restored"
 [ "$((restored / 1000))" -ge "$taken" ] || fail "it says it was restored at $restored, before the snapshot"
 [ "$(ask "$second" '/bean?UptimeSinceRestore')" -lt 600000 ] || fail "an uptime since the restore of more than ten minutes"
+stop "$pid" TERM
+
+# Another machine, by its name, its name service and its processors.
+processor=$(taskset -cp $$ | sed 's/.*[:,-] *//')
+start elsewhere in_place other-host 127.0.0.12 taskset -c "$processor" "$jsnap" restore --image "$image" --tids $tids
+until_true "$patience" "it answers elsewhere" up "$port"
+if [ "$tids" = userns ]; then
+	expect "the host name" "$(ask "$port" /host)" other-host
+	expect "an address" "$(ask "$port" '/lookup?some.name.test')" 127.0.0.12
+fi
+expect "processors where there is one" "$(ask "$port" /processors)" 1
+expect "processors of all threads" "$(for task in /proc/"$(java_below "$pid")"/task/*/status; do
+	awk '/^Cpus_allowed_list:/ { print $2 }' "$task"; done | sort -u)" "$processor"
 stop "$pid" TERM
 
 # Without the refresh they do share: so the test above can fail.
