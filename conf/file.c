@@ -8,13 +8,19 @@
 #include <ini.h>
 #include <string.h>
 
+/* inih cuts the name of a section to this without a word (ini.c, MAX_SECTION). */
+#define SECTION_MAX 49u
+
 struct reading {
 	const char *next, *end;
 	unsigned line;
 	const char *path;
 	enum conf_source source;
 	struct conf_values *values;
-	unsigned set_at[SCHEMA_COUNT]; /* line of each key; 0: not yet */
+	const struct conf_application *application;
+	unsigned set_at[SCHEMA_COUNT];	 /* line of each key; 0: not yet */
+	unsigned set_here[SCHEMA_COUNT]; /* in the section of an application */
+	char here[SECTION_MAX + 1];	 /* that section */
 	struct jsnap_error *err;
 	int result; /* of the first handler call that failed */
 };
@@ -79,11 +85,55 @@ static int unknown_key(struct reading *reading, const char *where, const char *s
 	return -EINVAL;
 }
 
-static int set_key(struct reading *reading, const char *where, const char *section, const char *key,
+static int set_option(struct reading *reading, const char *where, enum schema_id id,
+		      const char *pattern, const char *value)
+{
+	const struct schema_option *option = &schema_options[id];
+	unsigned *set_at = pattern ? reading->set_here : reading->set_at;
+
+	if (set_at[id] && option->kind != SCHEMA_LIST)
+		return error_set(reading->err, EINVAL, "%s: \"%s\" was set in line %u already",
+				 where, option->key, set_at[id]);
+	set_at[id] = reading->line;
+	if (!pattern)
+		return conf_set(reading->values, id, value, reading->source, where, reading->err);
+	if (reading->application && reading->application->fits(reading->application->ctx, pattern))
+		return conf_set(reading->values, id, value, reading->source + 1, where,
+				reading->err);
+	/* A mistake is one for whomever it is meant. */
+	if (*value && conf_check(option, value, reading->err) < 0)
+		return error_context(reading->err, "%s", where);
+	return 0;
+}
+
+/* Splits "SECTION PATTERN" in place; NULL without a pattern. */
+static const char *take_pattern(struct reading *reading, char *section)
+{
+	char *space = strchr(section, ' ');
+
+	if (!space)
+		return NULL;
+	if (strcmp(reading->here, section) != 0) {
+		memset(reading->set_here, 0, sizeof(reading->set_here));
+		strcpy(reading->here, section);
+	}
+	*space = '\0';
+	return space + 1 + strspn(space + 1, " ");
+}
+
+static int set_key(struct reading *reading, const char *where, const char *name, const char *key,
 		   const char *value)
 {
 	const struct schema_section *s = schema_sections;
+	char section[SECTION_MAX + 1];
+	const char *pattern;
 
+	snprintf(section, sizeof(section), "%s", name);
+	pattern = take_pattern(reading, section);
+	if (pattern && strlen(name) == SECTION_MAX)
+		return error_set(reading->err, EINVAL,
+				 "%s: the name of its section is longer than %u characters", where,
+				 SECTION_MAX - 1);
 	while (s->name && strcmp(s->name, section) != 0)
 		s++;
 	if (!s->name)
@@ -91,16 +141,9 @@ static int set_key(struct reading *reading, const char *where, const char *secti
 	for (unsigned i = 0; i < SCHEMA_COUNT; i++) {
 		const struct schema_option *option = &schema_options[i];
 
-		if (!option->key || strcmp(option->section, section) != 0 ||
-		    strcmp(option->key, key) != 0)
-			continue;
-		if (reading->set_at[i] && option->kind != SCHEMA_LIST)
-			return error_set(reading->err, EINVAL,
-					 "%s: \"%s\" was set in line %u already", where, key,
-					 reading->set_at[i]);
-		reading->set_at[i] = reading->line;
-		return conf_set(reading->values, (enum schema_id)i, value, reading->source, where,
-				reading->err);
+		if (option->key && strcmp(option->section, section) == 0 &&
+		    strcmp(option->key, key) == 0)
+			return set_option(reading, where, (enum schema_id)i, pattern, value);
 	}
 	return unknown_key(reading, where, section, key);
 }
@@ -135,7 +178,8 @@ static int inih_parse(struct reading *reading, size_t size)
 }
 
 int conf_parse(struct conf_values *values, const char *text, size_t size, const char *path,
-	       enum conf_source source, struct jsnap_error *err)
+	       enum conf_source source, const struct conf_application *application,
+	       struct jsnap_error *err)
 {
 	struct jsnap_error own = {0};
 	struct reading reading = {.next = text,
@@ -143,6 +187,7 @@ int conf_parse(struct conf_values *values, const char *text, size_t size, const 
 				  .path = path,
 				  .source = source,
 				  .values = values,
+				  .application = application,
 				  .err = err ? err : &own};
 	int r;
 
@@ -163,7 +208,7 @@ int conf_parse(struct conf_values *values, const char *text, size_t size, const 
 }
 
 int conf_load_file(struct conf_values *values, const char *path, enum conf_source source,
-		   struct jsnap_error *err)
+		   const struct conf_application *application, struct jsnap_error *err)
 {
 	CLEANUP_FREE char *text = NULL;
 	size_t size = 0;
@@ -175,7 +220,7 @@ int conf_load_file(struct conf_values *values, const char *path, enum conf_sourc
 		errno = -r;
 		return error_errno(err, "read configuration file %s", path);
 	}
-	return conf_parse(values, text, size, path, source, err);
+	return conf_parse(values, text, size, path, source, application, err);
 }
 
 int conf_user_path(char *const *env, char **ret_path, struct jsnap_error *err)

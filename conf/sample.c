@@ -44,7 +44,8 @@ void sample_write(FILE *out)
 	      "# Precedence: command line, JSNAP_* variable, --config FILE, the user's\n"
 	      "# ~/.config/jsnap/jsnap.ini, /etc/jsnap/jsnap.ini, default. `jsnap --print-config` "
 	      "shows\n"
-	      "# what holds. Keys of a list may be repeated.\n",
+	      "# what holds. Keys of a list may be repeated. A section [files shop*] is for the\n"
+	      "# applications of such a name (`jsnap list` shows it) and goes before [files].\n",
 	      out);
 	for (const struct schema_section *s = schema_sections; s->name; s++) {
 		fprintf(out, "\n# %s\n[%s]\n", s->title, s->name);

@@ -14,8 +14,11 @@
 enum conf_source { /* lowest first */
 		   CONF_DEFAULT,
 		   CONF_SYSTEM_FILE,
+		   CONF_SYSTEM_APPLICATION, /* a section of that file for one application */
 		   CONF_USER_FILE,
+		   CONF_USER_APPLICATION,
 		   CONF_GIVEN_FILE,
+		   CONF_GIVEN_APPLICATION,
 		   CONF_VARIABLE,
 		   CONF_OPTION,
 };

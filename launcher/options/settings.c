@@ -5,26 +5,33 @@
 #include "conf/file.h"
 #include "conf/form.h"
 #include "launcher/policy/crac_policies.h"
+#include "launcher/options/application_name.h"
 #include "launcher/options/options.h"
 
 #include <string.h>
 #include <unistd.h>
 
-static int load_files(struct conf_values *values, struct jsnap_error *err)
+static int load_files(struct settings *s, struct jsnap_error *err)
 {
+	struct application_name name = {
+		.argv = s->argv,
+		.argc = s->schema_verb && s->schema_verb->takes_java ? s->argc : 0};
+	const struct conf_application application = {application_name_fits, &name};
 	CLEANUP_FREE char *user = NULL;
 	const char *given;
-	int r = conf_load_env(values, environ, err);
+	int r = conf_load_env(s->values, environ, err);
 
 	if (r < 0)
 		return r;
-	given = conf_text(values, SCHEMA_CONFIG);
-	if (given && (r = conf_load_file(values, given, CONF_GIVEN_FILE, err)) < 0)
+	given = conf_text(s->values, SCHEMA_CONFIG);
+	if (given && (r = conf_load_file(s->values, given, CONF_GIVEN_FILE, &application, err)) < 0)
 		return r;
 	r = conf_user_path(environ, &user, err);
 	if (r == 0 && user)
-		r = conf_load_file(values, user, CONF_USER_FILE, err);
-	return r < 0 ? r : conf_load_file(values, CONF_SYSTEM_PATH, CONF_SYSTEM_FILE, err);
+		r = conf_load_file(s->values, user, CONF_USER_FILE, &application, err);
+	return r < 0 ? r
+		     : conf_load_file(s->values, CONF_SYSTEM_PATH, CONF_SYSTEM_FILE, &application,
+				      err);
 }
 
 static const char *const *list(const struct conf_values *values, enum schema_id id, size_t *ret_n)
@@ -194,7 +201,7 @@ int settings_load(int argc, char **argv, struct settings *ret_settings, struct j
 	s.n_args = options.n_args;
 	/* help must be had even where a configuration file is broken */
 	if (s.action == SETTINGS_RUN_VERB || s.action == SETTINGS_PRINT_CONFIG)
-		if ((r = load_files(s.values, err)) < 0)
+		if ((r = load_files(&s, err)) < 0)
 			return r;
 	fill_values(&s);
 	if ((r = fill_listen_map(&s, err)) < 0)

@@ -68,6 +68,11 @@ refused() { # WORDS RULE-OPTION...: no snapshot, and its reason
 	stop "$pid" TERM
 }
 rule=(-jar "$cache/tiny.jar" "$port")
+# From a configuration file, for an application of this name and not for others.
+printf '[files]\npolicy = listen=carry\n[files ti*]\npolicy = listen:*:%s=error\n[files other]\npolicy = fd:0=error\n' "$port" >jsnap.ini
+options+=(--config "$dir/jsnap.ini")
+refused "fd [0-9]* (socket:\[[0-9]*\]) is a listening socket" "${rule[@]}"
+unset 'options[-1]' 'options[-1]'
 options+=(--fd-policy "listen:*:$port=error")
 refused "fd [0-9]* (socket:\[[0-9]*\]) is a listening socket" "${rule[@]}"
 unset 'options[-1]' 'options[-1]'

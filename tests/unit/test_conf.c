@@ -105,7 +105,7 @@ static void test_nearest(void)
 
 static int parse(struct conf_values *values, const char *text, struct jsnap_error *err)
 {
-	return conf_parse(values, text, strlen(text), "x.ini", CONF_GIVEN_FILE, err);
+	return conf_parse(values, text, strlen(text), "x.ini", CONF_GIVEN_FILE, NULL, err);
 }
 
 static void refused(const char *text, const char *place, const char *words)
@@ -150,10 +150,55 @@ static void test_file_values(void)
 	CHECK_STR(values.values[SCHEMA_SET_ENV].items[1], "B=2");
 	CHECK_STR(values.values[SCHEMA_SET_ENV].where, "x.ini:3");
 	CHECK(conf_bool(&values, SCHEMA_QUIET));
-	CHECK_EQ(conf_parse(&values, "[log]\n\0", 7, "x.ini", CONF_GIVEN_FILE, &err), -EINVAL);
-	CHECK_EQ(conf_load_file(&values, "/nonexistent/x", CONF_USER_FILE, &err), 0);
-	CHECK_EQ(conf_load_file(&values, "/nonexistent/x", CONF_GIVEN_FILE, &err), -ENOENT);
+	CHECK_EQ(conf_parse(&values, "[log]\n\0", 7, "x.ini", CONF_GIVEN_FILE, NULL, &err),
+		 -EINVAL);
+	CHECK_EQ(conf_load_file(&values, "/nonexistent/x", CONF_USER_FILE, NULL, &err), 0);
+	CHECK_EQ(conf_load_file(&values, "/nonexistent/x", CONF_GIVEN_FILE, NULL, &err), -ENOENT);
 	HAS(err.text, "/nonexistent/x");
+}
+
+static bool is_shop(void *ctx, const char *pattern)
+{
+	return ctx && strcmp(pattern, "shop*") == 0;
+}
+
+/* Of one application, with or without it. */
+static void test_application(bool meant)
+{
+	static const char text[] = "[files shop*]\npolicy = tcp=error\n"
+				   "[files]\npolicy = pipe=end\n"
+				   "[restore other]\ntids = walk\n"
+				   "[files   shop*]\npolicy = udp=close\n"
+				   "[restore shop*]\ntids = clone3\n"
+				   "[restore]\ntids = userns\n";
+	CLEANUP_CONF struct conf_values values = {0};
+	struct jsnap_error err = {0};
+	const struct conf_application application = {is_shop, meant ? &values : NULL};
+	const struct conf_value *policy = &values.values[SCHEMA_FD_POLICY];
+
+	CHECK_EQ(conf_init(&values, &err), 0);
+	CHECK_EQ(conf_parse(&values, text, strlen(text), "x.ini", CONF_SYSTEM_FILE, &application,
+			    &err),
+		 0);
+	CHECK_EQ(policy->n_items, meant ? 2 : 1);
+	CHECK_STR(policy->items[0], meant ? "tcp=error" : "pipe=end");
+	CHECK_STR(policy->where, meant ? "x.ini:8" : "x.ini:4");
+	CHECK_STR(conf_text(&values, SCHEMA_TIDS), meant ? "clone3" : "userns");
+	/* Another file goes before both. */
+	CHECK_EQ(conf_parse(&values, "[restore]\ntids = walk\n", 22, "y.ini", CONF_USER_FILE,
+			    &application, &err),
+		 0);
+	CHECK_STR(conf_text(&values, SCHEMA_TIDS), "walk");
+}
+
+static void test_application_errors(void)
+{
+	refused("[restor shop]\ntids = walk\n", "x.ini:2: ", "did you mean [restore]?");
+	refused("[restore shop]\ntid = walk\n", "x.ini:2: ", "did you mean \"tids\"?");
+	refused("[restore shop]\ntids = wakl\n", "x.ini:2: ", "did you mean \"walk\"?");
+	refused("[log shop]\nquiet = on\nquiet = off\n", "x.ini:3: ", "in line 2");
+	refused("[log a.name.of.an.application.that.is.longer.than.it.may]\nquiet = on\n",
+		"x.ini:2: ", "longer than 48");
 }
 
 static void test_precedence(void)
@@ -235,7 +280,7 @@ static void test_sample(void)
 		if (!(expected[i] == '#' && expected[i + 1] != ' '))
 			expected[k++] = expected[i];
 	CHECK_EQ(conf_init(&values, &err), 0);
-	if (conf_parse(&values, expected, k, "jsnap.ini", CONF_GIVEN_FILE, &err) < 0) {
+	if (conf_parse(&values, expected, k, "jsnap.ini", CONF_GIVEN_FILE, NULL, &err) < 0) {
 		fprintf(stderr, "%s\n", err.text);
 		exit(1);
 	}
@@ -277,6 +322,9 @@ int main(void)
 	test_nearest();
 	test_file_errors();
 	test_file_values();
+	test_application(true);
+	test_application(false);
+	test_application_errors();
 	test_precedence();
 	test_verb_defaults();
 	test_print();
