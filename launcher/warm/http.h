@@ -49,7 +49,7 @@ struct http_parser { /* all zeros at the start */
 /* -EPROTO when this is no HTTP response. Bytes after its end are ignored. */
 int http_parser_feed(struct http_parser *parser, const char *data, size_t size,
 		     struct jsnap_error *err);
-/* The connection was closed: 0 when that ends the response, -EPROTO when it is cut short. */
+/* The connection was closed: 0 when that ends the response, -ECONNRESET when it is cut short. */
 int http_parser_end(struct http_parser *parser, struct jsnap_error *err);
 
 struct http_exchange {

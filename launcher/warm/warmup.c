@@ -65,7 +65,7 @@ struct burst {
 	struct run *run;
 	struct http_url url;
 	uint64_t started, answered;
-	uint64_t patient_until, retry_at; /* see try_again */
+	uint64_t patient_until, retry_at; /* see try_again; 0: nothing to be patient about */
 	struct round round;
 	struct lane lanes[WARMUP_CONNECTIONS];
 };
@@ -130,15 +130,15 @@ static int fill_lanes(struct burst *b, struct jsnap_error *err)
 }
 
 /*
- * A port listens before its server serves: until the first answer a connection that is refused or
- * dropped is made again, every WARMUP_RETRY_NS for WARMUP_PATIENCE_NS.
+ * A port listens before its server serves, and a busy server may drop a connection: as an HTTP
+ * client does with a GET, the request is made again, every WARMUP_RETRY_NS, until
+ * WARMUP_PATIENCE_NS have gone by without an answer.
  */
 static bool try_again(struct burst *b, int rc)
 {
 	uint64_t now = monotonic_ns();
 
-	if (b->answered ||
-	    (rc != -EPROTO && rc != -ECONNREFUSED && rc != -ECONNRESET && rc != -EPIPE))
+	if (rc != -ECONNREFUSED && rc != -ECONNRESET && rc != -EPIPE)
 		return false;
 	if (!b->patient_until)
 		b->patient_until = now + WARMUP_PATIENCE_NS;
@@ -161,6 +161,7 @@ static int step_lane(struct burst *b, struct lane *lane, struct jsnap_error *err
 		return error_set(err, EREMOTEIO, "it answers with status %d",
 				 lane->exchange.parser.status);
 	b->answered++;
+	b->patient_until = 0;
 	b->round.requests++;
 	b->round.latency_ns += monotonic_ns() - lane->started_ns;
 	b->run->result.requests++;
