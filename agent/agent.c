@@ -10,6 +10,7 @@
 
 #include "agent/crac.h"
 #include "agent/flags.h"
+#include "agent/openers.h"
 #include "agent/prepare.h"
 #include "agent/random.h"
 #include "agent/suspend.h"
@@ -158,6 +159,11 @@ static int answer(JNIEnv *jni, const struct agent_header *header,
 		type = AGENT_REFRESHED;
 		r = agent_refresh(&agent, jni, question, &payload, &err);
 		break;
+	case AGENT_OPENER:
+		type = AGENT_OPENED;
+		openers_answer((int)agent_payload_u64(question, "fd", UINT32_MAX), &payload);
+		r = 0;
+		break;
 	case AGENT_RESUMED:
 		suspend_end(&agent, jni);
 		random_forget(jni);
@@ -269,6 +275,7 @@ static void JNICALL vm_initialized(jvmtiEnv *jvmti, JNIEnv *jni, jthread main_th
 	agent.main_thread = (*jni)->NewGlobalRef(jni, main_thread);
 	crac_define(&agent, jni);
 	world_start(jni);
+	openers_start(jni);
 	thread = new_thread_object(jvmti, jni);
 	if (!agent_exception(jni) && thread && agent.main_thread) {
 		/* RunAgentThread makes it a daemon: it does not keep the JVM from ending. */
@@ -339,7 +346,7 @@ AGENT_EXPORT void JNICALL Agent_OnUnload(JavaVM *vm);
 
 AGENT_EXPORT jint JNICALL Agent_OnLoad(JavaVM *vm, char *options, void *reserved)
 {
-	const jvmtiEventCallbacks callbacks = {
+	jvmtiEventCallbacks callbacks = {
 		.VMInit = vm_initialized,
 		.VMDeath = vm_ending,
 		.GarbageCollectionFinish = prepare_collection_finished,
@@ -357,6 +364,8 @@ AGENT_EXPORT jint JNICALL Agent_OnLoad(JavaVM *vm, char *options, void *reserved
 		return JNI_OK;
 	agent.jvmti = jvmti;
 	agent.hook_timeout_ms = timeout_of(options);
+	if (strstr(options, ",openers"))
+		openers_load(jvmti, &callbacks);
 	if ((*jvmti)->SetEventCallbacks(jvmti, &callbacks, sizeof(callbacks)) != JVMTI_ERROR_NONE)
 		return JNI_OK;
 	(*jvmti)->SetEventNotificationMode(jvmti, JVMTI_ENABLE, JVMTI_EVENT_VM_INIT, NULL);

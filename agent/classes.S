@@ -19,6 +19,7 @@ agent_classes:
 	class_file RestoreMXBean
 	class_file RestoreBean
 	class_file Sample
+	class_file Opener
 	class_file crac/Resource
 	class_file crac/Context
 	class_file crac/CheckpointException

@@ -10,6 +10,7 @@
 
 #include "agent/agent.h"
 #include "agent/crac.h"
+#include "agent/openers.h"
 #include "agent/flags.h"
 #include "agent/perfdata.h"
 #include "agent/scrub.h"
@@ -227,6 +228,7 @@ int agent_prepare(struct agent *agent, JNIEnv *jni, const struct agent_payload *
 	if (r)
 		return r;
 	crac_register_bean(agent, jni);
+	openers_keep_current();
 	agent_payload_addf(answer, "heap_before", "%lld", heap_used(jni));
 	start = monotonic_ns();
 	if (scrub)

@@ -69,6 +69,10 @@ enum agent_message {
 	AGENT_CHECKPOINT_REQUEST = 9,
 	/* message=... */
 	AGENT_ERROR = 10,
+	/* launcher -> agent: fd=N. Answer AGENT_OPENED: stack=... of who opened it (" at FRAME, at
+	 * FRAME"), absent when it is not known (openers.h) */
+	AGENT_OPENER = 12,
+	AGENT_OPENED = 13,
 	/* agent -> launcher, unasked, for the log: message=... (may have several lines) */
 	AGENT_NOTE = 11,
 };

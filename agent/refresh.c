@@ -7,6 +7,7 @@
 
 #include "agent/crac.h"
 #include "agent/environment.h"
+#include "agent/openers.h"
 #include "agent/random.h"
 #include "agent/suspend.h"
 #include "agent/world.h"
@@ -128,6 +129,7 @@ int agent_refresh(struct agent *agent, JNIEnv *jni, const struct agent_payload *
 {
 	int r = refresh_held(agent, jni, question, answer, err);
 
+	openers_restored();
 	if (!r && agent_payload_u64(question, "sample", 0))
 		return add_samples(jni, answer, err);
 	random_forget(jni);

@@ -268,6 +268,22 @@ int agent_client_restored(struct agent_client *client, const struct agent_restor
 	return rc;
 }
 
+int agent_client_opener(struct agent_client *client, int fd, char **ret_stack,
+			struct jsnap_error *err)
+{
+	CLEANUP_PAYLOAD struct agent_payload question = {0}, answer = {0};
+	const char *stack;
+	int rc = agent_payload_addf(&question, "fd", "%d", fd);
+
+	if (rc == 0)
+		rc = ask(client, AGENT_OPENER, &question, AGENT_OPENED, AGENT_STATUS_TIMEOUT_NS,
+			 &answer, err);
+	stack = rc == 0 ? agent_payload_get(&answer, "stack") : NULL;
+	if (stack && !(*ret_stack = strdup(stack)))
+		return error_set(err, ENOMEM, "out of memory");
+	return rc;
+}
+
 void agent_client_resumed(struct agent_client *client, const char *reason)
 {
 	CLEANUP_PAYLOAD struct agent_payload payload = {0};

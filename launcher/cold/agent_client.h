@@ -70,6 +70,10 @@ int agent_client_prepare(struct agent_client *client, struct agent_prepared *ret
  * the program's threads stay held. */
 int agent_client_restored(struct agent_client *client, const struct agent_restored *what,
 			  struct agent_payload *ret_sample, struct jsnap_error *err);
+/* The Java stack that opened a descriptor, " at FRAME, at FRAME"; NULL: not known. The
+ * caller's to free. */
+int agent_client_opener(struct agent_client *client, int fd, char **ret_stack,
+			struct jsnap_error *err);
 /* The program goes on; `reason`: without the snapshot, or NULL. No answer; a failure to send is no
  * harm. */
 void agent_client_resumed(struct agent_client *client, const char *reason);

@@ -65,7 +65,8 @@ int cold_check(struct cold *cold, struct jsnap_error *err)
 	return rc;
 }
 
-/* "-agentpath:LIBRARY=fd=N,hook-timeout=MS" as the first VM option, then what --cpu takes. */
+/* "-agentpath:LIBRARY=fd=N,hook-timeout=MS[,openers]" as the first VM option, then what --cpu
+ * takes. */
 static char **argv_with_agent(const struct cold *cold, const char *const *more, const char *library,
 			      int fd, struct jsnap_error *err)
 {
@@ -78,8 +79,9 @@ static char **argv_with_agent(const struct cold *cold, const char *const *more, 
 		error_set(err, EINVAL, "java takes no agent whose path holds a '=': %s", library);
 		return NULL;
 	}
-	if (asprintf(&option, "-agentpath:%s=fd=%d,hook-timeout=%llu", library, fd,
-		     (unsigned long long)(cold->settings->hook_timeout_ns / 1000000)) < 0) {
+	if (asprintf(&option, "-agentpath:%s=fd=%d,hook-timeout=%llu%s", library, fd,
+		     (unsigned long long)(cold->settings->hook_timeout_ns / 1000000),
+		     fd_policy_may_refuse(&cold->policy) ? ",openers" : "") < 0) {
 		option = NULL;
 		error_set(err, ENOMEM, "no memory for java's command line");
 		return NULL;

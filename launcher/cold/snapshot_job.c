@@ -56,7 +56,7 @@ static int capture(const struct snapshot_request *r, struct hot *hot, struct man
 		.file_backed = true, /* HotSpot's own memory: see checkpoint/anon_rule.c */
 		.arenas_kept = arenas_kept,
 		.cpu_level = r->cpu_level,
-		.policy = {.decide = fd_policy_decide, .ctx = (void *)r->policy},
+		.policy = {.decide = fd_policy_decide, .ctx = r->policy},
 	};
 	return checkpoint_capture(&options, m, ret_stats, err);
 }
@@ -72,6 +72,17 @@ static uint64_t make_room(const struct snapshot_request *r, const struct hot *ho
 	return stream_room_make(hot->fd, hot->stream_offset, status.vm_rss / 2);
 }
 
+/* Whoever forbids a descriptor wants to know where it comes from. */
+static void name_opener(const struct snapshot_request *r, struct jsnap_error *err)
+{
+	CLEANUP_FREE char *stack = NULL;
+
+	if (!r->policy->refused)
+		return;
+	if (agent_client_opener(r->agent, r->policy->refused_fd, &stack, NULL) == 0 && stack)
+		error_hint(err, "it was opened%s", stack);
+}
+
 /* From PREPARE on the agent waits for RESUMED, whatever comes. */
 static int quiesce_and_capture(const struct snapshot_request *r, struct snapshot_writer *w,
 			       struct snapshot_job *job, struct jsnap_error *err)
@@ -79,11 +90,14 @@ static int quiesce_and_capture(const struct snapshot_request *r, struct snapshot
 	uint64_t room = make_room(r, &w->hot);
 	int rc = agent_client_prepare(r->agent, &job->prepared, err);
 
+	r->policy->refused = false;
 	if (rc == 0)
 		rc = image_header_here(r->supervise->pid, &w->header, err);
 	if (rc == 0)
 		rc = capture(r, &w->hot, &w->manifest, job->prepared.arenas_kept, room, &job->stats,
 			     err);
+	if (rc < 0)
+		name_opener(r, err);
 	if (rc < 0 || r->leave_running)
 		agent_client_resumed(r->agent, rc < 0 ? err->text : NULL);
 	return rc;

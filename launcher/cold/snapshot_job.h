@@ -40,7 +40,7 @@ struct snapshot_request {
 	const struct key_facts *facts;
 	const struct java_command *command;
 	unsigned cpu_level; /* as checkpoint_options has it */
-	const struct fd_policy *policy;
+	struct fd_policy *policy;
 	bool leave_running; /* else the JVM is gone after the capture */
 	bool background;    /* compress with low priority */
 };

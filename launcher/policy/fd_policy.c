@@ -281,9 +281,17 @@ static const struct fd_rule *find_rule(const struct fd_policy *policy,
 	return NULL;
 }
 
+bool fd_policy_may_refuse(const struct fd_policy *policy)
+{
+	for (size_t i = 0; i < policy->count; i++)
+		if (!policy->rules[i].by_default && policy->rules[i].action == CHECKPOINT_REFUSE)
+			return true;
+	return policy->before && fd_policy_may_refuse(policy->before);
+}
+
 enum checkpoint_action fd_policy_decide(void *ctx, const struct checkpoint_fd *fd)
 {
-	const struct fd_policy *policy = ctx;
+	struct fd_policy *policy = ctx;
 	const struct fd_rule *rule = NULL;
 	struct end local, remote;
 
@@ -293,6 +301,10 @@ enum checkpoint_action fd_policy_decide(void *ctx, const struct checkpoint_fd *f
 		rule = find_rule(policy->before, fd, &local, &remote);
 	if (!rule)
 		rule = find_rule(policy, fd, &local, &remote);
+	if (rule && !rule->by_default && rule->action == CHECKPOINT_REFUSE) {
+		policy->refused = true;
+		policy->refused_fd = fd->fd;
+	}
 	if (rule && !rule->by_default)
 		return rule->action;
 	return policy->defaults ? default_action(fd) : CHECKPOINT_CARRY;

@@ -36,6 +36,8 @@ struct fd_policy {
 	size_t count;
 	bool defaults;			/* else what no rule fits is carried exactly or refused */
 	const struct fd_policy *before; /* whose rules count first, or NULL */
+	bool refused;			/* by fd_policy_decide, on account of this descriptor */
+	int refused_fd;
 };
 
 /*
@@ -50,6 +52,9 @@ int fd_policy_add(struct fd_policy *policy, struct fd_rule *rule, struct jsnap_e
 void fd_rule_free(struct fd_rule *rule);
 void fd_policy_free(struct fd_policy *policy);
 #define CLEANUP_FD_POLICY __attribute__((cleanup(fd_policy_free)))
+
+/* Whether some rule says error. */
+bool fd_policy_may_refuse(const struct fd_policy *policy);
 
 /* For checkpoint_policy.decide, with a struct fd_policy. */
 enum checkpoint_action fd_policy_decide(void *policy, const struct checkpoint_fd *fd);

@@ -68,6 +68,9 @@ refused() { # WORDS RULE-OPTION...: no snapshot, and its reason
 	stop "$pid" TERM
 }
 rule=(-jar "$cache/tiny.jar" "$port")
+opened() { # FRAME: the refusal names it
+	grep -q "it was opened at .*$1" refused.err || fail "who opened it is not said: $(cat refused.err)"
+}
 # From a configuration file, for an application of this name and not for others.
 printf '[files]\npolicy = listen=carry\n[files ti*]\npolicy = listen:*:%s=error\n[files other]\npolicy = fd:0=error\n' "$port" >jsnap.ini
 options+=(--config "$dir/jsnap.ini")
@@ -75,6 +78,7 @@ refused "fd [0-9]* (socket:\[[0-9]*\]) is a listening socket" "${rule[@]}"
 unset 'options[-1]' 'options[-1]'
 options+=(--fd-policy "listen:*:$port=error")
 refused "fd [0-9]* (socket:\[[0-9]*\]) is a listening socket" "${rule[@]}"
+opened 'Tiny\.main(Tiny\.java:[0-9]*)'
 unset 'options[-1]' 'options[-1]'
 printf 'type: FILE\npath: **/gc.log\naction: error\n' >policies.yaml
 refused "fd [0-9]* ($dir/gc.log) is a file, and the policy says: error" \
