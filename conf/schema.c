@@ -16,6 +16,7 @@
 
 static const char *const failure_values[] = {"cold", "fail", NULL};
 static const char *const tids_values[] = {"auto", "clone3", "userns", "ns-last-pid", "walk", NULL};
+static const char *const protect_values[] = {"auto", "off", "sign", "encrypt", NULL};
 static const char *const lsm_values[] = {"keep", "ignore", NULL};
 static const char *const cpu_values[] = {"native", "x86-64-v2", "x86-64-v3", "x86-64-v4", NULL};
 static const char *const format_values[] = {"text", "json", NULL};
@@ -102,6 +103,40 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 			     .fallback = "on",
 			     .metavar = "on|off",
 			     .help = "Keep the uncompressed local copy that makes restores fast."},
+	[SCHEMA_IMAGE_KEY] =
+		{.name = "image-key",
+		 .section = "store",
+		 .key = "image-key",
+		 .variable = "JSNAP_IMAGE_KEY",
+		 .kind = SCHEMA_STRING,
+		 .verbs = START | STORE | DUMP,
+		 .fallback = "",
+		 .metavar = "FILE",
+		 .help = "Key that images are signed or encrypted with: 32 bytes or 64 "
+			 "hexadecimal digits, in a file that nobody else may read."},
+	[SCHEMA_PROTECT] =
+		{.name = "protect",
+		 .section = "store",
+		 .key = "protect",
+		 .variable = "JSNAP_PROTECT",
+		 .kind = SCHEMA_ENUM,
+		 .verbs = START | STORE | DUMP,
+		 .fallback = "auto",
+		 .metavar = "auto|off|sign|encrypt",
+		 .help = "How new images are protected by the key, and what others must have at "
+			 "least to be used; auto: sign when there is a key. A snapshot with less, "
+			 "or with another key, is refused before it is read.",
+		 .values = protect_values},
+	[SCHEMA_ENCRYPTED_HOT_COPY] =
+		{.name = "encrypted-hot-copy",
+		 .section = "store",
+		 .key = "encrypted-hot-copy",
+		 .variable = "JSNAP_ENCRYPTED_HOT_COPY",
+		 .kind = SCHEMA_BOOL,
+		 .verbs = START | SCHEMA_VERB_VERIFY,
+		 .fallback = "off",
+		 .metavar = "on|off",
+		 .help = "Keep that local copy, which is not encrypted, of encrypted images too."},
 
 	[SCHEMA_FD_POLICY] =
 		{.name = "fd-policy",
@@ -279,7 +314,8 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 	[SCHEMA_WALK_BUDGET] =
 		{.name = "walk-budget",
 		 .section = "restore",
-		 .key = "walk-budget",
+		 .key =
+			 "walk-budget",
 		 .variable = "JSNAP_WALK_BUDGET",
 		 .kind = SCHEMA_DURATION,
 		 .verbs = START,
@@ -290,7 +326,8 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 	[SCHEMA_LSM] =
 		{.name = "lsm",
 		 .section = "restore",
-		 .key = "lsm",
+		 .key =
+			 "lsm",
 		 .variable = "JSNAP_LSM",
 		 .kind = SCHEMA_ENUM,
 		 .verbs = START | SCHEMA_VERB_VERIFY,

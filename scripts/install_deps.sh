@@ -6,7 +6,7 @@
 set -eu
 
 packages=(build-essential cmake ninja-build pkg-config
-	libzstd-dev libcap-dev libcap2-bin libinih-dev libxxhash-dev
+	libzstd-dev libcap-dev libcap2-bin libinih-dev libxxhash-dev libsodium-dev
 	openjdk-17-jdk-headless maven
 	zstd curl unzip procps file)
 # man pages and completions; policies; packages and roots; containers; what services talk to

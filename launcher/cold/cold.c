@@ -217,6 +217,10 @@ void cold_report(const struct cold *cold, const struct checkpoint_stats *stats,
 		  cold->name, cold->facts->key, (double)stats->pause_ns / 1e6,
 		  (double)stats->stored_bytes / 1e6, (double)result->image_bytes / 1e6,
 		  (double)result->write_ns / 1e9);
+	if (result->hot_error.code)
+		log_warn("the snapshot is stored, its hot copy is not: %s; the next restore makes "
+			 "it",
+			 result->hot_error.text);
 	metrics_snapshot(cold->name, (double)stats->pause_ns / 1e6, (double)result->write_ns / 1e6,
 			 stats->stored_bytes, result->image_bytes);
 }

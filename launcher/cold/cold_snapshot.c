@@ -8,6 +8,7 @@
 #include "launcher/warm/hooks.h"
 #include "launcher/report/log.h"
 #include "launcher/report/metrics.h"
+#include "launcher/store/trust.h"
 
 #include <string.h>
 
@@ -98,7 +99,7 @@ static int phase_lock(struct cold *cold, uint64_t deadline, struct jsnap_error *
 		CLEANUP_CLOSE int fd = store_open_image(cold->slot, NULL);
 		CLEANUP_IMAGE struct image *image = NULL;
 
-		if (fd < 0 || image_open(fd, &image, NULL) < 0)
+		if (fd < 0 || trust_open_image(cold->settings, fd, &image, NULL) < 0)
 			return 0;
 		if (!cold->replace &&
 		    key_compare(image_manifest(image), cold->facts, reason, sizeof(reason)) == 0)
@@ -136,7 +137,8 @@ static int take(struct cold *cold, bool leave_running, bool background, struct j
 		.inherited = cold->inherited,
 		.n_inherited = cold->n_inherited,
 		.slot = cold->slot,
-		.hot_copy = cold->settings->hot_copy,
+		.settings = cold->settings,
+		.hot_copy = trust_keeps_copy(cold->settings, trust_protection(cold->settings)),
 		.facts = cold->facts,
 		.command = cold->command,
 		.cpu_level = cpu_level_of(cold->settings->cpu),

@@ -35,7 +35,8 @@ struct snapshot_request {
 	int control_fd;	      /* its number in the JVM */
 	const int *inherited; /* descriptors from 3 on that the caller gave the JVM */
 	size_t n_inherited;
-	struct store_slot *slot; /* exclusively locked; the lock goes over to the writer */
+	struct store_slot *slot;	 /* exclusively locked; the lock goes over to the writer */
+	const struct settings *settings; /* for the image's key, which the writer reads */
 	bool hot_copy;
 	const struct key_facts *facts;
 	const struct java_command *command;
@@ -48,6 +49,7 @@ struct snapshot_request {
 struct snapshot_result { /* from the writer */
 	int rc;
 	struct jsnap_error error;
+	struct jsnap_error hot_error; /* code 0 unless the hot copy alone is missing */
 	uint64_t image_bytes, write_ns;
 };
 

@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "launcher/supervise/fds.h"
 #include "launcher/restore/heap_limit.h"
+#include "launcher/store/trust.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -40,15 +41,38 @@ int snapshot_writer_notes(struct manifest *m, char *const *argv, struct jsnap_er
 	return rc < 0 ? rc : manifest_set_note(m, "jsnap", JSNAP_VERSION, err);
 }
 
+/* Last: a hot copy without its image would be worth nothing; an image without a hot copy is worth
+ * almost all, and the next restore makes one. What belonged to the image before is no use. */
+static void make_hot(struct snapshot_writer *w, const struct image_origin *origin,
+		     const struct image_seal *seal, struct jsnap_error *err)
+{
+	const struct store_slot *slot = w->request->slot;
+	int rc = 0;
+
+	if (w->request->hot_copy) {
+		rc = fault_fail(FAULT_HOT_COMMIT, ENOSPC, err);
+		if (rc == 0)
+			rc = hot_commit(&w->hot, &w->manifest, origin, seal, err);
+	}
+	if (rc < 0 || !w->request->hot_copy) {
+		unlink(slot->hot);
+		unlink(slot->pages);
+	}
+}
+
 static int write_image(struct snapshot_writer *w, struct snapshot_result *result)
 {
 	const struct snapshot_request *r = w->request;
+	CLEANUP_IMAGE_SEAL struct image_seal *seal = NULL;
 	struct image_write_options options = {0};
 	struct jsnap_error *err = &result->error;
 	struct image_origin origin;
 	CLEANUP_CLOSE int fd = -1;
-	int rc = key_store(r->facts, &w->manifest, err);
+	int rc = trust_new_seal(r->settings, &seal, err);
 
+	options.seal = seal;
+	if (rc == 0)
+		rc = key_store(r->facts, &w->manifest, err);
 	if (rc == 0)
 		rc = snapshot_writer_notes(&w->manifest, r->command->argv, err);
 	if (rc == 0)
@@ -64,14 +88,11 @@ static int write_image(struct snapshot_writer *w, struct snapshot_result *result
 	if (fd < 0)
 		return error_errno(err, "open %s", r->slot->image);
 	rc = image_origin(fd, &w->header, &origin, err);
-	/* Last: a hot copy without its image would be worth nothing. */
-	if (rc == 0)
-		rc = fault_fail(FAULT_HOT_COMMIT, ENOSPC, err);
-	if (rc == 0 && r->hot_copy)
-		rc = hot_commit(&w->hot, &w->manifest, &origin, err);
-	if (rc == 0)
-		result->image_bytes = origin.size;
-	return rc;
+	if (rc < 0)
+		return rc;
+	result->image_bytes = origin.size;
+	make_hot(w, &origin, seal, &result->hot_error);
+	return 0;
 }
 
 /* Nobody reads the application's output through this process, and no terminal stops it. */

@@ -70,8 +70,9 @@ void run_decide(const struct run_facts *f, struct run_decision *ret_decision)
 	else if (f->image == -ENOENT)
 		cold(d, "absent", take, "there is no snapshot of it yet");
 	else if (f->image < 0)
-		/* One that belongs to somebody else is not ours to replace. */
-		cold(d, "refused", take && f->image != -EPERM, "the snapshot is refused: %s",
+		/* One that belongs to somebody else is not ours to replace, nor an encrypted one
+		 * by one that is not. */
+		cold(d, "refused", take && f->image != -EPERM && f->image != -ENOKEY, "the snapshot is refused: %s",
 		     f->image_problem);
 	else if (f->bad)
 		cold(d, "bad", take, "%s", f->bad);

@@ -110,6 +110,9 @@ static void fill_values(struct settings *s)
 	s->hook_timeout_ns = conf_number(v, SCHEMA_HOOK_TIMEOUT);
 	s->labels = list(v, SCHEMA_LABEL, &s->n_labels);
 	s->hot_copy = conf_bool(v, SCHEMA_HOT_COPY);
+	s->encrypted_hot_copy = conf_bool(v, SCHEMA_ENCRYPTED_HOT_COPY);
+	s->image_key = conf_text(v, SCHEMA_IMAGE_KEY);
+	s->protect = (enum protect_policy)conf_enum(v, SCHEMA_PROTECT);
 	s->no_checkpoint = conf_bool(v, SCHEMA_NO_CHECKPOINT);
 	s->no_restore = conf_bool(v, SCHEMA_NO_RESTORE);
 	s->keep_running = conf_bool(v, SCHEMA_KEEP_RUNNING);

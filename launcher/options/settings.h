@@ -28,6 +28,7 @@ enum settings_action { /* what main does with a parsed command line */
 		       SETTINGS_PRINT_CONFIG, /* --print-config: settings_write_config */
 };
 
+enum protect_policy { PROTECT_AUTO, PROTECT_OFF, PROTECT_SIGN, PROTECT_ENCRYPT };
 enum failure_policy { FAILURE_COLD, FAILURE_FAIL };
 enum lsm_policy { LSM_KEEP, LSM_IGNORE };
 enum cpu_policy { CPU_NATIVE, CPU_X86_64_V2, CPU_X86_64_V3, CPU_X86_64_V4 };
@@ -73,6 +74,9 @@ struct settings {
 	const char *const *labels; /* "K=V", in the order given */
 	size_t n_labels;
 	bool hot_copy;
+	bool encrypted_hot_copy;     /* of encrypted images too */
+	const char *image_key;	     /* file, or NULL */
+	enum protect_policy protect; /* least protection of images, and that of new ones */
 	struct fd_policy
 		fd_policy;	/* --fd-policy and the rules of --fd-policies; without defaults */
 	bool fd_policies_given; /* --fd-policies: java's property does not count */

@@ -5,18 +5,20 @@
 #include "base/fault.h"
 #include "base/privilege.h"
 #include "launcher/report/log.h"
+#include "launcher/store/trust.h"
 
 #include <string.h>
 #include <sys/stat.h>
 
-int restore_source_open(int fd, struct restore_source *ret_source, struct jsnap_error *err)
+int restore_source_open(const struct settings *settings, int fd, struct restore_source *ret_source,
+			struct jsnap_error *err)
 {
 	struct restore_source source = {.image_fd = fd, .hot.fd = -1};
 	int rc;
 
 	/* Nothing of an image is looked at with a capability effective, however jsnap has it. */
 	privilege_lower();
-	rc = image_open(fd, &source.image, err);
+	rc = trust_open_image(settings, fd, &source.image, err);
 
 	if (rc < 0) {
 		close(fd);
@@ -39,7 +41,8 @@ static bool use_hot(struct restore_source *source, const struct store_slot *slot
 	if (rc == 0)
 		rc = image_origin(source->image_fd, source->header, &origin, &problem);
 	if (rc == 0)
-		rc = hot_open(slot->hot, &origin, &source->hot, &problem);
+		rc = hot_open(slot->hot, &origin, image_seal(source->image), &source->hot,
+			      &problem);
 	if (rc == -ENOENT || rc == -ESTALE)
 		log_debug("hot copy is made anew: %s", problem.text);
 	else if (rc < 0)
@@ -81,9 +84,9 @@ static int make_hot(struct restore_source *source, const struct store_slot *slot
 		return rc;
 	rc = extract(source, &hot, err);
 	if (rc == 0)
-		rc = hot_commit(&hot, source->manifest, &origin, err);
+		rc = hot_commit(&hot, source->manifest, &origin, image_seal(source->image), err);
 	if (rc == 0)
-		rc = hot_open(slot->hot, &origin, &source->hot, err);
+		rc = hot_open(slot->hot, &origin, image_seal(source->image), &source->hot, err);
 	if (rc < 0)
 		source->hot.fd = -1;
 	return rc;
@@ -107,26 +110,8 @@ static bool no_place(int rc)
 	       rc == -EFBIG;
 }
 
-/* The first attempt may have read the image from a file up to anywhere: begin anew. */
-static int reopen(struct restore_source *source, struct jsnap_error *err)
-{
-	struct image *image = NULL;
-	int rc;
-
-	if (lseek(source->image_fd, 0, SEEK_SET) < 0)
-		return error_errno(err, "read the image again");
-	rc = image_open(source->image_fd, &image, err);
-	if (rc < 0)
-		return rc;
-	image_close(source->image);
-	source->image = image;
-	source->manifest = image_manifest(image);
-	source->header = image_header(image);
-	return 0;
-}
-
-int restore_source_load(struct restore_source *source, const struct store_slot *slot, bool hot_copy,
-			struct jsnap_error *err)
+static int load(struct restore_source *source, const struct store_slot *slot, bool hot_copy,
+		struct jsnap_error *err)
 {
 	int rc;
 
@@ -138,8 +123,16 @@ int restore_source_load(struct restore_source *source, const struct store_slot *
 	if (!no_place(rc))
 		return rc;
 	log_debug("no hot copy can be kept: %s", err->text);
-	rc = reopen(source, err);
-	return rc < 0 ? rc : make_memory(source, err);
+	return make_memory(source, err);
+}
+
+int restore_source_load(struct restore_source *source, const struct store_slot *slot,
+			const struct settings *settings, struct jsnap_error *err)
+{
+	int rc = load(source, slot, trust_keeps_copy(settings, source->header->protection), err);
+
+	image_forget_keys(source->image);
+	return rc;
 }
 
 void restore_source_close(struct restore_source *source)

@@ -21,12 +21,15 @@ struct restore_source {
 	const struct image_header *header;
 };
 
-/* Opens and verifies header and manifest. Takes over `fd` (a file or a pipe), on failure too. */
-int restore_source_open(int fd, struct restore_source *ret_source, struct jsnap_error *err);
-
-/* Makes the page stream available. slot NULL: there is no place for a hot copy. */
-int restore_source_load(struct restore_source *source, const struct store_slot *slot, bool hot_copy,
+/* Opens and verifies header and manifest, by the settings' rules (trust.h). Takes over `fd` (a file
+ * or a pipe), on failure too. */
+int restore_source_open(const struct settings *settings, int fd, struct restore_source *ret_source,
 			struct jsnap_error *err);
+
+/* Makes the page stream available, and forgets the image's keys. slot NULL: there is no place for a
+ * hot copy. */
+int restore_source_load(struct restore_source *source, const struct store_slot *slot,
+			const struct settings *settings, struct jsnap_error *err);
 
 void restore_source_close(struct restore_source *source);
 #define CLEANUP_RESTORE_SOURCE __attribute__((cleanup(restore_source_close)))

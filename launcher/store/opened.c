@@ -3,11 +3,13 @@
 
 #include "base/cleanup.h"
 #include "base/privilege.h"
+#include "launcher/store/trust.h"
 
 #include <fcntl.h>
 #include <string.h>
 
-static int open_slot(struct opened *opened, struct jsnap_error *err)
+static int open_slot(const struct settings *settings, struct opened *opened,
+		     struct jsnap_error *err)
 {
 	privilege_lower();
 	/* a lock needs a file beside the image, for which a foreign folder may have no place; the
@@ -17,13 +19,14 @@ static int open_slot(struct opened *opened, struct jsnap_error *err)
 	opened->fd = store_open_image(&opened->slot, err);
 	if (opened->fd < 0)
 		return opened->fd;
-	return image_open(opened->fd, &opened->image, err);
+	return trust_open_image(settings, opened->fd, &opened->image, err);
 }
 
-static int finish(struct opened *opened, int r, struct opened *ret_opened, struct jsnap_error *err)
+static int finish(const struct settings *settings, struct opened *opened, int r,
+		  struct opened *ret_opened, struct jsnap_error *err)
 {
 	if (r == 0)
-		r = open_slot(opened, err);
+		r = open_slot(settings, opened, err);
 	if (r < 0) {
 		opened_close(opened);
 		return r;
@@ -32,7 +35,8 @@ static int finish(struct opened *opened, int r, struct opened *ret_opened, struc
 	return 0;
 }
 
-static int open_input(struct opened *opened, struct opened *ret_opened, struct jsnap_error *err)
+static int open_input(const struct settings *settings, struct opened *opened,
+		      struct opened *ret_opened, struct jsnap_error *err)
 {
 	int r;
 
@@ -40,7 +44,7 @@ static int open_input(struct opened *opened, struct opened *ret_opened, struct j
 	if (opened->fd < 0)
 		return error_errno(err, "standard input");
 	privilege_lower();
-	r = image_open(opened->fd, &opened->image, err);
+	r = trust_open_image(settings, opened->fd, &opened->image, err);
 	if (r < 0) {
 		opened_close(opened);
 		return error_context(err, "standard input");
@@ -55,15 +59,18 @@ int opened_find(const struct settings *settings, const char *word, struct opened
 	struct opened opened = {.slot = {.lock_fd = -1}, .fd = -1};
 
 	if (strcmp(word, "-") == 0)
-		return open_input(&opened, ret_opened, err);
-	return finish(&opened, store_find(settings, word, &opened.slot, err), ret_opened, err);
+		return open_input(settings, &opened, ret_opened, err);
+	return finish(settings, &opened, store_find(settings, word, &opened.slot, err), ret_opened,
+		      err);
 }
 
-int opened_open(const char *path, struct opened *ret_opened, struct jsnap_error *err)
+int opened_open(const struct settings *settings, const char *path, struct opened *ret_opened,
+		struct jsnap_error *err)
 {
 	struct opened opened = {.slot = {.lock_fd = -1}, .fd = -1};
 
-	return finish(&opened, store_slot_of_image(path, &opened.slot, err), ret_opened, err);
+	return finish(settings, &opened, store_slot_of_image(path, &opened.slot, err), ret_opened,
+		      err);
 }
 
 void opened_close(struct opened *opened)

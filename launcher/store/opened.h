@@ -18,7 +18,8 @@ struct opened {
 int opened_find(const struct settings *settings, const char *word, struct opened *ret_opened,
 		struct jsnap_error *err);
 /* The image at this path. */
-int opened_open(const char *path, struct opened *ret_opened, struct jsnap_error *err);
+int opened_open(const struct settings *settings, const char *path, struct opened *ret_opened,
+		struct jsnap_error *err);
 void opened_close(struct opened *opened);
 #define CLEANUP_OPENED __attribute__((cleanup(opened_close)))
 

@@ -153,9 +153,9 @@ static int sample_once(const struct settings *settings, int image_fd, const stru
 		close(fd);
 		return rc;
 	}
-	rc = restore_source_open(fd, &source, err);
+	rc = restore_source_open(settings, fd, &source, err);
 	if (rc == 0)
-		rc = restore_source_load(&source, slot, settings->hot_copy, err);
+		rc = restore_source_load(&source, slot, settings, err);
 	if (rc == 0)
 		rc = restore_job_run(&job, &source, err);
 	if (rc == 0)

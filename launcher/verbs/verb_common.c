@@ -8,6 +8,7 @@
 #include "launcher/report/log.h"
 #include "launcher/report/metrics.h"
 #include "launcher/store/probation.h"
+#include "launcher/store/trust.h"
 #include "launcher/report/start_time.h"
 
 #include <limits.h>
@@ -47,6 +48,9 @@ int start_find_slot(struct start *start, struct jsnap_error *err)
 
 	if (!cwd)
 		return error_errno(err, "find the working folder");
+	rc = trust_check(start->settings, err);
+	if (rc < 0)
+		return rc;
 	rc = key_collect(start->settings, &start->command, cwd, start->env.vars, &start->facts,
 			 err);
 	if (rc < 0)

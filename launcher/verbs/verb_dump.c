@@ -12,6 +12,7 @@
 #include "checkpoint/stream_room.h"
 #include "image/image.h"
 #include "launcher/report/log.h"
+#include "launcher/store/trust.h"
 #include "proc/status.h"
 
 #include <signal.h>
@@ -21,13 +22,14 @@ struct dump {
 	const struct settings *settings;
 	struct hot stream;
 	struct image_header header;
+	struct image_seal *seal; /* NULL: a plain image */
 };
 
 /* The program is still stopped: if the image can't be written, it goes on. */
 static int write_image(void *ctx, const struct manifest *m, struct jsnap_error *err)
 {
 	struct dump *d = ctx;
-	struct image_write_options options = {0};
+	struct image_write_options options = {.seal = d->seal};
 
 	return image_write(d->settings->image, m, d->stream.fd, d->stream.stream_offset, &d->header,
 			   &options, err);
@@ -87,10 +89,13 @@ int verb_dump(const struct settings *settings, int *ret_status, struct jsnap_err
 		return error_set(err, EINVAL, "dump needs --pid PID and --image FILE");
 	rc = image_header_here(settings->pid, &d.header, err);
 	if (rc == 0)
+		rc = trust_new_seal(settings, &d.seal, err);
+	if (rc == 0)
 		rc = hot_create(NULL, &d.stream, err);
 	if (rc == 0)
 		rc = dump(&d, &stats, err);
 	hot_close(&d.stream);
+	image_seal_free(d.seal);
 	if (rc < 0)
 		return rc;
 	report(settings, &stats);

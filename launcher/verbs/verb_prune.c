@@ -61,7 +61,7 @@ static void choose_stale(struct pruning *p)
 		struct jsnap_error err = {0};
 		char reason[512];
 
-		int r = opened_open(p->entries.entries[i].image, &opened, &err);
+		int r = opened_open(p->settings, p->entries.entries[i].image, &opened, &err);
 
 		/* what could not be opened for another reason may be good tomorrow */
 		if (r == -EBADMSG || r == -ENOTSUP)

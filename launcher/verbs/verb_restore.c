@@ -56,14 +56,13 @@ static int lock(struct restore *r, struct jsnap_error *err)
 	return rc == -EROFS || rc == -EACCES ? 0 : rc;
 }
 
-static int load(struct restore *r, const struct store_slot *slot, bool hot_copy,
-		struct jsnap_error *err)
+static int load(struct restore *r, const struct store_slot *slot, struct jsnap_error *err)
 {
 	int rc;
 
 	phases_begin(&r->phases, start_time_ns());
 	phases_end(&r->phases, PHASE_DECIDE);
-	rc = restore_source_load(&r->source, slot, hot_copy, err);
+	rc = restore_source_load(&r->source, slot, r->settings, err);
 	phases_end(&r->phases, PHASE_LOAD);
 	return rc;
 }
@@ -76,9 +75,9 @@ static int open_source(struct restore *r, struct jsnap_error *err)
 		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
 			return error_errno(err, "standard input");
-		rc = restore_source_open(fd, &r->source, err);
+		rc = restore_source_open(r->settings, fd, &r->source, err);
 		if (rc == 0)
-			rc = load(r, NULL, false, err);
+			rc = load(r, NULL, err);
 		return rc < 0 ? error_context(err, "standard input") : 0;
 	}
 	rc = find(r, err);
@@ -89,9 +88,9 @@ static int open_source(struct restore *r, struct jsnap_error *err)
 	fd = store_open_image(&r->slot, err);
 	if (fd < 0)
 		return fd;
-	rc = restore_source_open(fd, &r->source, err);
+	rc = restore_source_open(r->settings, fd, &r->source, err);
 	if (rc == 0)
-		rc = load(r, &r->slot, r->settings->hot_copy, err);
+		rc = load(r, &r->slot, err);
 	return rc < 0 ? error_context(err, "%s", r->slot.image) : 0;
 }
 

@@ -82,7 +82,7 @@ static int look_at_snapshot(struct run *run, struct restore_source *source)
 	}
 	rc = store_open_image(slot, &run->problem);
 	if (rc >= 0)
-		rc = restore_source_open(rc, source, &run->problem);
+		rc = restore_source_open(run->settings, rc, source, &run->problem);
 	run->facts.image = rc < 0 ? rc : 0;
 	run->facts.image_problem = run->problem.text;
 	if (rc == 0 && probation_bad(slot, &source->header->id, run->stale, sizeof(run->stale)))
@@ -149,7 +149,7 @@ static int restore(struct run *run, struct restore_source *source, struct restor
 				    .agent.fd = -1};
 	phases_begin(&job->phases, start_time_ns());
 	phases_end(&job->phases, PHASE_DECIDE);
-	rc = restore_source_load(source, &run->start.slot, s->hot_copy, err);
+	rc = restore_source_load(source, &run->start.slot, s, err);
 	phases_end(&job->phases, PHASE_LOAD);
 	if (rc == 0)
 		rc = restore_job_run(job, source, err);

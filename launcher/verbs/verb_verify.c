@@ -10,6 +10,7 @@
 #include "launcher/key/key.h"
 #include "launcher/store/opened.h"
 #include "launcher/store/probation.h"
+#include "launcher/store/trust.h"
 #include "launcher/verbs/uniqueness.h"
 #include "restore/restore.h"
 
@@ -25,16 +26,23 @@ struct verdict {
 };
 
 /* The hot copy is a cache: a bad one is worth a word, and costs nothing but time. */
-static void verify_hot(const struct opened *opened, struct verdict *verdict)
+static void verify_hot(const struct settings *settings, const struct opened *opened,
+		       struct verdict *verdict)
 {
 	CLEANUP_HOT struct hot hot = {.fd = -1};
+	const struct image_header *header = image_header(opened->image);
+	const struct image_seal *seal = image_seal(opened->image);
 	struct image_origin origin;
 	struct jsnap_error err = {0};
 
 	if (!opened->slot.hot || access(opened->slot.hot, F_OK) < 0)
 		return;
-	if (image_origin(opened->fd, image_header(opened->image), &origin, &err) < 0 ||
-	    hot_open(opened->slot.hot, &origin, &hot, &err) < 0 || hot_verify(&hot, &err) < 0)
+	if (settings->hot_copy && !trust_keeps_copy(settings, header->protection))
+		snprintf(verdict->hot, sizeof(verdict->hot),
+			 "%s holds in plain what the image encrypts: remove it", opened->slot.hot);
+	else if (image_origin(opened->fd, header, &origin, &err) < 0 ||
+		 hot_open(opened->slot.hot, &origin, seal, &hot, &err) < 0 ||
+		 hot_verify(&hot, seal, &err) < 0)
 		snprintf(verdict->hot, sizeof(verdict->hot), "%s", err.text);
 }
 
@@ -66,14 +74,14 @@ static void judge(const struct settings *settings, const char *word, bool is_pat
 {
 	CLEANUP_OPENED struct opened opened = {.slot = {.lock_fd = -1}, .fd = -1};
 	struct jsnap_error err = {0};
-	int r = is_path ? opened_open(word, &opened, &err)
+	int r = is_path ? opened_open(settings, word, &opened, &err)
 			: opened_find(settings, word, &opened, &err);
 
 	if (r == 0)
 		r = image_verify(opened.image, 0, &err);
 	verdict->whole = r == 0;
 	if (r == 0) {
-		verify_hot(&opened, verdict);
+		verify_hot(settings, &opened, verdict);
 		r = check_place(settings, &opened, &err);
 	}
 	verdict->restores = r == 0;

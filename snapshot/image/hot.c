@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "image/image_format.h"
+#include "image/image_seal.h"
 #include "image/manifest_tables.h"
 #include "image/tempfile.h"
 
@@ -19,7 +20,7 @@
 #include <time.h>
 #include <xxhash.h>
 
-#define HOT_VERSION 2u
+#define HOT_VERSION 3u
 #define HOT_HEADER  4096u
 #define HOT_CHUNK   (1u << 20) /* bytes of the stream that one hash of the table covers */
 #define HOT_ALIGN   (2ull << 20)
@@ -33,7 +34,10 @@ struct hot_header {
 	uint64_t manifest_hash, table_hash;
 	uint64_t image_size;
 	int64_t image_mtime_ns;
-	char zero[HOT_HEADER - 104];
+	uint64_t keyed;		    /* 1: `mac` and the table are the key's */
+	uint8_t mac[SEAL_MAC_SIZE]; /* of this header with zeros here and in `hash`, manifest, table
+				     */
+	char zero[HOT_HEADER - 144];
 	uint64_t hash;
 };
 
@@ -98,6 +102,7 @@ void hot_close(struct hot *hot)
  * them. *data_end and *data_start remember the stretch of data found last. */
 struct hasher {
 	int fd;
+	const struct image_seal *seal;
 	uint64_t data_start, data_end, zeros;
 	unsigned char *buffer; /* HOT_CHUNK bytes */
 };
@@ -114,6 +119,11 @@ static bool hasher_in_hole(struct hasher *h, uint64_t start, uint64_t end)
 	return end <= h->data_start;
 }
 
+static uint64_t hash_chunk(const struct image_seal *seal, const void *data, size_t size)
+{
+	return seal ? image_seal_hot_hash(seal, data, size) : XXH3_64bits(data, size);
+}
+
 static int hasher_chunk(struct hasher *h, uint64_t offset, size_t size, uint64_t *ret_hash,
 			struct jsnap_error *err)
 {
@@ -127,20 +137,20 @@ static int hasher_chunk(struct hasher *h, uint64_t offset, size_t size, uint64_t
 	if (r < 0)
 		return error_set(err, -r, "read the page stream at %llu: %s",
 				 (unsigned long long)offset, strerror(-r));
-	*ret_hash = XXH3_64bits(h->buffer, size);
+	*ret_hash = hash_chunk(h->seal, h->buffer, size);
 	return 0;
 }
 
-static int hash_stream(int fd, uint64_t offset, uint64_t size, uint64_t **ret_table,
-		       struct jsnap_error *err)
+static int hash_stream(int fd, uint64_t offset, uint64_t size, const struct image_seal *seal,
+		       uint64_t **ret_table, struct jsnap_error *err)
 {
 	CLEANUP_FREE unsigned char *buffer = calloc(1, HOT_CHUNK);
 	CLEANUP_FREE uint64_t *table = malloc(table_size(size) + 1);
-	struct hasher h = {.fd = fd, .buffer = buffer};
+	struct hasher h = {.fd = fd, .seal = seal, .buffer = buffer};
 
 	if (!buffer || !table)
 		return error_set(err, ENOMEM, "no memory for the hot copy's table");
-	h.zeros = XXH3_64bits(buffer, HOT_CHUNK);
+	h.zeros = hash_chunk(seal, buffer, HOT_CHUNK);
 	for (uint64_t at = 0; at < size; at += HOT_CHUNK) {
 		size_t n = size - at < HOT_CHUNK ? size - at : HOT_CHUNK;
 		int r = hasher_chunk(&h, offset + at, n, &table[at / HOT_CHUNK], err);
@@ -152,8 +162,22 @@ static int hash_stream(int fd, uint64_t offset, uint64_t size, uint64_t **ret_ta
 	return 0;
 }
 
+/* What a key vouches for: the stream through the table. */
+static void make_mac(const struct image_seal *seal, const struct hot_header *header,
+		     const void *manifest, const uint64_t *table, uint8_t ret_mac[SEAL_MAC_SIZE])
+{
+	struct hot_header blank = *header;
+	const struct seal_part parts[] = {{&blank, sizeof(blank)},
+					  {manifest, header->manifest_size},
+					  {table, table_size(header->stream_size)}};
+
+	memset(blank.mac, 0, sizeof(blank.mac));
+	blank.hash = 0;
+	image_seal_hot_mac(seal, parts, ARRAY_SIZE(parts), ret_mac);
+}
+
 static int commit_write(struct hot *hot, struct hot_header *header, const void *manifest,
-			struct jsnap_error *err)
+			const struct image_seal *seal, struct jsnap_error *err)
 {
 	uint64_t end = hot->stream_offset + header->stream_size;
 	CLEANUP_FREE uint64_t *table = NULL;
@@ -167,10 +191,12 @@ static int commit_write(struct hot *hot, struct hot_header *header, const void *
 				 (unsigned long long)st.st_size, (unsigned long long)end);
 	if (ftruncate(hot->fd, (off_t)end) < 0)
 		return error_errno(err, "cut it to %llu bytes", (unsigned long long)end);
-	r = hash_stream(hot->fd, hot->stream_offset, header->stream_size, &table, err);
+	r = hash_stream(hot->fd, hot->stream_offset, header->stream_size, seal, &table, err);
 	if (r < 0)
 		return r;
 	header->table_hash = XXH3_64bits(table, table_size(header->stream_size));
+	if (seal)
+		make_mac(seal, header, manifest, table, header->mac);
 	header->hash = XXH3_64bits(header, sizeof(*header) - sizeof(header->hash));
 	r = pwrite_full(hot->fd, table, table_size(header->stream_size), (off_t)end);
 	if (r == 0)
@@ -192,11 +218,12 @@ static int commit_publish(struct hot *hot, int64_t mtime, struct jsnap_error *er
 }
 
 static int commit_prepare(struct hot *hot, const struct manifest *m,
-			  const struct image_origin *origin, void **ret_manifest,
-			  struct hot_header *ret_header, struct jsnap_error *err)
+			  const struct image_origin *origin, const struct image_seal *seal,
+			  void **ret_manifest, struct hot_header *ret_header,
+			  struct jsnap_error *err)
 {
 	CLEANUP_FREE void *data = NULL;
-	XXH128_hash_t own;
+	struct image_id own;
 	size_t size;
 	int r;
 
@@ -207,8 +234,8 @@ static int commit_prepare(struct hot *hot, const struct manifest *m,
 		r = manifest_save(m, &data, &size, err);
 	if (r < 0)
 		return r;
-	own = XXH3_128bits(data, size);
-	if (own.low64 != origin->id.lo || own.high64 != origin->id.hi)
+	image_id_of(data, size, seal, &own);
+	if (own.lo != origin->id.lo || own.hi != origin->id.hi)
 		return error_set(err, EINVAL, "the manifest is not the one the image has");
 	if (hot->stream_offset % HOT_ALIGN || size > hot->stream_offset - HOT_HEADER)
 		return error_set(err, E2BIG,
@@ -221,6 +248,7 @@ static int commit_prepare(struct hot *hot, const struct manifest *m,
 	ret_header->id = origin->id;
 	ret_header->image_size = origin->size;
 	ret_header->image_mtime_ns = origin->mtime_ns;
+	ret_header->keyed = seal != NULL;
 	ret_header->manifest_size = size;
 	ret_header->stream_offset = hot->stream_offset;
 	ret_header->stream_size = m->process->stream_size;
@@ -231,14 +259,14 @@ static int commit_prepare(struct hot *hot, const struct manifest *m,
 }
 
 int hot_commit(struct hot *hot, const struct manifest *m, const struct image_origin *origin,
-	       struct jsnap_error *err)
+	       const struct image_seal *seal, struct jsnap_error *err)
 {
 	CLEANUP_FREE void *manifest = NULL;
 	struct hot_header header;
-	int r = commit_prepare(hot, m, origin, &manifest, &header, err);
+	int r = commit_prepare(hot, m, origin, seal, &manifest, &header, err);
 
 	if (r == 0)
-		r = commit_write(hot, &header, manifest, err);
+		r = commit_write(hot, &header, manifest, seal, err);
 	if (r == 0)
 		r = commit_publish(hot, header.mtime, err);
 	if (r < 0) {
@@ -288,8 +316,25 @@ static int check_header(const struct hot_header *h, const struct stat *st, struc
 	return 0;
 }
 
-static int open_manifest(int fd, const struct hot_header *h, struct manifest *ret_m,
-			 struct jsnap_error *err)
+static int check_mac(int fd, const struct hot_header *h, const void *manifest,
+		     const struct image_seal *seal, struct jsnap_error *err)
+{
+	uint64_t size = table_size(h->stream_size);
+	CLEANUP_FREE uint64_t *table = malloc(size + 1);
+	uint8_t due[SEAL_MAC_SIZE];
+	int r = table ? pread_full(fd, table, size, (off_t)(h->stream_offset + h->stream_size))
+		      : -ENOMEM;
+
+	if (r < 0)
+		return error_set(err, -r, "read its table: %s", strerror(-r));
+	make_mac(seal, h, manifest, table, due);
+	if (!image_seal_same(due, h->mac))
+		return error_set(err, EBADMSG, "it is not what the holder of the key wrote");
+	return 0;
+}
+
+static int open_manifest(int fd, const struct hot_header *h, const struct image_seal *seal,
+			 struct manifest *ret_m, struct jsnap_error *err)
 {
 	CLEANUP_FREE void *data = malloc(h->manifest_size ? h->manifest_size : 1);
 	int r;
@@ -301,6 +346,9 @@ static int open_manifest(int fd, const struct hot_header *h, struct manifest *re
 		return error_set(err, -r, "read its manifest: %s", strerror(-r));
 	if (XXH3_64bits(data, h->manifest_size) != h->manifest_hash)
 		return error_set(err, EBADMSG, "its manifest is damaged");
+	r = seal ? check_mac(fd, h, data, seal, err) : 0;
+	if (r < 0)
+		return r;
 	r = manifest_load(data, h->manifest_size, ret_m, err);
 	if (r < 0)
 		return r;
@@ -312,8 +360,8 @@ static int open_manifest(int fd, const struct hot_header *h, struct manifest *re
 	return 0;
 }
 
-static int open_checked(int fd, const struct image_origin *expect, struct hot *hot,
-			struct jsnap_error *err)
+static int open_checked(int fd, const struct image_origin *expect, const struct image_seal *seal,
+			struct hot *hot, struct jsnap_error *err)
 {
 	struct hot_header header;
 	struct stat st;
@@ -336,14 +384,17 @@ static int open_checked(int fd, const struct image_origin *expect, struct hot *h
 	if (expect &&
 	    (expect->size != header.image_size || expect->mtime_ns != header.image_mtime_ns))
 		return error_set(err, ESTALE, "its image was modified after it was made");
+	if (header.keyed != (seal != NULL))
+		return error_set(err, ESTALE, "it was made with%s a key",
+				 header.keyed ? "" : "out");
 	hot->stream_offset = header.stream_offset;
 	hot->origin = (struct image_origin){
 		.id = header.id, .size = header.image_size, .mtime_ns = header.image_mtime_ns};
-	return open_manifest(fd, &header, &hot->manifest, err);
+	return open_manifest(fd, &header, seal, &hot->manifest, err);
 }
 
-int hot_open(const char *path, const struct image_origin *expect, struct hot *ret_hot,
-	     struct jsnap_error *err)
+int hot_open(const char *path, const struct image_origin *expect, const struct image_seal *seal,
+	     struct hot *ret_hot, struct jsnap_error *err)
 {
 	/* O_NONBLOCK: opening a FIFO must not wait for a writer before it is refused. */
 	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -353,7 +404,7 @@ int hot_open(const char *path, const struct image_origin *expect, struct hot *re
 	if (fd < 0)
 		return error_errno(err, "hot copy %s", path);
 	hot.path = strdup(path);
-	r = hot.path ? open_checked(fd, expect, &hot, err)
+	r = hot.path ? open_checked(fd, expect, seal, &hot, err)
 		     : error_set(err, ENOMEM, "no memory for a file name");
 	if (r < 0) {
 		free(hot.path);
@@ -387,10 +438,10 @@ static int verify_table(const struct hot *hot, const uint64_t *computed, struct 
 	return 0;
 }
 
-int hot_verify(const struct hot *hot, struct jsnap_error *err)
+int hot_verify(const struct hot *hot, const struct image_seal *seal, struct jsnap_error *err)
 {
 	CLEANUP_FREE uint64_t *computed = NULL;
-	int r = hash_stream(hot->fd, hot->stream_offset, hot->manifest.process->stream_size,
+	int r = hash_stream(hot->fd, hot->stream_offset, hot->manifest.process->stream_size, seal,
 			    &computed, err);
 
 	if (r == 0)

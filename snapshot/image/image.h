@@ -5,20 +5,22 @@
  * and then the page stream.
  *
  * Reading works on a pipe as well as on a file; every byte is covered by a checksum that is
- * verified before the byte is used. Nothing here needs a privilege.
+ * verified before the byte is used. Nothing here needs a privilege. With a key (image_key.h) images
+ * are signed, or encrypted: zstd then sees frames that it skips.
  */
 #ifndef JSNAP_IMAGE_IMAGE_H
 #define JSNAP_IMAGE_IMAGE_H
 
+#include "image/image_key.h"
 #include "image/manifest.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#define IMAGE_FORMAT_VERSION 2u
+#define IMAGE_FORMAT_VERSION 3u
 
-struct image_id { /* XXH3-128 of the manifest */
+struct image_id { /* XXH3-128 of the manifest; a keyed hash of it in an encrypted image */
 	uint64_t lo, hi;
 };
 
@@ -39,6 +41,10 @@ struct image_header { /* decoded */
 	uint64_t stream_size;	/* bytes, uncompressed */
 	struct image_id id;
 	uint64_t created_realtime_ns;
+	enum image_protection protection;
+	uint8_t key_id[IMAGE_KEY_ID_SIZE]; /* zeros when it is plain, like salt */
+	uint8_t salt[IMAGE_SALT_SIZE];
+	bool authentic; /* image_open had the key, and it fits */
 };
 
 struct image_write_options {
@@ -48,6 +54,7 @@ struct image_write_options {
 	void (*progress)(void *ctx, uint64_t done,
 			 uint64_t total); /* bytes of the stream; may be NULL */
 	void *progress_ctx;
+	const struct image_seal *seal; /* NULL: a plain image */
 };
 
 /*
@@ -62,8 +69,9 @@ int image_write(const char *path, const struct manifest *m, int stream_fd, uint6
 		struct image_header *header, const struct image_write_options *options,
 		struct jsnap_error *err);
 
-/* The id that image_write would give this manifest. */
-int image_manifest_id(const struct manifest *m, struct image_id *ret_id, struct jsnap_error *err);
+/* The id that image_write would give this manifest with this seal (or NULL). */
+int image_manifest_id(const struct manifest *m, const struct image_seal *seal,
+		      struct image_id *ret_id, struct jsnap_error *err);
 
 /* Fills arch, kernel, machine, lsm from this system and lsm_label from /proc/PID/attr/current. */
 int image_header_here(pid_t pid, struct image_header *ret_header, struct jsnap_error *err);
@@ -81,10 +89,16 @@ int image_origin(int fd, const struct image_header *header, struct image_origin 
 
 struct image; /* an image being read */
 
-/* Reads and verifies header and manifest, from fd's current offset on and not a byte more. `fd`
- * stays the caller's, must stay open and unmoved, and may be a pipe. -EBADMSG: damaged or not an
- * image; -ENOTSUP: of another format version. */
-int image_open(int fd, struct image **ret_image, struct jsnap_error *err);
+/*
+ * Reads and verifies header and manifest, from fd's current offset on and not a byte more. `fd`
+ * stays the caller's, must stay open and unmoved, and may be a pipe. -EBADMSG: damaged, forged or
+ * not an image; -ENOTSUP: of another format version. By `trust` (NULL: as all zeros), before
+ * anything but the header is read: -ENOKEY when the image is encrypted and there is no key;
+ * -EKEYREJECTED when it has another key, or less protection than is required. `trust` and its key
+ * are not needed afterwards: the image has keys of its own, until image_forget_keys.
+ */
+int image_open(int fd, const struct image_trust *trust, struct image **ret_image,
+	       struct jsnap_error *err);
 void image_close(struct image *image);
 static inline void cleanup_image(struct image **image)
 {
@@ -93,6 +107,11 @@ static inline void cleanup_image(struct image **image)
 #define CLEANUP_IMAGE __attribute__((cleanup(cleanup_image)))
 
 const struct image_header *image_header(const struct image *image);
+/* What it was opened with; NULL without a key. Of the image's life, until image_forget_keys. */
+const struct image_seal *image_seal(const struct image *image);
+/* Wipes them: a process that is made from here on has no trace of them. The page stream of a sealed
+ * image cannot be read any more then (-ENOKEY). */
+void image_forget_keys(struct image *image);
 const struct manifest *image_manifest(const struct image *image); /* owned by the image */
 
 /*
@@ -142,20 +161,21 @@ struct hot {
 
 /* path NULL: an anonymous memfd that hot_commit does not rename. */
 int hot_create(const char *path, struct hot *ret_hot, struct jsnap_error *err);
-/* hot->path must not be NULL. Later restores map this file, so it is made read-only to everybody,
- * and it is synced. -EINVAL when origin's id is not that of `m`; -E2BIG when the manifest does not
- * fit below the stream; -ENODATA when the file ends before the stream does. On failure hot_close
- * still removes it. */
+/* hot->path must not be NULL; `seal` is the image's. Later restores map this file, so it is made
+ * read-only to everybody, and it is synced. -EINVAL when origin's id is not that of `m`; -E2BIG
+ * when the manifest does not fit below the stream; -ENODATA when the file ends before the stream
+ * does. On failure hot_close still removes it. */
 int hot_commit(struct hot *hot, const struct manifest *m, const struct image_origin *origin,
-	       struct jsnap_error *err);
-/* Opens and verifies header and manifest; -ESTALE when `expect` is given and differs, or when the
- * file was written after hot_commit; -EPERM when it is not the effective user's alone to write. The
+	       const struct image_seal *seal, struct jsnap_error *err);
+/* Opens and verifies header and manifest; -ESTALE when `expect` is given and differs, when the
+ * file was written after hot_commit, or one of `seal` and the copy is with a key and the other is
+ * not; -EPERM when it is not the effective user's alone to write. The
  * stream's size is checked against the file's; its bytes are covered as docs/image-format.md says.
  */
-int hot_open(const char *path, const struct image_origin *expect, struct hot *ret_hot,
-	     struct jsnap_error *err);
+int hot_open(const char *path, const struct image_origin *expect, const struct image_seal *seal,
+	     struct hot *ret_hot, struct jsnap_error *err);
 /* Hashes the whole stream of a copy that hot_open returned; -EBADMSG names the MiB at fault. */
-int hot_verify(const struct hot *hot, struct jsnap_error *err);
+int hot_verify(const struct hot *hot, const struct image_seal *seal, struct jsnap_error *err);
 void hot_close(struct hot *hot); /* removes the temporary file of an uncommitted copy */
 #define CLEANUP_HOT __attribute__((cleanup(hot_close)))
 

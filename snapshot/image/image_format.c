@@ -8,7 +8,7 @@
 #include <xxhash.h>
 
 void image_header_encode(const struct image_header *header, uint32_t frame_size,
-			 struct image_disk_header *ret_disk)
+			 const struct image_seal *seal, struct image_disk_header *ret_disk)
 {
 	struct image_disk_header d = {.skippable_magic = IMAGE_MAGIC_HEADER,
 				      .skippable_size = sizeof(d) - 8,
@@ -25,6 +25,12 @@ void image_header_encode(const struct image_header *header, uint32_t frame_size,
 	memcpy(d.machine, header->machine, strnlen(header->machine, sizeof(d.machine) - 1));
 	memcpy(d.lsm, header->lsm, strnlen(header->lsm, sizeof(d.lsm) - 1));
 	memcpy(d.lsm_label, header->lsm_label, strnlen(header->lsm_label, sizeof(d.lsm_label) - 1));
+	if (seal) {
+		d.protection = seal->protection;
+		memcpy(d.key_id, seal->key_id, sizeof(d.key_id));
+		memcpy(d.salt, seal->salt, sizeof(d.salt));
+		image_seal_header_mac(seal, &d, offsetof(struct image_disk_header, mac), d.mac);
+	}
 	d.hash = XXH3_64bits(&d, sizeof(d) - sizeof(d.hash));
 	*ret_disk = d;
 }
@@ -41,6 +47,18 @@ static bool sizes_ok(const struct image_disk_header *d)
 		return false;
 	return image_n_frames(d->manifest_size, f) + image_n_frames(d->stream_size, f) <=
 	       IMAGE_FRAMES_MAX - 2;
+}
+
+static bool protection_ok(const struct image_disk_header *d)
+{
+	static const struct image_disk_header none;
+
+	if (d->zero || d->protection > IMAGE_ENCRYPTED)
+		return false;
+	return d->protection != IMAGE_PLAIN ||
+	       (memcmp(d->key_id, none.key_id, sizeof(none.key_id)) == 0 &&
+		memcmp(d->salt, none.salt, sizeof(none.salt)) == 0 &&
+		memcmp(d->mac, none.mac, sizeof(none.mac)) == 0);
 }
 
 static bool texts_ok(const struct image_disk_header *d)
@@ -68,20 +86,36 @@ int image_header_decode(const void *data, size_t size, struct image_header *ret_
 		return error_set(err, ENOTSUP,
 				 "image header: format version %u, this jsnap reads version %u",
 				 d.version, IMAGE_FORMAT_VERSION);
-	if (size != sizeof(d) || !sizes_ok(&d) || !texts_ok(&d))
-		return error_set(err, EBADMSG, "image header: a size or text is out of range");
+	if (size != sizeof(d) || !sizes_ok(&d) || !texts_ok(&d) || !protection_ok(&d))
+		return error_set(err, EBADMSG, "image header: a field is out of range");
 	*ret_header = (struct image_header){.version = d.version,
 					    .manifest_size = d.manifest_size,
 					    .stream_size = d.stream_size,
 					    .id = d.id,
-					    .created_realtime_ns = d.created_realtime_ns};
+					    .created_realtime_ns = d.created_realtime_ns,
+					    .protection = (enum image_protection)d.protection};
 	memcpy(ret_header->arch, d.arch, sizeof(d.arch));
 	memcpy(ret_header->kernel, d.kernel, sizeof(d.kernel));
 	memcpy(ret_header->machine, d.machine, sizeof(d.machine));
 	memcpy(ret_header->lsm, d.lsm, sizeof(d.lsm));
 	memcpy(ret_header->lsm_label, d.lsm_label, sizeof(d.lsm_label));
+	memcpy(ret_header->key_id, d.key_id, sizeof(d.key_id));
+	memcpy(ret_header->salt, d.salt, sizeof(d.salt));
 	*ret_frame_size = d.frame_size;
 	return 0;
+}
+
+void image_id_of(const void *manifest, size_t size, const struct image_seal *seal,
+		 struct image_id *ret_id)
+{
+	XXH128_hash_t hash;
+
+	if (seal && seal->protection == IMAGE_ENCRYPTED) {
+		image_seal_manifest_id(seal, manifest, size, ret_id);
+		return;
+	}
+	hash = XXH3_128bits(manifest, size);
+	*ret_id = (struct image_id){.lo = hash.low64, .hi = hash.high64};
 }
 
 int seek_table_add(struct seek_table *table, uint64_t packed_size, uint64_t raw_size,

@@ -6,12 +6,15 @@
 #define JSNAP_IMAGE_IMAGE_FORMAT_H
 
 #include "image/image.h"
+#include "image/image_seal.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 #define IMAGE_MAGIC_HEADER     0x184D2A50u
 #define IMAGE_MAGIC_TRAILER    0x184D2A51u
+#define IMAGE_MAGIC_SEAL       0x184D2A52u
+#define IMAGE_MAGIC_ENCRYPTED  0x184D2A53u
 #define IMAGE_MAGIC_SEEK_TABLE 0x184D2A5Eu
 #define IMAGE_MAGIC_SEEKABLE   0x8F92EAB1u
 #define IMAGE_SEEK_DESCRIPTOR  0x80u /* entries have checksums */
@@ -31,8 +34,21 @@ struct image_disk_header {
 	struct image_id id;
 	uint64_t created_realtime_ns;
 	char arch[16], kernel[64], machine[64], lsm[256], lsm_label[512];
+	uint32_t protection, zero;
+	uint8_t key_id[IMAGE_KEY_ID_SIZE], salt[IMAGE_SALT_SIZE];
+	uint8_t mac[SEAL_MAC_SIZE]; /* of everything before */
 	uint64_t hash;
 };
+
+enum image_section { IMAGE_SECTION_MANIFEST = 1, IMAGE_SECTION_STREAM };
+
+/* Follows each chunk's frame in a signed image. */
+struct image_disk_seal {
+	uint32_t skippable_magic, skippable_size;
+	uint8_t mac[SEAL_MAC_SIZE];
+};
+
+#define IMAGE_PACKED_EXTRA (sizeof(struct image_disk_seal)) /* bytes that sealing adds, at most */
 
 struct image_disk_trailer {
 	uint32_t skippable_magic, skippable_size;
@@ -40,14 +56,18 @@ struct image_disk_trailer {
 	uint64_t offset, hash;
 };
 
-_Static_assert(sizeof(struct image_disk_header) == 984, "format");
+_Static_assert(sizeof(struct image_disk_header) == 1064, "format");
 _Static_assert(sizeof(struct image_disk_trailer) == 32, "format");
 
+/* seal NULL: plain; else protection, key id and salt are its. */
 void image_header_encode(const struct image_header *header, uint32_t frame_size,
-			 struct image_disk_header *ret_disk);
+			 const struct image_seal *seal, struct image_disk_header *ret_disk);
 /* Checks `size` bytes, the whole frame, and decodes them. */
 int image_header_decode(const void *data, size_t size, struct image_header *ret_header,
 			uint32_t *ret_frame_size, struct jsnap_error *err);
+
+void image_id_of(const void *manifest, size_t size, const struct image_seal *seal,
+		 struct image_id *ret_id);
 
 static inline uint64_t image_n_frames(uint64_t size, uint32_t frame_size)
 {

@@ -13,8 +13,10 @@ struct image_reader {
 	int fd;
 	uint64_t offset; /* bytes read since the image's start */
 	uint32_t frame_size;
-	XXH3_state_t *hash;	 /* of them */
-	struct seek_table table; /* of the frames among them */
+	XXH3_state_t *hash; /* of them */
+	enum image_protection protection;
+	const struct image_seal *seal; /* NULL: seals, if there are any, are not looked at */
+	struct seek_table table;       /* of the frames among them */
 };
 
 /* zstd_frame_read: exactly `size` bytes; -EBADMSG when the image ends before. */
@@ -27,6 +29,7 @@ struct image_pass {
 	struct image_reader *reader;
 	uint64_t size;
 	const char *what; /* for messages */
+	uint64_t section;
 
 	int out_fd; /* page stream: where it goes, or -1 */
 	uint64_t out_offset;
@@ -38,7 +41,8 @@ struct image_pass {
 	size_t zero_size;
 };
 
-/* Verifies the content checksum of every chunk before it is used. Pages of zeros are not written.
+/* Verifies content checksum and seal of every chunk before it is used. Pages of zeros are not
+ * written.
  */
 int image_pass_run(struct image_pass *pass, unsigned threads, struct jsnap_error *err);
 

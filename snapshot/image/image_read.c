@@ -19,6 +19,7 @@
 
 struct image {
 	struct image_reader reader;
+	struct image_seal *seal; /* the reader's too */
 	struct image_header header;
 	struct manifest manifest;
 
@@ -60,7 +61,41 @@ static int read_header_frame(struct image *image, char **ret_frame, size_t *ret_
 	return 0;
 }
 
-static int open_header(struct image *image, struct jsnap_error *err)
+/* Nothing but the header is known yet, and nothing of it has been used. */
+static int check_trust(struct image *image, const struct image_trust *trust, const void *frame,
+		       struct jsnap_error *err)
+{
+	const struct image_disk_header *disk = frame;
+	struct image_header *h = &image->header;
+	uint8_t due[SEAL_MAC_SIZE];
+	int r;
+
+	if (h->protection < trust->required)
+		return error_set(err, EKEYREJECTED, "the image is %s, and must be %s to be used",
+				 image_protection_name(h->protection),
+				 image_protection_name(trust->required));
+	if (h->protection == IMAGE_PLAIN)
+		return 0;
+	if (!trust->key && h->protection == IMAGE_SIGNED)
+		return 0;
+	if (!trust->key) {
+		error_set(err, ENOKEY, "the image is encrypted, and there is no key for it");
+		return error_hint(err, "--image-key FILE names it");
+	}
+	r = image_seal_open(trust->key, h, &image->seal, err);
+	if (r < 0)
+		return r;
+	image_seal_header_mac(image->seal, disk, offsetof(struct image_disk_header, mac), due);
+	if (!image_seal_same(due, disk->mac))
+		return error_set(err, EBADMSG,
+				 "image header: damaged, or not what the holder of the key wrote");
+	image->reader.seal = image->seal;
+	h->authentic = true;
+	return 0;
+}
+
+static int open_header(struct image *image, const struct image_trust *trust,
+		       struct jsnap_error *err)
 {
 	CLEANUP_FREE char *frame = NULL;
 	size_t size = 0;
@@ -69,6 +104,9 @@ static int open_header(struct image *image, struct jsnap_error *err)
 	if (r == 0)
 		r = image_header_decode(frame, size, &image->header, &image->reader.frame_size,
 					err);
+	if (r == 0)
+		r = check_trust(image, trust, frame, err);
+	image->reader.protection = image->header.protection;
 	if (r == 0)
 		r = seek_table_add(&image->reader.table, size, 0, SEEK_CHECKSUM_EMPTY, err);
 	return r;
@@ -79,9 +117,10 @@ static int open_manifest(struct image *image, struct jsnap_error *err)
 	struct image_pass pass = {.reader = &image->reader,
 				  .size = image->header.manifest_size,
 				  .what = "manifest",
+				  .section = IMAGE_SECTION_MANIFEST,
 				  .out_fd = -1,
 				  .to_memory = true};
-	XXH128_hash_t id;
+	struct image_id id;
 	int r;
 
 	pass.memory_cap = 1;
@@ -90,8 +129,8 @@ static int open_manifest(struct image *image, struct jsnap_error *err)
 		return error_set(err, ENOMEM, "no memory for the manifest");
 	r = image_pass_run(&pass, 0, err);
 	if (r == 0) {
-		id = XXH3_128bits(pass.memory, pass.memory_size);
-		if (id.low64 != image->header.id.lo || id.high64 != image->header.id.hi)
+		image_id_of(pass.memory, pass.memory_size, image->seal, &id);
+		if (id.lo != image->header.id.lo || id.hi != image->header.id.hi)
 			r = error_set(err, EBADMSG, "the manifest is not the one the header names");
 	}
 	if (r == 0)
@@ -112,8 +151,10 @@ static int damaged(int r, struct jsnap_error *err)
 	return r;
 }
 
-int image_open(int fd, struct image **ret_image, struct jsnap_error *err)
+int image_open(int fd, const struct image_trust *trust, struct image **ret_image,
+	       struct jsnap_error *err)
 {
+	static const struct image_trust none;
 	struct image *image = calloc(1, sizeof(*image));
 	int r;
 
@@ -127,7 +168,7 @@ int image_open(int fd, struct image **ret_image, struct jsnap_error *err)
 		r = error_set(err, ENOMEM, "no memory to read an image");
 	} else {
 		XXH3_64bits_reset(image->reader.hash);
-		r = open_header(image, err);
+		r = open_header(image, trust ? trust : &none, err);
 	}
 	if (r == 0)
 		r = open_manifest(image, err);
@@ -150,6 +191,7 @@ void image_close(struct image *image)
 		XXH3_freeState(image->reader.hash);
 	if (image->stream_hash)
 		XXH3_freeState(image->stream_hash);
+	image_seal_free(image->seal);
 	seek_table_free(&image->reader.table);
 	manifest_free(&image->manifest);
 	free(image);
@@ -163,6 +205,18 @@ const struct image_header *image_header(const struct image *image)
 const struct manifest *image_manifest(const struct image *image)
 {
 	return &image->manifest;
+}
+
+const struct image_seal *image_seal(const struct image *image)
+{
+	return image->seal;
+}
+
+void image_forget_keys(struct image *image)
+{
+	image_seal_free(image->seal);
+	image->seal = NULL;
+	image->reader.seal = NULL;
 }
 
 int image_read_header(int fd, struct image_header *ret_header, struct jsnap_error *err)
@@ -287,10 +341,14 @@ static int read_stream(struct image *image, int out_fd, uint64_t out_offset, uns
 	struct image_pass pass = {.reader = &image->reader,
 				  .size = image->header.stream_size,
 				  .what = "page stream",
+				  .section = IMAGE_SECTION_STREAM,
 				  .out_fd = out_fd,
 				  .out_offset = out_offset};
-	int r = rewind_to_stream(image, err);
+	int r;
 
+	if (image->header.authentic && !image->seal)
+		return error_set(err, ENOKEY, "the image's keys are forgotten already");
+	r = rewind_to_stream(image, err);
 	if (r == 0)
 		r = image_pass_run(&pass, threads, err);
 	if (r == 0)

@@ -27,6 +27,8 @@ struct writer {
 	unsigned char *zero; /* the frame of a whole chunk of zeros */
 	size_t zero_size;
 
+	const struct image_seal *seal;
+	uint64_t section;	     /* which of the two is being written */
 	const unsigned char *memory; /* what is cut into chunks: bytes, or a range of a file */
 	int in_fd;
 	uint64_t in_offset, in_size;
@@ -103,20 +105,50 @@ static int writer_produce(void *ctx, struct chunk *c, struct jsnap_error *err)
 	return 1;
 }
 
-static int pack(struct writer *w, ZSTD_CCtx *cctx, struct chunk *c, struct jsnap_error *err)
+/* Compresses to `packed`, c->packed_size bytes. */
+static int pack(struct writer *w, ZSTD_CCtx *cctx, struct chunk *c, unsigned char *packed,
+		struct jsnap_error *err)
 {
 	if (c->zero && w->zero && c->raw_size == IMAGE_FRAME_SIZE) {
-		memcpy(c->packed, w->zero, w->zero_size);
+		memcpy(packed, w->zero, w->zero_size);
 		c->packed_size = w->zero_size;
 		return 0;
 	}
 	if (c->zero)
 		memset(c->raw, 0, c->raw_size);
-	c->packed_size = ZSTD_compress2(cctx, c->packed, ZSTD_compressBound(IMAGE_FRAME_SIZE),
-					c->raw, c->raw_size);
+	c->packed_size = ZSTD_compress2(cctx, packed, ZSTD_compressBound(IMAGE_FRAME_SIZE), c->raw,
+					c->raw_size);
 	if (ZSTD_isError(c->packed_size))
 		return error_set(err, EIO, "compress chunk %llu: %s", (unsigned long long)c->index,
 				 ZSTD_getErrorName(c->packed_size));
+	return 0;
+}
+
+/* An encrypted chunk is a skippable frame; a signed one is followed by another with its code. */
+static int pack_sealed(struct writer *w, ZSTD_CCtx *cctx, struct chunk *c, struct jsnap_error *err)
+{
+	struct seal_place place = {w->section, c->index};
+	struct image_disk_seal seal = {.skippable_magic = IMAGE_MAGIC_SEAL,
+				       .skippable_size = sizeof(seal.mac)};
+	struct seek_head head = {.skippable_magic = IMAGE_MAGIC_ENCRYPTED};
+	int r;
+
+	if (w->seal->protection == IMAGE_SIGNED) {
+		r = pack(w, cctx, c, c->packed, err);
+		if (r < 0)
+			return r;
+		image_seal_chunk_mac(w->seal, place, c->packed, c->packed_size, seal.mac);
+		memcpy(c->packed + c->packed_size, &seal, sizeof(seal));
+		return 0;
+	}
+	r = pack(w, cctx, c, c->packed + sizeof(head), err);
+	if (r < 0)
+		return r;
+	image_seal_encrypt(w->seal, place, c->packed + sizeof(head), c->packed_size);
+	c->packed_size += SEAL_TAG_SIZE;
+	head.skippable_size = (uint32_t)c->packed_size;
+	memcpy(c->packed, &head, sizeof(head));
+	c->packed_size += sizeof(head);
 	return 0;
 }
 
@@ -135,20 +167,34 @@ static int writer_work(void *ctx, void *worker, struct chunk *c, struct jsnap_er
 				 (unsigned long long)at, strerror(-r));
 	if (!c->zero)
 		c->zero = image_is_zero(c->raw, c->raw_size);
-	return pack(w, worker, c, err);
+	return w->seal ? pack_sealed(w, worker, c, err) : pack(w, worker, c, c->packed, err);
+}
+
+/* A chunk's frame, and what sealing has made of it. */
+static int emit_chunk(struct writer *w, const struct chunk *c, struct jsnap_error *err)
+{
+	uint32_t checksum; /* a frame ends with the low half of XXH64 of its content, RFC 8878 */
+	int r;
+
+	if (w->seal && w->seal->protection == IMAGE_ENCRYPTED)
+		return emit_skippable(w, c->packed, c->packed_size, err);
+	r = emit(w, c->packed, c->packed_size, err);
+	if (r < 0)
+		return r;
+	memcpy(&checksum, c->packed + c->packed_size - sizeof(checksum), sizeof(checksum));
+	r = seek_table_add(&w->table, c->packed_size, c->raw_size, checksum, err);
+	if (r == 0 && w->seal)
+		r = emit_skippable(w, c->packed + c->packed_size, sizeof(struct image_disk_seal),
+				   err);
+	return r;
 }
 
 static int writer_consume(void *ctx, struct chunk *c, struct jsnap_error *err)
 {
 	const struct image_write_options *o;
 	struct writer *w = ctx;
-	uint32_t checksum; /* a frame ends with the low half of XXH64 of its content, RFC 8878 */
-	int r = emit(w, c->packed, c->packed_size, err);
+	int r = emit_chunk(w, c, err);
 
-	if (r < 0)
-		return r;
-	memcpy(&checksum, c->packed + c->packed_size - sizeof(checksum), sizeof(checksum));
-	r = seek_table_add(&w->table, c->packed_size, c->raw_size, checksum, err);
 	o = w->options;
 	if (r == 0 && !w->memory && o && o->progress)
 		o->progress(o->progress_ctx, c->index * IMAGE_FRAME_SIZE + c->raw_size, w->in_size);
@@ -164,7 +210,7 @@ static int emit_chunks(struct writer *w, struct jsnap_error *err)
 		.worker_new = writer_worker_new,
 		.worker_free = writer_worker_free,
 		.raw_cap = IMAGE_FRAME_SIZE,
-		.packed_cap = ZSTD_COMPRESSBOUND(IMAGE_FRAME_SIZE),
+		.packed_cap = ZSTD_COMPRESSBOUND(IMAGE_FRAME_SIZE) + IMAGE_PACKED_EXTRA,
 	};
 	unsigned threads = w->options ? w->options->threads : 0;
 
@@ -183,7 +229,7 @@ static int make_zero_frame(struct writer *w, struct jsnap_error *err)
 	if (!raw || !packed || !cctx)
 		r = error_set(err, ENOMEM, "no memory to compress a chunk");
 	else
-		r = pack(w, cctx, &c, err);
+		r = pack(w, cctx, &c, packed, err);
 	ZSTD_freeCCtx(cctx);
 	if (r < 0)
 		return r;
@@ -218,15 +264,17 @@ static int emit_all(struct writer *w, const void *manifest, const struct image_h
 	struct image_disk_header disk;
 	int r;
 
-	image_header_encode(header, IMAGE_FRAME_SIZE, &disk);
+	image_header_encode(header, IMAGE_FRAME_SIZE, w->seal, &disk);
 	r = emit_skippable(w, &disk, sizeof(disk), err);
 	if (r < 0)
 		return r;
+	w->section = IMAGE_SECTION_MANIFEST;
 	w->memory = manifest;
 	w->in_size = header->manifest_size;
 	r = emit_chunks(w, err);
 	if (r < 0)
 		return r;
+	w->section = IMAGE_SECTION_STREAM;
 	w->memory = NULL;
 	w->in_fd = stream_fd;
 	w->in_offset = stream_offset;
@@ -244,7 +292,8 @@ static int write_file(const char *path, const void *manifest, const struct image
 		      const struct image_write_options *options, struct jsnap_error *err)
 {
 	struct writer w = {.level = options && options->level ? options->level : LEVEL_DEFAULT,
-			   .options = options};
+			   .options = options,
+			   .seal = options ? options->seal : NULL};
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = time(NULL)}};
 	CLEANUP_FREE char *temporary = NULL;
 	CLEANUP_CLOSE int fd = -1;
@@ -289,18 +338,16 @@ static int check_stream_size(int fd, uint64_t offset, uint64_t size, struct jsna
 			 (unsigned long long)offset);
 }
 
-int image_manifest_id(const struct manifest *m, struct image_id *ret_id, struct jsnap_error *err)
+int image_manifest_id(const struct manifest *m, const struct image_seal *seal,
+		      struct image_id *ret_id, struct jsnap_error *err)
 {
 	CLEANUP_FREE void *data = NULL;
-	XXH128_hash_t hash;
 	size_t size;
 	int r = manifest_save(m, &data, &size, err);
 
-	if (r < 0)
-		return r;
-	hash = XXH3_128bits(data, size);
-	*ret_id = (struct image_id){.lo = hash.low64, .hi = hash.high64};
-	return 0;
+	if (r == 0)
+		image_id_of(data, size, seal, ret_id);
+	return r;
 }
 
 int image_write(const char *path, const struct manifest *m, int stream_fd, uint64_t stream_offset,
@@ -310,7 +357,6 @@ int image_write(const char *path, const struct manifest *m, int stream_fd, uint6
 	struct image_header full = *header;
 	CLEANUP_FREE void *manifest = NULL;
 	struct timespec now;
-	XXH128_hash_t id;
 	size_t size;
 	int r = manifest_check(m, err);
 
@@ -322,12 +368,16 @@ int image_write(const char *path, const struct manifest *m, int stream_fd, uint6
 		error_context(err, "image %s", path);
 		return r;
 	}
-	id = XXH3_128bits(manifest, size);
 	clock_gettime(CLOCK_REALTIME, &now);
 	full.version = IMAGE_FORMAT_VERSION;
 	full.manifest_size = size;
 	full.stream_size = m->process->stream_size;
-	full.id = (struct image_id){.lo = id.low64, .hi = id.high64};
+	image_id_of(manifest, size, options ? options->seal : NULL, &full.id);
+	if (options && options->seal) {
+		full.protection = options->seal->protection;
+		memcpy(full.key_id, options->seal->key_id, sizeof(full.key_id));
+		memcpy(full.salt, options->seal->salt, sizeof(full.salt));
+	}
 	full.created_realtime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	r = write_file(path, manifest, &full, stream_fd, stream_offset, options, err);
 	if (r < 0) {

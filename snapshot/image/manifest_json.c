@@ -110,6 +110,8 @@ static void json_header(struct json *j, const struct image_header *h)
 	put_number(j, "format", h->version);
 	describe_time(h->created_realtime_ns, text, sizeof(text));
 	put_text(j, "created", text);
+	put_text(j, "protection", image_protection_name(h->protection));
+	put_bool(j, "authentic", h->authentic);
 	put_text(j, "arch", h->arch);
 	put_text(j, "kernel", h->kernel);
 	put_text(j, "machine", h->machine);

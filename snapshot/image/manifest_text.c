@@ -39,6 +39,18 @@ static void put_size(uint64_t bytes, FILE *out)
 		fprintf(out, "%" PRIu64 " B", bytes);
 }
 
+static void text_protection(const struct image_header *h, FILE *out)
+{
+	fprintf(out, "%-14s %s", "protection", image_protection_name(h->protection));
+	if (h->protection != IMAGE_PLAIN)
+		fprintf(out, " with key ");
+	for (size_t i = 0; h->protection != IMAGE_PLAIN && i < sizeof(h->key_id); i++)
+		fprintf(out, "%02x", h->key_id[i]);
+	if (h->protection == IMAGE_SIGNED)
+		fprintf(out, h->authentic ? ", which fits" : ", which was not given: not checked");
+	fputc('\n', out);
+}
+
 static void text_header(const struct image_header *h, FILE *out)
 {
 	char created[32];
@@ -46,6 +58,7 @@ static void text_header(const struct image_header *h, FILE *out)
 	describe_time(h->created_realtime_ns, created, sizeof(created));
 	fprintf(out, "%-14s %016" PRIx64 "%016" PRIx64 "\n", "image", h->id.hi, h->id.lo);
 	fprintf(out, "%-14s %u\n", "format", h->version);
+	text_protection(h, out);
 	put_row("created", created, out);
 	put_row("architecture", h->arch, out);
 	put_row("kernel", h->kernel, out);

@@ -4,9 +4,11 @@
  * nothing worse; this program is built with AddressSanitizer and UndefinedBehaviorSanitizer
  * whatever the rest is built with.
  *
- * corrupt N [SEED]
+ * corrupt N [SEED [signed|encrypted]]
+ *
+ * With a key, half of the damage is an attacker's: he puts the checksums of header and whole right.
  */
-#include "image/image.h"
+#include "image/image_format.h"
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -18,12 +20,15 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #define STREAM	 (1280u << 10)
 #define HANG_S	 20 /* for one image of a megabyte */
 #define EDIT_MAX 512u
 
 static uint64_t state;
+static enum image_protection protection;
+static struct image_key *key; /* NULL: plain images */
 
 static uint64_t draw(uint64_t below) /* splitmix64 */
 {
@@ -96,20 +101,49 @@ static int make_stream(void)
 	return fd;
 }
 
+static void make_key(void)
+{
+	CLEANUP_CLOSE int fd = memfd_create("key", MFD_CLOEXEC);
+	struct jsnap_error err = {0};
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fchmod(fd, 0600) < 0 || write_full(fd, "a key for the corruptions, 32 by", 32) < 0)
+		exit(1);
+	must(image_key_load(path, &key, &err), &err, "key");
+}
+
+/* Of an image whose trailer is where it was. */
+static void repair(char *data, size_t trailer_at)
+{
+	struct image_disk_header header;
+	struct image_disk_trailer trailer;
+
+	memcpy(&header, data, sizeof(header));
+	header.hash = XXH3_64bits(&header, sizeof(header) - sizeof(header.hash));
+	memcpy(data, &header, sizeof(header));
+	memcpy(&trailer, data + trailer_at, sizeof(trailer));
+	trailer.hash = XXH3_64bits(data, trailer_at);
+	memcpy(data + trailer_at, &trailer, sizeof(trailer));
+}
+
 static void make_image(char **ret_data, size_t *ret_size)
 {
 	CLEANUP_MANIFEST struct manifest m = {0};
 	CLEANUP_CLOSE int stream = make_stream();
+	CLEANUP_IMAGE_SEAL struct image_seal *seal = NULL;
 	struct image_header header = {.arch = "x86_64", .kernel = "6.1", .machine = "host"};
 	struct jsnap_error err = {0};
 	char folder[] = "/tmp/jsnap-corrupt-XXXXXX", path[64];
 
 	fill_manifest(&m);
+	if (key)
+		must(image_seal_new(key, protection, &seal, &err), &err, "seal");
 	if (!mkdtemp(folder))
 		exit(1);
 	snprintf(path, sizeof(path), "%s/x.jsnap", folder);
-	must(image_write(path, &m, stream, 0, &header, &(struct image_write_options){.threads = 1},
-			 &err),
+	must(image_write(path, &m, stream, 0, &header,
+			 &(struct image_write_options){.threads = 1, .seal = seal}, &err),
 	     &err, "image_write");
 	must(read_file(path, 16u << 20, ret_data, ret_size), &err, "read");
 	unlink(path);
@@ -122,11 +156,12 @@ static int read_image(const char *data, size_t size, struct jsnap_error *err)
 	CLEANUP_CLOSE int fd = memfd_create("image", MFD_CLOEXEC);
 	CLEANUP_CLOSE int out = memfd_create("pages", MFD_CLOEXEC);
 	CLEANUP_IMAGE struct image *image = NULL;
+	const struct image_trust trust = {key, protection};
 	int r;
 
 	if (write_full(fd, data, size) < 0 || lseek(fd, 0, SEEK_SET) < 0)
 		exit(1);
-	r = image_open(fd, &image, err);
+	r = image_open(fd, &trust, &image, err);
 	return r < 0 ? r : image_extract(image, out, 0, 1, err);
 }
 
@@ -203,11 +238,17 @@ int main(int argc, char **argv)
 	unsigned long n = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000, found[KINDS] = {0},
 		      same = 0;
 	char *good = NULL, *bad;
-	size_t size = 0, bad_size;
+	size_t size = 0, bad_size, trailer_at;
+	const uint32_t magic = IMAGE_MAGIC_TRAILER;
 	struct jsnap_error err;
 
 	state = argc > 2 ? strtoull(argv[2], NULL, 10) : 20260101;
+	if (argc > 3) {
+		protection = strcmp(argv[3], "signed") == 0 ? IMAGE_SIGNED : IMAGE_ENCRYPTED;
+		make_key();
+	}
 	make_image(&good, &size);
+	trailer_at = (size_t)((char *)memmem(good, size, &magic, sizeof(magic)) - good);
 	must(read_image(good, size, &err), &err, "the image itself");
 	bad = malloc(size + EDIT_MAX);
 	for (unsigned long i = 0; i < n; i++) {
@@ -216,14 +257,17 @@ int main(int argc, char **argv)
 
 		memcpy(bad, good, size);
 		bad_size = damage(bad, size, kind);
+		if (key && bad_size == size && draw(2))
+			repair(bad, trailer_at);
 		if (bad_size == size && memcmp(bad, good, size) == 0) {
 			same++;
 			continue;
 		}
 		alarm(HANG_S);
 		if (read_image(bad, bad_size, &err) >= 0) {
-			fprintf(stderr, "FAILED: %s accepted; again: %s 1 %llu\n", kind_names[kind],
-				argv[0], (unsigned long long)before);
+			fprintf(stderr, "FAILED: %s accepted; again: %s 1 %llu %s\n",
+				kind_names[kind], argv[0], (unsigned long long)before,
+				argc > 3 ? argv[3] : "");
 			return 1;
 		}
 		if (!err.text[0] || err.code <= 0) {
@@ -232,10 +276,11 @@ int main(int argc, char **argv)
 		}
 		found[kind]++;
 	}
-	printf("image of %zu bytes:", size);
+	printf("%s image of %zu bytes:", image_protection_name(protection), size);
 	for (unsigned kind = 0; kind < KINDS; kind++)
 		printf(" %s %lu", kind_names[kind], found[kind]);
 	printf("; all found (%lu changed nothing)\n", same);
+	image_key_free(key);
 	free(bad);
 	free(good);
 	return 0;

@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (pwrite_full(in, copy, size - 1, 0) < 0)
 		return 0;
 	image_read_header(in, &header, NULL);
-	if (image_open(in, &image, &err) < 0) {
+	if (image_open(in, NULL, &image, &err) < 0) {
 		if (!err.text[0])
 			abort();
 		return 0;

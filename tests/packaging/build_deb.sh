@@ -8,7 +8,7 @@ quietly cmake --build "$build/deb"
 rm -f "$build"/deb/out/jsnap_*.deb
 quietly cpack --config "$build/deb/CPackConfig.cmake" -B "$build/deb/out"
 deb=$(ls "$build"/deb/out/jsnap_*.deb)
-for field in Depends:libc6 Depends:libzstd1 Depends:libinih1 Depends:libcap2 Architecture:amd64; do
+for field in Depends:libc6 Depends:libzstd1 Depends:libinih1 Depends:libcap2 Depends:libsodium23 Architecture:amd64; do
 	dpkg-deb -f "$deb" "${field%%:*}" | grep -q "${field#*:}" || fail "the package's ${field%%:*} lacks ${field#*:}"
 done
 dpkg-deb -c "$deb" >contents

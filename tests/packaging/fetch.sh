@@ -9,7 +9,7 @@
 set -eu
 
 readonly VALIDATOR=kubernetes-validate==1.37.0
-readonly PACKAGES=openjdk-17-jre-headless,libcap2,libcap2-bin,libinih1,libxxhash0,libzstd1
+readonly PACKAGES=openjdk-17-jre-headless,libcap2,libcap2-bin,libinih1,libsodium23,libxxhash0,libzstd1
 
 default=${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/jsnap-tests
 [ "$(id -u)" != 0 ] || default=/var/cache/jsnap-tests

@@ -39,7 +39,7 @@ static struct image *make(int *ret_fd)
 	CHECK_EQ(image_write(path, &m, stream, 0, &header, NULL, &err), 0);
 	*ret_fd = open(path, O_RDONLY | O_CLOEXEC);
 	unlink(path);
-	CHECK_EQ(image_open(*ret_fd, &image, &err), 0);
+	CHECK_EQ(image_open(*ret_fd, NULL, &image, &err), 0);
 	return image;
 }
 

@@ -117,7 +117,7 @@ static void round_trip(uint64_t offset, uint64_t size, const uint32_t *pages, si
 	CHECK_EQ(st.st_mtim.tv_nsec, 0);
 	CHECK_EQ(image_read_header(fd, &alone, &err), 0);
 	CHECK(memcmp(&alone, &header, sizeof(alone)) == 0);
-	CHECK_EQ(image_open(fd, &image, &err), 0);
+	CHECK_EQ(image_open(fd, NULL, &image, &err), 0);
 	check_open(image, &header);
 	CHECK_EQ(image_extract(image, out, 3 * PAGE, 1, &err), 0);
 	CHECK_EQ(fstat(out, &st), 0);
@@ -160,10 +160,10 @@ static void test_manifest_of_several_chunks(void)
 	fill(noise, 5 * MIB + 3, 1);
 	CHECK_EQ(manifest_blob(&m, noise, 5 * MIB + 3, &blob), 0);
 	write_image(&m, -1, 0, 2, &header);
-	CHECK_EQ(image_manifest_id(&m, &id, NULL), 0);
+	CHECK_EQ(image_manifest_id(&m, NULL, &id, NULL), 0);
 	CHECK(memcmp(&id, &header.id, sizeof(id)) == 0);
 	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-	CHECK_EQ(image_open(fd, &image, NULL), 0);
+	CHECK_EQ(image_open(fd, NULL, &image, NULL), 0);
 	CHECK(memcmp(manifest_bytes(image_manifest(image), blob), noise, blob.size) == 0);
 	CHECK_EQ(image_verify(image, 1, NULL), 0);
 }
@@ -198,7 +198,7 @@ static void test_pipe(void)
 		_exit(n < 0);
 	}
 	close(ends[1]);
-	CHECK_EQ(image_open(ends[0], &image, &err), 0);
+	CHECK_EQ(image_open(ends[0], NULL, &image, &err), 0);
 	check_open(image, &header);
 	CHECK_EQ(image_extract(image, out, 0, 0, &err), 0);
 	same_stream(stream, 0, out, 0, 1200 * PAGE);
@@ -218,7 +218,7 @@ static int read_all(const void *data, size_t size, struct jsnap_error *err)
 	CHECK(fd >= 0);
 	CHECK_EQ(pwrite_full(fd, data, size, 0), 0);
 	*err = (struct jsnap_error){0};
-	r = image_open(fd, &image, err);
+	r = image_open(fd, NULL, &image, err);
 	if (r == 0)
 		r = image_verify(image, 1, err);
 	if (r < 0)
@@ -320,6 +320,7 @@ static void test_golden_bad(void)
 		{"header-flipped", "checksum", EBADMSG},
 		{"claims-much", "cut off", EBADMSG},
 		{"frame-size", "out of range", EBADMSG},
+		{"protection", "out of range", EBADMSG},
 		{"newer-version", "version 99", ENOTSUP},
 	};
 	char file[512];

@@ -59,7 +59,8 @@ static void build(struct manifest *m)
 
 static const char expected[] =
 	"{\"image\":{\"id\":\"00000000000000020000000000000001\",\"format\":1,"
-	"\"created\":\"1970-01-01T00:00:01Z\",\"arch\":\"x86_64\",\"kernel\":\"6.1\","
+	"\"created\":\"1970-01-01T00:00:01Z\",\"protection\":\"plain\",\"authentic\":false,"
+	"\"arch\":\"x86_64\",\"kernel\":\"6.1\","
 	"\"machine\":\"\",\"lsm\":\"\",\"lsm_label\":\"\",\"manifest_size\":9,"
 	"\"stream_size\":8192},"
 	"\"process\":{\"pid\":42,\"executable\":\"/\\ufffd\u00e4\\ufffd\\ufffd\\ufffd\\\\\","

@@ -31,6 +31,10 @@ static void test_decisions(void)
 	expect(&(struct run_facts){.image = -ENOENT}, RUN_COLD, true, "no snapshot");
 	expect(&(struct run_facts){.image = -EBADMSG, .image_problem = "damaged"}, RUN_COLD, true,
 	       "damaged");
+	expect(&(struct run_facts){.image = -ENOKEY, .image_problem = "encrypted"}, RUN_COLD, false,
+	       "the snapshot is refused: encrypted");
+	expect(&(struct run_facts){.image = -EKEYREJECTED, .image_problem = "plain"}, RUN_COLD,
+	       true, "the snapshot is refused: plain");
 	expect(&(struct run_facts){.image = -EPERM, .image_problem = "user 7"}, RUN_COLD, false,
 	       "user 7");
 	expect(&(struct run_facts){.stale = "app.jar changed"}, RUN_COLD, true, "app.jar changed");
