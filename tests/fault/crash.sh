@@ -26,7 +26,7 @@ serve hot hot-commit
 until_true "$patience" "a hot copy that failed" grep -q "the fault 'hot-commit'" hot.err
 get "$path" >/dev/null || fail "the program does not serve after its hot copy failed"
 stop "$pid" TERM
-grep -q "snapshot tiny .* taken" hot.err && ! grep -q "no snapshot" hot.err || fail "a snapshot without hot copy is not told of: $(cat hot.err)"
+grep -q "snapshot tiny .* taken" hot.err && ! grep -q "jsnap: no snapshot" hot.err || fail "a snapshot without hot copy is not told of: $(cat hot.err)"
 snapshot_exists || fail "a hot copy that failed cost the snapshot"
 [ -z "$(find store -name '*.hot')" ] || fail "half a hot copy is left"
 [ -z "$(find store -name '*.tmp')" ] || fail "a hot copy that failed left $(find store -name '*.tmp')"
