@@ -147,12 +147,16 @@ static int add_option_paths(struct key_facts *facts, const char *cwd, const char
 {
 	static const struct {
 		const char *prefix, *ends; /* ends: characters behind the path */
-		bool many;
+		bool many, named;	   /* named: NAME= stands before the paths */
 	} kinds[] = {
-		{"-javaagent:", "=", false},	   {"-agentpath:", "=", false},
-		{"-Xbootclasspath/a:", ":", true}, {"-XX:SharedArchiveFile=", ":", true},
-		{"-XX:VMOptionsFile=", "", false}, {"-XX:Flags=", "", false},
-		{"-XX:AOTCache=", "", false},
+		{"-javaagent:", "=", false, false},
+		{"-agentpath:", "=", false, false},
+		{"-Xbootclasspath/a:", ":", true, false},
+		{"--patch-module=", ":", true, true},
+		{"-XX:SharedArchiveFile=", ":", true, false},
+		{"-XX:VMOptionsFile=", "", false, false},
+		{"-XX:Flags=", "", false, false},
+		{"-XX:AOTCache=", "", false, false},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -160,6 +164,8 @@ static int add_option_paths(struct key_facts *facts, const char *cwd, const char
 
 		if (strncmp(option, kinds[i].prefix, strlen(kinds[i].prefix)) != 0)
 			continue;
+		if (kinds[i].named)
+			path += strcspn(path, "=") + (strchr(path, '=') != NULL);
 		for (;;) {
 			size_t n = strcspn(path, kinds[i].ends);
 			int r = n ? add_path(facts, cwd, path, n, err) : 0;
@@ -229,8 +235,20 @@ static int add_facts(struct key_facts *facts, const struct java_command *c, cons
 		r = add_paths(facts, cwd, c->class_path, c->n_class_path, err);
 	if (r == 0)
 		r = add_paths(facts, cwd, c->module_path, c->n_module_path, err);
-	for (size_t i = 0; r == 0 && i < c->n_options; i++)
-		r = add_option_paths(facts, cwd, c->options[i], err);
+	for (size_t i = 0; r == 0 && i < c->n_options; i++) {
+		CLEANUP_FREE char *joined = NULL;
+		const char *option = c->options[i];
+
+		/* the launcher takes its value as a word of its own too */
+		if (strcmp(option, "--patch-module") == 0 && i + 1 < c->n_options) {
+			if (asprintf(&joined, "%s=%s", option, c->options[++i]) < 0) {
+				joined = NULL;
+				return error_set(err, ENOMEM, "out of memory");
+			}
+			option = joined;
+		}
+		r = add_option_paths(facts, cwd, option, err);
+	}
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(variables); i++) {
 		const char *value = words_env(env, variables[i]);
 

@@ -126,6 +126,9 @@ static void test_files_of_variables(void)
 	CHECK(!has_fact(&q, "path:/a.jar=port=1"));
 	q.variable = "_JAVA_OPTIONS=-agentpath:/\"d\".so";
 	CHECK(has_fact(&q, "path:/d.so"));
+	q.variable = "JAVA_TOOL_OPTIONS=--patch-module=m.n=/p.jar:/q";
+	CHECK(has_fact(&q, "path:/p.jar"));
+	CHECK(has_fact(&q, "path:/q"));
 	q.variable = "JAVA_TOOL_OPTIONS=";
 	CHECK(!has_fact(&q, "path:/a.jar"));
 }
