@@ -1,6 +1,8 @@
 /* See loaded.h. */
 #include "agent/loaded.h"
 
+#include "agent/perfdata.h"
+
 #include <string.h>
 
 /* The most that HotSpot lets one reserve (MaxJNILocalCapacity); beyond it only -Xcheck:jni minds.
@@ -51,4 +53,14 @@ bool loaded_find(struct agent *agent, JNIEnv *jni, const char *const *names, siz
 	(*agent->jvmti)->Deallocate(agent->jvmti, (unsigned char *)classes);
 	(*jni)->PopLocalFrame(jni, NULL);
 	return true;
+}
+
+int64_t loaded_count(void)
+{
+	int64_t own, shared;
+
+	return perfdata_counter("java.cls.loadedClasses", &own) &&
+			       perfdata_counter("java.cls.sharedLoadedClasses", &shared)
+		       ? own + shared
+		       : -1;
 }

@@ -12,4 +12,8 @@
 bool loaded_find(struct agent *agent, JNIEnv *jni, const char *const *names, size_t n,
 		 jclass *ret_classes);
 
+/* How many classes the VM has loaded so far, or -1 where it does not count (-XX:-UsePerfData): when
+ * that is what it was, loaded_find would find the same. */
+int64_t loaded_count(void);
+
 #endif

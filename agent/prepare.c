@@ -12,6 +12,7 @@
 #include "agent/crac.h"
 #include "agent/openers.h"
 #include "agent/flags.h"
+#include "agent/loaded.h"
 #include "agent/perfdata.h"
 #include "agent/scrub.h"
 #include "agent/random.h"
@@ -217,6 +218,31 @@ static bool keep_arenas(void)
 	return set && set(M_TRIM_THRESHOLD, INT_MAX) == 1;
 }
 
+static void look_up(struct agent *agent, JNIEnv *jni)
+{
+	random_find(agent, jni);
+	world_find(agent, jni);
+}
+
+/* What takes long is looked up before the threads stop; again, if a class came meanwhile. */
+static void hold(struct agent *agent, JNIEnv *jni, bool suspend, struct agent_payload *answer)
+{
+	int64_t loaded = loaded_count();
+	uint64_t start;
+
+	look_up(agent, jni);
+	start = monotonic_ns();
+	if (suspend)
+		agent_payload_add(answer, "held",
+				  suspend_application(agent, jni, NULL) ? "0" : "1");
+	if (loaded < 0 || loaded_count() != loaded)
+		look_up(agent, jni);
+	random_find_objects(agent, jni);
+	world_find_objects(agent, jni);
+	agent_payload_addf(answer, "held_us", "%llu",
+			   (unsigned long long)((monotonic_ns() - start) / 1000));
+}
+
 int agent_prepare(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
 		  struct agent_payload *answer, struct jsnap_error *err)
 {
@@ -247,10 +273,6 @@ int agent_prepare(struct agent *agent, JNIEnv *jni, const struct agent_payload *
 	if (agent_payload_u64(question, "keep_arenas", 0))
 		agent_payload_add(answer, "arenas_kept", keep_arenas() ? "1" : "0");
 	agent_payload_addf(answer, "heap_after", "%lld", heap_used(jni));
-	if (agent_payload_u64(question, "hold", 0))
-		agent_payload_add(answer, "held",
-				  suspend_application(agent, jni, NULL) ? "0" : "1");
-	random_find(agent, jni);
-	world_find(agent, jni);
+	hold(agent, jni, agent_payload_u64(question, "hold", 0), answer);
 	return 0;
 }

@@ -202,12 +202,16 @@ void random_find(struct agent *agent, JNIEnv *jni)
 	find_counters(jni);
 	find_buffers(jni);
 	find_threads(jni);
-	instances_find(agent, jni, found.classes[SHA1_PRNG], &found.sha1);
-	instances_find(agent, jni, found.classes[DRBG], &found.drbg);
-	instances_find(agent, jni, found.classes[VIRTUAL_THREAD], &found.virtual_threads);
 	found.sha1_state = field(jni, found.classes[SHA1_PRNG], "state", "[B");
 	found.sha1_used = field(jni, found.classes[SHA1_PRNG], "remCount", "I");
 	found.drbg_counter = field(jni, found.classes[DRBG], "reseedCounter", "I");
+}
+
+void random_find_objects(struct agent *agent, JNIEnv *jni)
+{
+	instances_find(agent, jni, found.classes[SHA1_PRNG], &found.sha1);
+	instances_find(agent, jni, found.classes[DRBG], &found.drbg);
+	instances_find(agent, jni, found.classes[VIRTUAL_THREAD], &found.virtual_threads);
 }
 
 /* The probe is 0 until a thread has a seed. */

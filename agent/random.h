@@ -23,8 +23,10 @@
 
 #include "agent/agent.h"
 
-/* Before the snapshot, with the threads suspended: looks up what random_refresh needs. */
+/* Before the snapshot: looks up what random_refresh needs; then, with the threads suspended, the
+ * objects of which there may be more by then. */
 void random_find(struct agent *agent, JNIEnv *jni);
+void random_find_objects(struct agent *agent, JNIEnv *jni);
 
 /* After a restore. Returns how many states were made anew; *ret_missing (static, "" when there is
  * none) names what was not as expected. -errno when there are no random bytes. */

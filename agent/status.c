@@ -1,6 +1,7 @@
 /* How far the application has come, from what the VM knows anyway. */
 #include "agent/agent.h"
 
+#include "agent/loaded.h"
 #include "agent/perfdata.h"
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -20,13 +21,12 @@ static const char *main_state(jint state)
 
 static void add_classes(struct agent *agent, struct agent_payload *answer)
 {
-	int64_t loaded, shared;
+	int64_t loaded = loaded_count();
 	jclass *classes;
 	jint count;
 
-	if (perfdata_counter("java.cls.loadedClasses", &loaded) &&
-	    perfdata_counter("java.cls.sharedLoadedClasses", &shared)) {
-		agent_payload_addf(answer, "classes", "%lld", (long long)(loaded + shared));
+	if (loaded >= 0) {
+		agent_payload_addf(answer, "classes", "%lld", (long long)loaded);
 		return;
 	}
 	/* Its local references go with the frame that the caller holds. */

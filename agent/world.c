@@ -30,6 +30,7 @@ static const char *const names[PARTS] = {
 
 static struct {
 	jclass classes[PARTS];
+	bool known;
 	struct instances tasks, fork_join_tasks, timer_queues;
 	uint64_t monotonic_ns;
 	int64_t wall_ms;
@@ -68,7 +69,12 @@ void world_start(JNIEnv *jni)
 void world_find(struct agent *agent, JNIEnv *jni)
 {
 	world_forget(jni);
-	if (!loaded_find(agent, jni, names, PARTS, found.classes))
+	found.known = loaded_find(agent, jni, names, PARTS, found.classes);
+}
+
+void world_find_objects(struct agent *agent, JNIEnv *jni)
+{
+	if (!found.known)
 		return;
 	instances_find(agent, jni, found.classes[SCHEDULED_TASK], &found.tasks);
 	instances_find(agent, jni, found.classes[SCHEDULED_FORK_JOIN_TASK], &found.fork_join_tasks);

@@ -2,8 +2,9 @@
  * What a restored JVM remembers of the world it was taken from: host name and name service caches,
  * time zone, its own start time, and when periodic tasks are due.
  *
- * world_find and world_refresh run while the application's threads stand still (suspend.h) and take
- * no lock; world_settle runs once they go on. Classes that are not loaded have nothing to forget.
+ * world_find_objects and world_refresh run while the application's threads stand still (suspend.h)
+ * and take no lock; world_settle runs once they go on. Classes that are not loaded have nothing to
+ * forget.
  */
 #ifndef JSNAP_AGENT_WORLD_H
 #define JSNAP_AGENT_WORLD_H
@@ -13,8 +14,9 @@
 /* When the VM is initialized: what the user has set himself is not touched later. */
 void world_start(JNIEnv *jni);
 
-/* Before the snapshot. */
+/* Before the snapshot: classes; then, with the threads suspended, what they have made, and when. */
 void world_find(struct agent *agent, JNIEnv *jni);
+void world_find_objects(struct agent *agent, JNIEnv *jni);
 
 /*
  * After a restore. Unless `catch_up`, what is due by the clock of System.nanoTime
