@@ -136,54 +136,81 @@ static int refuse_dispatch(pid_t tid, struct jsnap_error *err)
 		tid);
 }
 
-/* What only the thread itself is told. */
-static int capture_own(struct capture *c, struct tracee_thread *from, struct m_thread *thread,
-		       struct jsnap_error *err)
-{
-	struct remote remote;
-	struct remote *by = &c->leader;
+/* What only the thread itself is told, as it lies in its data for calls. */
+struct told {
 	uint64_t tid_address;
 	stack_t altstack;
-	int signal;
-	long result;
-	int r = 0;
+	int pdeath_signal;
+};
 
-	if (from->tid != c->options->pid) {
-		by = &remote;
-		r = remote_begin(&remote, &c->tracee, from, &c->gadgets, &c->maps, err);
+static int ask_all(struct remote *remotes, size_t n, long *results, struct jsnap_error *err)
+{
+	int r = remote_call_all(
+		remotes, n, results, err, SYS_prctl,
+		REMOTE_ARGS(PR_GET_TID_ADDRESS, REMOTE_DATA(offsetof(struct told, tid_address))));
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (results[i] < 0)
+			return error_set(err, ENOTSUP,
+					 "the kernel does not tell clear_child_tid "
+					 "(PR_GET_TID_ADDRESS needs CONFIG_CHECKPOINT_RESTORE)");
+	if (r == 0)
+		r = remote_call_all(remotes, n, results, err, SYS_sigaltstack,
+				    REMOTE_ARGS(0, REMOTE_DATA(offsetof(struct told, altstack))));
+	if (r == 0)
+		r = remote_call_all(remotes, n, results, err, SYS_prctl,
+				    REMOTE_ARGS(PR_GET_PDEATHSIG,
+						REMOTE_DATA(offsetof(struct told, pdeath_signal))));
+	if (r == 0)
+		r = remote_call_all(remotes, n, results, err, SYS_prctl,
+				    REMOTE_ARGS(PR_GET_TIMERSLACK));
+	return r;
+}
+
+/* remotes[i] is of the i-th thread of manifest and tracee. */
+static int keep_told(struct capture *c, const struct remote *remotes, const long *timer_slack,
+		     struct jsnap_error *err)
+{
+	for (uint32_t i = 0; i < c->m->n_threads; i++) {
+		struct m_thread *thread = &c->m->threads[i];
+		struct told told;
+		int r = tracee_read(&c->tracee, remotes[i].data, &told, sizeof(told), err);
+
+		if (r < 0)
+			return r;
+		thread->clear_child_tid = told.tid_address;
+		thread->altstack_sp = (uint64_t)told.altstack.ss_sp;
+		thread->altstack_size = told.altstack.ss_size;
+		thread->altstack_flags = (uint32_t)told.altstack.ss_flags & ~(uint32_t)SS_ONSTACK;
+		thread->pdeath_signal = (uint32_t)told.pdeath_signal;
+		thread->timer_slack_ns = timer_slack[i] > 0 ? (uint64_t)timer_slack[i] : 0;
+	}
+	return 0;
+}
+
+/* All threads at once: what one costs is mostly the wait until it has had its turn. */
+static int capture_told(struct capture *c, struct jsnap_error *err)
+{
+	size_t n = c->tracee.n_threads;
+	CLEANUP_FREE struct remote *remotes = calloc(n, sizeof(*remotes));
+	CLEANUP_FREE long *results = calloc(n, sizeof(*results));
+	int r = remotes && results ? 0 : error_set(err, ENOMEM, "out of memory");
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct tracee_thread *thread = &c->tracee.threads[i];
+
+		if (thread == c->leader.thread)
+			remotes[i] = c->leader;
+		else
+			r = remote_begin(&remotes[i], &c->tracee, thread, &c->gadgets, &c->maps,
+					 err);
 	}
 	if (r == 0)
-		r = remote_call(by, &result, err, SYS_prctl,
-				REMOTE_ARGS(PR_GET_TID_ADDRESS, by->data.value));
+		r = ask_all(remotes, n, results, err);
 	if (r == 0)
-		r = tracee_read(&c->tracee, by->data, &tid_address, sizeof(tid_address), err);
-	if (r == 0 && result < 0)
-		return error_set(
-			err, ENOTSUP,
-			"the kernel does not tell clear_child_tid (PR_GET_TID_ADDRESS needs "
-			"CONFIG_CHECKPOINT_RESTORE)");
-	if (r == 0)
-		r = remote_call(by, &result, err, SYS_sigaltstack, REMOTE_ARGS(0, by->data.value));
-	if (r == 0)
-		r = tracee_read(&c->tracee, by->data, &altstack, sizeof(altstack), err);
-	if (r == 0)
-		r = remote_call(by, &result, err, SYS_prctl,
-				REMOTE_ARGS(PR_GET_PDEATHSIG, by->data.value));
-	if (r == 0)
-		r = tracee_read(&c->tracee, by->data, &signal, sizeof(signal), err);
-	if (r == 0)
-		r = remote_call(by, &result, err, SYS_prctl, REMOTE_ARGS(PR_GET_TIMERSLACK));
-	if (by == &remote)
-		tracee_put_back(&c->tracee, from);
-	if (r < 0)
-		return r;
-	thread->clear_child_tid = tid_address;
-	thread->altstack_sp = (uint64_t)altstack.ss_sp;
-	thread->altstack_size = altstack.ss_size;
-	thread->altstack_flags = (uint32_t)altstack.ss_flags & ~(uint32_t)SS_ONSTACK;
-	thread->pdeath_signal = (uint32_t)signal;
-	thread->timer_slack_ns = result > 0 ? (uint64_t)result : 0;
-	return 0;
+		r = keep_told(c, remotes, results, err);
+	tracee_put_back_all(&c->tracee, c->leader.thread);
+	return r;
 }
 
 /*
@@ -287,10 +314,6 @@ static int capture_thread(struct capture *c, struct tracee_thread *from, struct 
 		r = refuse_dispatch(from->tid, err);
 	if (r == 0)
 		r = abort_sequence(c, from, thread, err);
-	if (r == 0)
-		r = capture_own(c, from, thread, err);
-	if (r == 0)
-		r = capture_registers(c, from, thread, err);
 	return r;
 }
 
@@ -307,6 +330,10 @@ int capture_threads(struct capture *c, struct jsnap_error *err)
 
 	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++)
 		r = capture_thread(c, &c->tracee.threads[i], err);
+	if (r == 0)
+		r = capture_told(c, err);
+	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++)
+		r = capture_registers(c, &c->tracee.threads[i], &c->m->threads[i], err);
 	if (r == 0)
 		qsort(c->m->threads, c->m->n_threads, sizeof(c->m->threads[0]), by_tid);
 	return r;

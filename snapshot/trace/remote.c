@@ -205,18 +205,21 @@ int remote_begin(struct remote *remote, struct tracee *tracee, struct tracee_thr
 	return 0;
 }
 
-/* Runs to the next system call stop. A SIGSTOP, which no mask holds back, takes its ordinary
- * course: the kernel stops the thread for it once it is released, or a SIGCONT undoes it before. */
-static int step(pid_t tid, struct jsnap_error *err)
+static int resume(pid_t tid, long deliver, struct jsnap_error *err)
 {
-	long deliver = 0;
+	if (ptrace(PTRACE_SYSCALL, tid, NULL, (void *)deliver) < 0)
+		return error_errno(err, "resume thread %d for a call", tid);
+	return 0;
+}
 
+/* Waits for a system call stop. A SIGSTOP, which no mask holds back, takes its ordinary course: the
+ * kernel stops the thread for it once it is released, or a SIGCONT undoes it before. */
+static int arrive(pid_t tid, struct jsnap_error *err)
+{
 	for (;;) {
-		int status, r;
+		long deliver;
+		int status, r = tracee_wait(tid, &status, err);
 
-		if (ptrace(PTRACE_SYSCALL, tid, NULL, (void *)deliver) < 0)
-			return error_errno(err, "resume thread %d for a call", tid);
-		r = tracee_wait(tid, &status, err);
 		if (r < 0)
 			return r;
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
@@ -225,23 +228,47 @@ static int step(pid_t tid, struct jsnap_error *err)
 		if (deliver && deliver != SIGSTOP)
 			return error_set(err, EIO, "thread %d got signal %ld in an injected call",
 					 tid, deliver);
+		r = resume(tid, deliver, err);
+		if (r < 0)
+			return r;
 	}
+}
+
+/* Runs to the next system call stop. */
+static int step(pid_t tid, struct jsnap_error *err)
+{
+	int r = resume(tid, 0, err);
+
+	return r < 0 ? r : arrive(tid, err);
+}
+
+static uint64_t argument(const struct remote *remote, uint64_t value)
+{
+	return value - REMOTE_DATA(0) < REMOTE_DATA_SIZE
+		       ? remote->data.value + (value - REMOTE_DATA(0))
+		       : value;
+}
+
+static int set_call(struct remote *remote, struct jsnap_error *err, long nr, const uint64_t args[6])
+{
+	struct user_regs_struct regs = remote->regs;
+
+	regs.rax = (uint64_t)nr;
+	regs.rdi = argument(remote, args[0]);
+	regs.rsi = argument(remote, args[1]);
+	regs.rdx = argument(remote, args[2]);
+	regs.r10 = argument(remote, args[3]);
+	regs.r8 = argument(remote, args[4]);
+	regs.r9 = argument(remote, args[5]);
+	return tracee_set_regs(remote->thread->tid, &regs, err);
 }
 
 static int call_once(struct remote *remote, long *ret_result, struct jsnap_error *err, long nr,
 		     const uint64_t args[6])
 {
-	struct user_regs_struct regs = remote->regs;
-	int r;
+	struct user_regs_struct regs;
+	int r = set_call(remote, err, nr, args);
 
-	regs.rax = (uint64_t)nr;
-	regs.rdi = args[0];
-	regs.rsi = args[1];
-	regs.rdx = args[2];
-	regs.r10 = args[3];
-	regs.r8 = args[4];
-	regs.r9 = args[5];
-	r = tracee_set_regs(remote->thread->tid, &regs, err);
 	if (r == 0)
 		r = step(remote->thread->tid, err);
 	if (r == 0)
@@ -256,6 +283,11 @@ static int call_once(struct remote *remote, long *ret_result, struct jsnap_error
 
 /* A SIGSTOP on its way ends a call that could have waited (ERESTARTSYS to ERESTART_RESTARTBLOCK of
  * the kernel's errno.h); the next step lets it take its course. */
+static bool cut_short(long result)
+{
+	return result <= -512 && result >= -516;
+}
+
 int remote_call(struct remote *remote, long *ret_result, struct jsnap_error *err, long nr,
 		const uint64_t args[6])
 {
@@ -263,9 +295,51 @@ int remote_call(struct remote *remote, long *ret_result, struct jsnap_error *err
 
 	for (unsigned round = 0; round < CALL_AGAIN_MAX; round++) {
 		r = call_once(remote, ret_result, err, nr, args);
-		if (r < 0 || *ret_result > -512 || *ret_result < -516)
+		if (r < 0 || !cut_short(*ret_result))
 			return r;
 	}
 	return error_set(err, EBUSY, "thread %d gets signals faster than it can be asked anything",
 			 remote->thread->tid);
+}
+
+/* Every thread that was resumed has stopped again when this returns, whatever failed. */
+static int step_all(struct remote *remotes, size_t n, struct jsnap_error *err)
+{
+	size_t started = 0;
+	int r = 0;
+
+	while (r == 0 && started < n) {
+		r = resume(remotes[started].thread->tid, 0, err);
+		started += r == 0;
+	}
+	for (size_t i = 0; i < started; i++) {
+		int arrived = arrive(remotes[i].thread->tid, r == 0 ? err : NULL);
+
+		r = r < 0 ? r : arrived;
+	}
+	return r;
+}
+
+int remote_call_all(struct remote *remotes, size_t n, long *ret_results, struct jsnap_error *err,
+		    long nr, const uint64_t args[6])
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = set_call(&remotes[i], err, nr, args);
+	if (r == 0)
+		r = step_all(remotes, n, err);
+	if (r == 0)
+		r = step_all(remotes, n, err);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct user_regs_struct regs;
+
+		r = tracee_get_regs(remotes[i].thread->tid, &regs, err);
+		if (r < 0)
+			return r;
+		ret_results[i] = (long)regs.rax;
+		if (cut_short(ret_results[i]))
+			r = remote_call(&remotes[i], &ret_results[i], err, nr, args);
+	}
+	return r;
 }

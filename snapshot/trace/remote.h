@@ -43,6 +43,12 @@ int remote_begin(struct remote *remote, struct tracee *tracee, struct tracee_thr
  * only when the thread could not be made to do it. */
 int remote_call(struct remote *remote, long *ret_result, struct jsnap_error *err, long nr,
 		const uint64_t args[6]);
-#define REMOTE_ARGS(...) ((const uint64_t[6]){__VA_ARGS__})
+
+/* The same call by `n` threads, none of which waits for another: each step costs as much as the
+ * slowest takes. An argument REMOTE_DATA(offset) stands for that place of a thread's own data. */
+int remote_call_all(struct remote *remotes, size_t n, long *ret_results, struct jsnap_error *err,
+		    long nr, const uint64_t args[6]);
+#define REMOTE_DATA(offset) (0xfeedfacecafe0000ull + (offset))
+#define REMOTE_ARGS(...)    ((const uint64_t[6]){__VA_ARGS__})
 
 #endif

@@ -136,12 +136,19 @@ int tracee_xsave(const struct tracee_thread *thread, void *buf, size_t capacity,
 	return 0;
 }
 
-static bool tracee_knows(const struct tracee *tracee, pid_t tid)
+static int by_tid(const void *a, const void *b)
 {
-	for (size_t i = 0; i < tracee->n_threads; i++)
-		if (tracee->threads[i].tid == tid)
-			return true;
-	return false;
+	const struct tracee_thread *x = a, *y = b;
+
+	return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+/* Among the first `n`, which are sorted. */
+static bool tracee_knows(const struct tracee *tracee, size_t n, pid_t tid)
+{
+	const struct tracee_thread key = {.tid = tid};
+
+	return n && bsearch(&key, tracee->threads, n, sizeof(key), by_tid);
 }
 
 static bool others_live(pid_t pid)
@@ -197,7 +204,7 @@ static int seize_new(struct tracee *tracee, size_t *ret_new, struct jsnap_error 
 {
 	CLEANUP_FREE pid_t *tids = NULL;
 	struct tracee_thread *grown;
-	size_t count, added = 0;
+	size_t count, known = tracee->n_threads;
 	int r = proc_tasks_read(tracee->pid, &tids, &count, err);
 
 	if (r < 0)
@@ -209,7 +216,7 @@ static int seize_new(struct tracee *tracee, size_t *ret_new, struct jsnap_error 
 	for (size_t i = 0; i < count; i++) {
 		struct tracee_thread *thread;
 
-		if (tracee_knows(tracee, tids[i]))
+		if (tracee_knows(tracee, known, tids[i]))
 			continue;
 		if (ptrace(PTRACE_SEIZE, tids[i], NULL, (void *)PTRACE_O_TRACESYSGOOD) < 0) {
 			if (errno == ESRCH && tids[i] != tracee->pid)
@@ -219,9 +226,9 @@ static int seize_new(struct tracee *tracee, size_t *ret_new, struct jsnap_error 
 		thread = &tracee->threads[tracee->n_threads++];
 		*thread = (struct tracee_thread){.tid = tids[i], .attached = true};
 		ptrace(PTRACE_INTERRUPT, tids[i], NULL, NULL);
-		added++;
 	}
-	*ret_new = added;
+	*ret_new = tracee->n_threads - known;
+	qsort(tracee->threads, tracee->n_threads, sizeof(tracee->threads[0]), by_tid);
 	return 0;
 }
 
@@ -281,13 +288,6 @@ static int stop_all(struct tracee *tracee, struct jsnap_error *err)
 	return 0;
 }
 
-static int by_tid(const void *a, const void *b)
-{
-	const struct tracee_thread *x = a, *y = b;
-
-	return (x->tid > y->tid) - (x->tid < y->tid);
-}
-
 static int read_thread(struct tracee_thread *thread, struct jsnap_error *err)
 {
 	int r = tracee_get_regs(thread->tid, &thread->regs, err);
@@ -329,7 +329,6 @@ int tracee_freeze(pid_t pid, struct tracee *ret_tracee, struct jsnap_error *err)
 		if (r < 0)
 			return r;
 	}
-	qsort(tracee.threads, tracee.n_threads, sizeof(tracee.threads[0]), by_tid);
 	r = read_threads(&tracee, err);
 	if (r < 0)
 		return r;
@@ -355,12 +354,16 @@ static bool signal_waits(const struct tracee *tracee, const struct tracee_thread
  * A thread that ran injected calls stops once more on the kernel's signal path, where the registers
  * it had, system call number included, make the kernel restart the call it was in.
  */
-void tracee_put_back(struct tracee *tracee, struct tracee_thread *thread)
+static bool put_back_begin(const struct tracee_thread *thread)
+{
+	ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
+	return ptrace(PTRACE_CONT, thread->tid, NULL, NULL) == 0;
+}
+
+static void put_back_end(struct tracee *tracee, struct tracee_thread *thread)
 {
 	if (thread->redirected) {
-		ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
-		if (ptrace(PTRACE_CONT, thread->tid, NULL, NULL) < 0 ||
-		    wait_interrupted(thread, FOR_EVER, NULL) < 0)
+		if (wait_interrupted(thread, FOR_EVER, NULL) < 0)
 			return;
 		tracee_set_regs(thread->tid, &thread->regs, NULL);
 		ptrace(PTRACE_SETSIGMASK, thread->tid, (void *)sizeof(thread->sigmask),
@@ -372,6 +375,22 @@ void tracee_put_back(struct tracee *tracee, struct tracee_thread *thread)
 			     NULL);
 	free(STEAL_PTR(thread->saved));
 	thread->redirected = false;
+}
+
+void tracee_put_back(struct tracee *tracee, struct tracee_thread *thread)
+{
+	if (!thread->redirected || put_back_begin(thread))
+		put_back_end(tracee, thread);
+}
+
+void tracee_put_back_all(struct tracee *tracee, const struct tracee_thread *but)
+{
+	for (size_t i = 0; i < tracee->n_threads; i++)
+		if (&tracee->threads[i] != but && tracee->threads[i].redirected)
+			tracee->threads[i].gone = !put_back_begin(&tracee->threads[i]);
+	for (size_t i = 0; i < tracee->n_threads; i++)
+		if (&tracee->threads[i] != but && !tracee->threads[i].gone)
+			put_back_end(tracee, &tracee->threads[i]);
 }
 
 static void release_thread(struct tracee *tracee, struct tracee_thread *thread)

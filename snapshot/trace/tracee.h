@@ -33,6 +33,7 @@ struct tracee_thread {
 	pid_t tid;				   /* as the tracer's PID namespace numbers it */
 	bool attached, stopped, redirected, known; /* known: regs and sigmask were read */
 	bool group_stopped;			   /* it was in a job-control stop before */
+	bool gone;				   /* it ended while it was put back */
 	struct user_regs_struct regs;		   /* as it was when it stopped */
 	uint64_t sigmask;
 	/* What lay where injected calls keep their arguments and the way home (owned). */
@@ -62,6 +63,9 @@ void tracee_release(struct tracee *tracee);
 /* Puts one thread back where it was, still stopped, and its memory below the stack pointer with it.
  * Nothing is to be done for one that made no calls. */
 void tracee_put_back(struct tracee *tracee, struct tracee_thread *thread);
+
+/* The same for all but one (NULL: for all), none of which waits for another. */
+void tracee_put_back_all(struct tracee *tracee, const struct tracee_thread *but);
 
 /* SIGKILL; waits until the process is gone from the tracer's side (not reaped when it is a child).
  */
