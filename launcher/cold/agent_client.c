@@ -219,6 +219,7 @@ int agent_client_prepare(struct agent_client *client, struct agent_prepared *ret
 	ret_prepared->gc_ms = agent_payload_u64(&answer, "gc_ms", 0);
 	ret_prepared->arenas_kept = agent_payload_u64(&answer, "arenas_kept", 0);
 	ret_prepared->held = agent_payload_u64(&answer, "held", 0);
+	ret_prepared->held_ns = agent_payload_u64(&answer, "held_us", 0) * 1000;
 	return 0;
 }
 

@@ -39,6 +39,7 @@ struct agent_prepared {
 	uint64_t gc_ms;
 	bool arenas_kept; /* malloc no longer shrinks arenas with MADV_DONTNEED */
 	bool held;	  /* the application's threads stand still until RESTORED or RESUMED */
+	uint64_t held_ns; /* for so long when the answer was sent */
 };
 
 struct agent_restored {

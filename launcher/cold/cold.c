@@ -10,6 +10,7 @@
 #include "launcher/supervise/fds.h"
 #include "launcher/report/log.h"
 #include "launcher/report/metrics.h"
+#include "launcher/report/phases.h"
 #include "restore/walk.h"
 
 #include <string.h>
@@ -212,6 +213,7 @@ void cold_report(const struct cold *cold, const struct checkpoint_stats *stats,
 		{.key = "threads", .number = stats->threads},
 	};
 
+	phases_log_pause(stats);
 	log_event(LOG_LEVEL_INFO, fields, ARRAY_SIZE(fields),
 		  "snapshot %s %.12s taken: paused %.0f ms, %.1f MB as %.1f MB, written in %.1f s",
 		  cold->name, cold->facts->key, (double)stats->pause_ns / 1e6,

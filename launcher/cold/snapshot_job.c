@@ -36,9 +36,25 @@ static struct externals *find_externals(const struct snapshot_request *r)
 	return e;
 }
 
+/* The application's threads, held by the agent, go on. */
+struct release {
+	struct agent_client *agent;
+	bool done;
+	uint64_t ns;
+};
+
+static void release(void *ctx)
+{
+	struct release *release = ctx;
+
+	release->done = true;
+	agent_client_resumed(release->agent, NULL);
+	release->ns = monotonic_ns();
+}
+
 static int capture(const struct snapshot_request *r, struct hot *hot, struct manifest *m,
-		   bool arenas_kept, uint64_t room, struct checkpoint_stats *ret_stats,
-		   struct jsnap_error *err)
+		   bool arenas_kept, uint64_t room, struct release *released,
+		   struct checkpoint_stats *ret_stats, struct jsnap_error *err)
 {
 	CLEANUP_FREE struct externals *externals = find_externals(r);
 	struct checkpoint_options options;
@@ -56,6 +72,8 @@ static int capture(const struct snapshot_request *r, struct hot *hot, struct man
 		.file_backed = true, /* HotSpot's own memory: see checkpoint/anon_rule.c */
 		.arenas_kept = arenas_kept,
 		.cpu_level = r->cpu_level,
+		.released = release,
+		.released_ctx = released,
 		.policy = {.decide = fd_policy_decide, .ctx = r->policy},
 	};
 	return checkpoint_capture(&options, m, ret_stats, err);
@@ -83,23 +101,40 @@ static void name_opener(const struct snapshot_request *r, struct jsnap_error *er
 		error_hint(err, "it was opened%s", stack);
 }
 
+/* The pause as the application sees it: from when the agent began to hold its threads. */
+static void count_pause(struct snapshot_job *job, uint64_t prepared, uint64_t released)
+{
+	struct checkpoint_stats *stats = &job->stats;
+	uint64_t whole = job->prepared.held_ns + (released - prepared);
+
+	if (stats->n_parts < CHECKPOINT_PARTS) {
+		stats->parts[stats->n_parts].name = "by the agent";
+		stats->parts[stats->n_parts++].ns = whole - stats->pause_ns;
+	}
+	stats->pause_ns = whole;
+}
+
 /* From PREPARE on the agent waits for RESUMED, whatever comes. */
 static int quiesce_and_capture(const struct snapshot_request *r, struct snapshot_writer *w,
 			       struct snapshot_job *job, struct jsnap_error *err)
 {
 	uint64_t room = make_room(r, &w->hot);
+	struct release released = {.agent = r->agent};
 	int rc = agent_client_prepare(r->agent, &job->prepared, err);
+	uint64_t prepared = monotonic_ns();
 
 	r->policy->refused = false;
 	if (rc == 0)
 		rc = image_header_here(r->supervise->pid, &w->header, err);
 	if (rc == 0)
-		rc = capture(r, &w->hot, &w->manifest, job->prepared.arenas_kept, room, &job->stats,
-			     err);
+		rc = capture(r, &w->hot, &w->manifest, job->prepared.arenas_kept, room, &released,
+			     &job->stats, err);
 	if (rc < 0)
 		name_opener(r, err);
-	if (rc < 0 || r->leave_running)
-		agent_client_resumed(r->agent, rc < 0 ? err->text : NULL);
+	if (rc < 0 && !released.done)
+		agent_client_resumed(r->agent, err->text);
+	if (rc == 0 && released.done)
+		count_pause(job, prepared, released.ns);
 	return rc;
 }
 

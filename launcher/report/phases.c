@@ -2,6 +2,7 @@
 #include "launcher/report/phases.h"
 
 #include "base/io.h"
+#include "launcher/report/log.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,4 +51,16 @@ void phases_line(const struct phases *phases, char ret_line[PHASES_LINE_SIZE])
 					 (double)phases->ns[i] / 1e6);
 	if (used < PHASES_LINE_SIZE)
 		snprintf(ret_line + used, PHASES_LINE_SIZE - used, " ms");
+}
+
+void phases_log_pause(const struct checkpoint_stats *stats)
+{
+	char line[1024] = "";
+	size_t used = 0;
+
+	for (uint32_t i = 0; i < stats->n_parts && used < sizeof(line); i++)
+		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s %.2f",
+					 i ? ", " : "", stats->parts[i].name,
+					 (double)stats->parts[i].ns / 1e6);
+	log_debug("pause of %.2f ms: %s", (double)stats->pause_ns / 1e6, line);
 }

@@ -6,6 +6,7 @@
 #ifndef JSNAP_LAUNCHER_PHASES_H
 #define JSNAP_LAUNCHER_PHASES_H
 
+#include "checkpoint/checkpoint.h"
 #include "restore/restore.h"
 
 #include <stdint.h>
@@ -40,5 +41,8 @@ void phases_end_engine(struct phases *phases, const struct restored *restored);
 #define PHASES_LINE_SIZE 256
 /* "decide 0.9, load 0.2, ... ms" */
 void phases_line(const struct phases *phases, char ret_line[PHASES_LINE_SIZE]);
+
+/* What a checkpoint's pause was made of, as a debug line. */
+void phases_log_pause(const struct checkpoint_stats *stats);
 
 #endif

@@ -12,6 +12,7 @@
 #include "checkpoint/stream_room.h"
 #include "image/image.h"
 #include "launcher/report/log.h"
+#include "launcher/report/phases.h"
 #include "launcher/store/trust.h"
 #include "proc/status.h"
 
@@ -98,6 +99,7 @@ int verb_dump(const struct settings *settings, int *ret_status, struct jsnap_err
 	image_seal_free(d.seal);
 	if (rc < 0)
 		return rc;
+	phases_log_pause(&stats);
 	report(settings, &stats);
 	*ret_status = 0;
 	return 0;

@@ -263,6 +263,18 @@ static void return_room(const struct capture *c)
 				   o->stream_offset + c->m->process->stream_size);
 }
 
+/* Ends a part of the pause that began where the last one ended. */
+static void note_part(struct checkpoint_stats *stats, const char *name, uint64_t stopped)
+{
+	uint64_t now = monotonic_ns();
+
+	if (stats->n_parts == CHECKPOINT_PARTS)
+		return;
+	stats->parts[stats->n_parts].name = name;
+	stats->parts[stats->n_parts++].ns = now - stopped - stats->pause_ns;
+	stats->pause_ns = now - stopped;
+}
+
 static int capture_all(const struct checkpoint_options *options, struct manifest *m,
 		       struct checkpoint_stats *ret_stats, struct jsnap_error *err)
 {
@@ -284,10 +296,14 @@ static int capture_all(const struct checkpoint_options *options, struct manifest
 		r = fault_fail(FAULT_FREEZE, EAGAIN, err);
 	if (r == 0)
 		r = freeze(&c, err);
+	note_part(&stats, "freeze", stopped);
 	if (r == 0)
 		r = prepare(&c, err);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(PHASES); i++)
+	note_part(&stats, "prepare", stopped);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(PHASES); i++) {
 		r = run_phase(&c, i, err);
+		note_part(&stats, PHASES[i].name, stopped);
+	}
 	if (r == 0)
 		r = manifest_check(m, err);
 	if (r == 0)
@@ -299,7 +315,9 @@ static int capture_all(const struct checkpoint_options *options, struct manifest
 		tracee_kill(&c.tracee);
 	else
 		tracee_release(&c.tracee);
-	stats.pause_ns = monotonic_ns() - stopped;
+	note_part(&stats, "release", stopped);
+	if (r == 0 && options->leave_running && options->released)
+		options->released(options->released_ctx);
 	stats.stored_bytes = c.stored_bytes;
 	return_room(&c);
 	stats.vmas = m->n_vmas;

@@ -73,13 +73,25 @@ struct checkpoint_options {
 	 * unless it returns 0 the checkpoint has failed and the target goes on. May be NULL. */
 	int (*commit)(void *ctx, const struct manifest *m, struct jsnap_error *err);
 	void *commit_ctx;
+	/* Called at once when the target that is left running goes on with all captured. May be
+	 * NULL. */
+	void (*released)(void *ctx);
+	void *released_ctx;
 	unsigned
 		cpu_level; /* the program was told to use no more than x86-64-vN (2 to 4); 0: all */
 	struct checkpoint_policy policy;
 };
 
+#define CHECKPOINT_PARTS 24
+
 struct checkpoint_stats {
-	uint64_t pause_ns;     /* first thread stopped to last thread released */
+	uint64_t pause_ns; /* first thread stopped to last thread released */
+	/* What it is made of, in this order. */
+	struct {
+		const char *name;
+		uint64_t ns;
+	} parts[CHECKPOINT_PARTS];
+	uint32_t n_parts;
 	uint64_t stored_bytes; /* bytes of pages stored, bridged zeros not counted */
 	uint32_t threads, vmas, fds;
 };
