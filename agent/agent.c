@@ -155,6 +155,10 @@ static int answer(JNIEnv *jni, const struct agent_header *header,
 		type = AGENT_PREPARED;
 		r = agent_prepare(&agent, jni, question, &payload, &err);
 		break;
+	case AGENT_HOLD:
+		type = AGENT_HELD;
+		r = agent_hold(&agent, jni, &payload);
+		break;
 	case AGENT_RESTORED:
 		type = AGENT_REFRESHED;
 		r = agent_refresh(&agent, jni, question, &payload, &err);

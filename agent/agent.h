@@ -40,6 +40,7 @@ int agent_status(struct agent *agent, JNIEnv *jni, struct agent_payload *answer,
 		 struct jsnap_error *err);
 int agent_prepare(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
 		  struct agent_payload *answer, struct jsnap_error *err);
+int agent_hold(struct agent *agent, JNIEnv *jni, struct agent_payload *answer);
 int agent_refresh(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
 		  struct agent_payload *answer, struct jsnap_error *err);
 

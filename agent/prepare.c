@@ -218,29 +218,28 @@ static bool keep_arenas(void)
 	return set && set(M_TRIM_THRESHOLD, INT_MAX) == 1;
 }
 
+static int64_t looked_up_at; /* classes that were loaded by then */
+
+/* What takes long is looked up before the threads stop. */
 static void look_up(struct agent *agent, JNIEnv *jni)
 {
+	looked_up_at = loaded_count();
 	random_find(agent, jni);
 	world_find(agent, jni);
 }
 
-/* What takes long is looked up before the threads stop; again, if a class came meanwhile. */
-static void hold(struct agent *agent, JNIEnv *jni, bool suspend, struct agent_payload *answer)
+int agent_hold(struct agent *agent, JNIEnv *jni, struct agent_payload *answer)
 {
-	int64_t loaded = loaded_count();
-	uint64_t start;
+	uint64_t start = monotonic_ns();
 
-	look_up(agent, jni);
-	start = monotonic_ns();
-	if (suspend)
-		agent_payload_add(answer, "held",
-				  suspend_application(agent, jni, NULL) ? "0" : "1");
-	if (loaded < 0 || loaded_count() != loaded)
+	agent_payload_add(answer, "held", suspend_application(agent, jni, NULL) ? "0" : "1");
+	if (looked_up_at < 0 || loaded_count() != looked_up_at)
 		look_up(agent, jni);
 	random_find_objects(agent, jni);
 	world_find_objects(agent, jni);
 	agent_payload_addf(answer, "held_us", "%llu",
 			   (unsigned long long)((monotonic_ns() - start) / 1000));
+	return 0;
 }
 
 int agent_prepare(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
@@ -273,6 +272,6 @@ int agent_prepare(struct agent *agent, JNIEnv *jni, const struct agent_payload *
 	if (agent_payload_u64(question, "keep_arenas", 0))
 		agent_payload_add(answer, "arenas_kept", keep_arenas() ? "1" : "0");
 	agent_payload_addf(answer, "heap_after", "%lld", heap_used(jni));
-	hold(agent, jni, agent_payload_u64(question, "hold", 0), answer);
+	look_up(agent, jni);
 	return 0;
 }

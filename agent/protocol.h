@@ -41,9 +41,7 @@ enum agent_message {
 	AGENT_STATUS = 2,
 	AGENT_STATE = 3,
 	/* launcher -> agent: quiesce. gc=1 scrub=1 trim=1 keep_arenas=1 (malloc must no longer give
-	 * the top of an arena back with MADV_DONTNEED: answered arenas_kept=0|1), hold=1 (the
-	 * application's threads stand still until RESTORED has been served, or RESUMED came, or the
-	 * channel is closed: answered held=0|1 and held_us=..., how long by then). Answer
+	 * the top of an arena back with MADV_DONTNEED: answered arenas_kept=0|1). Answer
 	 * AGENT_PREPARED: heap_before=bytes heap_after=bytes scrubbed=bytes (free heap that is
 	 * zeros now; 0 and scrub_error=ERRNO with a collector the agent does not know) gc_ms=...
 	 * trimmed=0|1, or AGENT_ERROR. scrub implies gc: what is free is known just after a full
@@ -75,6 +73,11 @@ enum agent_message {
 	AGENT_OPENED = 13,
 	/* agent -> launcher, unasked, for the log: message=... (may have several lines) */
 	AGENT_NOTE = 11,
+	/* launcher -> agent, no payload, after PREPARE: the application's threads stand still until
+	 * RESTORED has been served, or RESUMED came, or the channel is closed. Answer AGENT_HELD:
+	 * held=0|1 (0: the VM does not offer it) held_us=... (how long by then). */
+	AGENT_HOLD = 14,
+	AGENT_HELD = 15,
 };
 
 #endif

@@ -205,8 +205,6 @@ int agent_client_prepare(struct agent_client *client, struct agent_prepared *ret
 		rc = agent_payload_add(&question, "trim", "1");
 	if (rc == 0)
 		rc = agent_payload_add(&question, "keep_arenas", "1");
-	if (rc == 0)
-		rc = agent_payload_add(&question, "hold", "1");
 	if (rc < 0)
 		return error_set(err, -rc, "no memory for a message to the agent");
 	rc = ask(client, AGENT_PREPARE, &question, AGENT_PREPARED, AGENT_PREPARE_TIMEOUT_NS,
@@ -218,8 +216,19 @@ int agent_client_prepare(struct agent_client *client, struct agent_prepared *ret
 	ret_prepared->scrubbed = agent_payload_u64(&answer, "scrubbed", 0);
 	ret_prepared->gc_ms = agent_payload_u64(&answer, "gc_ms", 0);
 	ret_prepared->arenas_kept = agent_payload_u64(&answer, "arenas_kept", 0);
-	ret_prepared->held = agent_payload_u64(&answer, "held", 0);
-	ret_prepared->held_ns = agent_payload_u64(&answer, "held_us", 0) * 1000;
+	return 0;
+}
+
+int agent_client_hold(struct agent_client *client, struct agent_held *ret_held,
+		      struct jsnap_error *err)
+{
+	CLEANUP_PAYLOAD struct agent_payload answer = {0};
+	int rc = ask(client, AGENT_HOLD, NULL, AGENT_HELD, AGENT_PREPARE_TIMEOUT_NS, &answer, err);
+
+	if (rc < 0)
+		return rc;
+	ret_held->held = agent_payload_u64(&answer, "held", 0);
+	ret_held->ns = agent_payload_u64(&answer, "held_us", 0) * 1000;
 	return 0;
 }
 

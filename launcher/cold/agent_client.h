@@ -38,8 +38,11 @@ struct agent_prepared {
 	uint64_t heap_before, heap_after, scrubbed; /* bytes */
 	uint64_t gc_ms;
 	bool arenas_kept; /* malloc no longer shrinks arenas with MADV_DONTNEED */
-	bool held;	  /* the application's threads stand still until RESTORED or RESUMED */
-	uint64_t held_ns; /* for so long when the answer was sent */
+};
+
+struct agent_held {
+	bool held;   /* the application's threads stand still until RESTORED or RESUMED */
+	uint64_t ns; /* for so long when the answer was sent */
 };
 
 struct agent_restored {
@@ -67,6 +70,8 @@ int agent_client_status(struct agent_client *client, struct agent_status *ret_st
 			struct jsnap_error *err);
 int agent_client_prepare(struct agent_client *client, struct agent_prepared *ret_prepared,
 			 struct jsnap_error *err);
+int agent_client_hold(struct agent_client *client, struct agent_held *ret_held,
+		      struct jsnap_error *err);
 /* `ret_sample`, unless NULL: random numbers are drawn, the answer (the caller's) holds them, and
  * the program's threads stay held. */
 int agent_client_restored(struct agent_client *client, const struct agent_restored *what,

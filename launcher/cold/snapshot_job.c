@@ -3,11 +3,9 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "checkpoint/stream_room.h"
 #include "image/image.h"
 #include "launcher/supervise/fds.h"
 #include "launcher/cold/snapshot_writer.h"
-#include "proc/status.h"
 
 #include <string.h>
 
@@ -52,9 +50,17 @@ static void release(void *ctx)
 	release->ns = monotonic_ns();
 }
 
-static int capture(const struct snapshot_request *r, struct hot *hot, struct manifest *m,
-		   bool arenas_kept, uint64_t room, struct release *released,
-		   struct checkpoint_stats *ret_stats, struct jsnap_error *err)
+/* Meanwhile signals have their effect on it. */
+static void wait_while_read(void *ctx, int fd)
+{
+	struct pollfd done = {.fd = fd, .events = POLLIN};
+
+	(void)supervise_wait_ending(ctx, &done, 1, 0);
+}
+
+static int capture(const struct snapshot_request *r, struct snapshot_writer *w,
+		   const struct checkpoint_expected *expected, struct snapshot_job *job,
+		   struct release *released, struct jsnap_error *err)
 {
 	CLEANUP_FREE struct externals *externals = find_externals(r);
 	struct checkpoint_options options;
@@ -64,30 +70,21 @@ static int capture(const struct snapshot_request *r, struct hot *hot, struct man
 	options = (struct checkpoint_options){
 		.pid = r->supervise->pid,
 		.leave_running = r->leave_running,
-		.stream_fd = hot->fd,
-		.stream_offset = hot->stream_offset,
-		.stream_room = room,
+		.stream_fd = w->hot.fd,
+		.stream_offset = w->hot.stream_offset,
 		.externals = externals->list,
 		.n_externals = externals->count,
 		.file_backed = true, /* HotSpot's own memory: see checkpoint/anon_rule.c */
-		.arenas_kept = arenas_kept,
+		.arenas_kept = job->prepared.arenas_kept,
 		.cpu_level = r->cpu_level,
+		.expected = expected,
 		.released = release,
 		.released_ctx = released,
+		.wait = wait_while_read,
+		.wait_ctx = r->supervise,
 		.policy = {.decide = fd_policy_decide, .ctx = r->policy},
 	};
-	return checkpoint_capture(&options, m, ret_stats, err);
-}
-
-/* Before the heap is collected, so that what is collected stays so; a collection leaves about half.
- */
-static uint64_t make_room(const struct snapshot_request *r, const struct hot *hot)
-{
-	struct proc_status status;
-
-	if (!r->leave_running || proc_status_read(r->supervise->pid, 0, &status, NULL) < 0)
-		return 0;
-	return stream_room_make(hot->fd, hot->stream_offset, status.vm_rss / 2);
+	return checkpoint_capture(&options, &w->manifest, &job->stats, err);
 }
 
 /* Whoever forbids a descriptor wants to know where it comes from. */
@@ -102,13 +99,13 @@ static void name_opener(const struct snapshot_request *r, struct jsnap_error *er
 }
 
 /* The pause as the application sees it: from when the agent began to hold its threads. */
-static void count_pause(struct snapshot_job *job, uint64_t prepared, uint64_t released)
+static void count_pause(struct snapshot_job *job, uint64_t held, uint64_t released)
 {
 	struct checkpoint_stats *stats = &job->stats;
-	uint64_t whole = job->prepared.held_ns + (released - prepared);
+	uint64_t whole = job->held.ns + (released - held);
 
 	if (stats->n_parts < CHECKPOINT_PARTS) {
-		stats->parts[stats->n_parts].name = "by the agent";
+		stats->parts[stats->n_parts].name = "held before and after";
 		stats->parts[stats->n_parts++].ns = whole - stats->pause_ns;
 	}
 	stats->pause_ns = whole;
@@ -118,23 +115,27 @@ static void count_pause(struct snapshot_job *job, uint64_t prepared, uint64_t re
 static int quiesce_and_capture(const struct snapshot_request *r, struct snapshot_writer *w,
 			       struct snapshot_job *job, struct jsnap_error *err)
 {
-	uint64_t room = make_room(r, &w->hot);
+	CLEANUP_CHECKPOINT_EXPECTED struct checkpoint_expected expected = {0};
 	struct release released = {.agent = r->agent};
+	uint64_t held = 0;
 	int rc = agent_client_prepare(r->agent, &job->prepared, err);
-	uint64_t prepared = monotonic_ns();
 
 	r->policy->refused = false;
 	if (rc == 0)
 		rc = image_header_here(r->supervise->pid, &w->header, err);
+	if (rc == 0 && r->leave_running)
+		checkpoint_expect(r->supervise->pid, &expected);
 	if (rc == 0)
-		rc = capture(r, &w->hot, &w->manifest, job->prepared.arenas_kept, room, &released,
-			     &job->stats, err);
+		rc = agent_client_hold(r->agent, &job->held, err);
+	held = monotonic_ns();
+	if (rc == 0)
+		rc = capture(r, w, &expected, job, &released, err);
 	if (rc < 0)
 		name_opener(r, err);
 	if (rc < 0 && !released.done)
 		agent_client_resumed(r->agent, err->text);
 	if (rc == 0 && released.done)
-		count_pause(job, prepared, released.ns);
+		count_pause(job, held, released.ns);
 	return rc;
 }
 

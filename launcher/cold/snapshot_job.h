@@ -1,8 +1,8 @@
 /*
  * The one path that takes a snapshot of a running JVM:
  *
- *   agent: PREPARE -> capture into the hot copy's file -> agent: RESUMED -> a child of jsnap's own
- *   compresses and stores the image, then commits the hot copy, and reports.
+ *   agent: PREPARE, HOLD -> capture into the hot copy's file -> agent: RESUMED -> a child of
+ * jsnap's own compresses and stores the image, then commits the hot copy, and reports.
  *
  * The application is released before anything is compressed. A failure at any step leaves it
  * running and no file; when it comes while writing, what was stored before stays as it was.
@@ -59,6 +59,7 @@ struct snapshot_job { /* all zeros: no writer */
 	struct supervise_helper *helper;
 	struct checkpoint_stats stats;
 	struct agent_prepared prepared;
+	struct agent_held held;
 };
 
 /* Returns once the application goes on (or is gone) and the writer works. */

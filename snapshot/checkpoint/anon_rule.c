@@ -67,14 +67,10 @@ static bool is_guarded(const struct capture *c, uint32_t i)
 
 static bool holds_stack(const struct capture *c, const struct m_vma *vma)
 {
-	for (size_t i = 0; i < c->tracee.n_threads; i++) {
-		uint64_t sp = c->tracee.threads[i].regs.rsp;
-		uint64_t tls = c->tracee.threads[i].regs.fs_base;
+	size_t count;
 
-		if ((sp >= vma->start && sp < vma->end) || (tls >= vma->start && tls < vma->end))
-			return true;
-	}
-	return false;
+	capture_stacks_in(c, vma->start, vma->end, &count);
+	return count > 0;
 }
 
 static bool must_be_anon(const struct capture *c, uint32_t i)

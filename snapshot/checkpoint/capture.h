@@ -25,7 +25,11 @@ struct capture {
 	struct manifest *m;
 	struct tracee tracee;
 	struct proc_status status;
-	struct maps maps; /* with flags */
+	struct maps maps;			    /* with flags */
+	const struct checkpoint_expected *expected; /* NULL: no twin is wanted */
+	bool maps_certain;			    /* the flags too were read in the pause */
+	struct tracee twin;			    /* pid and mem_fd only; pid 0: there is none */
+	int twin_pagemap_fd;
 	struct remote_gadgets gadgets;
 	struct remote leader; /* calls of the thread group leader */
 	pid_t ns_pid;	      /* the target's own idea of its PID */
@@ -35,6 +39,9 @@ struct capture {
 	size_t n_fds;
 	struct capture_object *objects;
 	size_t n_objects;
+	struct capture_stack *stacks; /* pointers into stacks, ascending; see dead_stack.c */
+	size_t n_stacks;
+	uint64_t *dead_ends; /* for each of manifest.vmas, below which its bytes are dead */
 	uint64_t stored_bytes;
 	struct page_writer *writer; /* of the page stream; made when it is first needed */
 	uint64_t region;	    /* address of an earlier restore's region; 0: none */
@@ -141,8 +148,18 @@ int capture_inotify(struct capture *c, struct jsnap_error *err);
 /* Whether a mapping shows pages of the stream that an earlier restore mapped. */
 bool capture_from_stream(const struct capture *c, const struct maps_entry *entry);
 
-/* The end of what is dead below a stack pointer in mapping `i`; 0: nothing surely is. */
-uint64_t capture_dead_stack(const struct capture *c, uint32_t i);
+/* The stack pointer, and the thread block's address, of a thread. */
+struct capture_stack {
+	uint64_t address;
+	uint32_t thread; /* of the tracee */
+};
+
+/* Sets stacks, once the threads are known; capture_stacks_in: those within [start, end). */
+int capture_find_stacks(struct capture *c, struct jsnap_error *err);
+const struct capture_stack *capture_stacks_in(const struct capture *c, uint64_t start, uint64_t end,
+					      size_t *ret_count);
+/* Sets dead_ends, once the mappings are known. */
+int capture_dead_stacks(struct capture *c, struct jsnap_error *err);
 
 /* Sets must_be_anon of every anonymous mapping: the one rule, see anon_rule.c. */
 void capture_apply_anon_rule(struct capture *c);

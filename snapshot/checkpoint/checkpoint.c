@@ -6,8 +6,10 @@
 #include "base/io.h"
 #include "checkpoint/capture.h"
 #include "checkpoint/page_writer.h"
+#include "checkpoint/twin.h"
 #include "proc/pagemap.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -29,21 +31,23 @@ static int capture_leader_home(struct capture *c, struct jsnap_error *err)
 static const struct {
 	const char *name;
 	int (*run)(struct capture *c, struct jsnap_error *err);
+	bool by_twin; /* with a twin, after the release */
 } PHASES[] = {
-	{"refusals", capture_refuse},
-	{"host", capture_host},
-	{"process", capture_process},
-	{"signals", capture_signals},
-	{"pending signals and timers", capture_pending},
-	{"threads", capture_threads},
-	{"files", capture_files},
-	{"clocks", capture_clocks},
-	{"the leader's way home", capture_leader_home},
-	{"mappings", capture_vmas},
-	{"objects", capture_objects},
-	{"room for descriptors", capture_refuse_numbers},
-	{"pages", capture_pages},
-	{"the stream", capture_written},
+	{"refusals", capture_refuse, false},
+	{"host", capture_host, false},
+	{"process", capture_process, false},
+	{"signals", capture_signals, false},
+	{"pending signals and timers", capture_pending, false},
+	{"threads", capture_threads, false},
+	{"files", capture_files, false},
+	{"clocks", capture_clocks, false},
+	{"twin", twin_make, false},
+	{"the leader's way home", capture_leader_home, false},
+	{"mappings", capture_vmas, false},
+	{"objects", capture_objects, false},
+	{"room for descriptors", capture_refuse_numbers, false},
+	{"pages", capture_pages, true},
+	{"the stream", capture_written, true},
 };
 
 int capture_call(struct capture *c, long *ret_result, struct jsnap_error *err, const char *what,
@@ -124,12 +128,15 @@ int capture_ns_tid(struct capture *c, pid_t tid, pid_t *ret_tid, struct jsnap_er
 static void capture_close(struct capture *c)
 {
 	tracee_release(&c->tracee);
+	twin_end(c);
 	page_writer_free(c->writer);
 	for (size_t i = 0; i < c->n_objects; i++)
 		if (c->objects[i].source_fd >= 0)
 			close(c->objects[i].source_fd);
 	free(c->objects);
 	free(c->fds);
+	free(c->stacks);
+	free(c->dead_ends);
 	maps_free(&c->maps);
 	if (c->pagemap_fd >= 0)
 		close(c->pagemap_fd);
@@ -137,14 +144,41 @@ static void capture_close(struct capture *c)
 		close(c->pidfd);
 }
 
-/* Looked for beforehand, so that the search costs the target no pause; mappings that change while
- * they are read (a torn /proc/PID/maps) only put it off until the target is stopped. */
+/* Mappings that change while they are read (a torn /proc/PID/maps) only put it off until the target
+ * is stopped. */
+void checkpoint_expect(pid_t pid, struct checkpoint_expected *ret_expected)
+{
+	*ret_expected = (struct checkpoint_expected){0};
+	if (maps_read(pid, true, &ret_expected->maps, NULL) < 0)
+		return;
+	remote_find_gadgets(pid, &ret_expected->maps, &ret_expected->gadgets, NULL);
+	ret_expected->twin = twin_possible(pid, &ret_expected->maps);
+}
+
+void checkpoint_expected_free(struct checkpoint_expected *expected)
+{
+	maps_free(&expected->maps);
+}
+
+/* Looked for beforehand, so that the search costs the target no pause. */
 static void find_gadgets_early(struct capture *c)
 {
 	CLEANUP_MAPS struct maps before = {0};
 
 	if (maps_read(c->options->pid, false, &before, NULL) == 0)
 		remote_find_gadgets(c->options->pid, &before, &c->gadgets, NULL);
+}
+
+static void look_beforehand(struct capture *c)
+{
+	const struct checkpoint_expected *expected = c->options->expected;
+
+	if (expected && expected->gadgets.syscall_ret.value)
+		c->gadgets = expected->gadgets;
+	else
+		find_gadgets_early(c);
+	if (expected && expected->twin && c->options->leave_running)
+		c->expected = expected;
 }
 
 /* The library may have been unmapped since: what was found must still be code. */
@@ -175,7 +209,7 @@ static int freeze_once(struct capture *c, struct jsnap_error *err)
 	int r = tracee_freeze(c->options->pid, &c->tracee, err);
 
 	if (r == 0)
-		r = maps_read(c->options->pid, true, &c->maps, err);
+		r = twin_read_maps(c, err);
 	if (r == 0)
 		capture_find_region(c);
 	return r;
@@ -275,49 +309,96 @@ static void note_part(struct checkpoint_stats *stats, const char *name, uint64_t
 	stats->pause_ns = now - stopped;
 }
 
+/* Lets the target go on, or ends it. */
+static void let_go(struct capture *c, struct checkpoint_stats *stats, uint64_t stopped, bool ok)
+{
+	const struct checkpoint_options *options = c->options;
+
+	if (ok && !options->leave_running)
+		tracee_kill(&c->tracee);
+	else
+		tracee_release(&c->tracee);
+	note_part(stats, "release", stopped);
+	if (ok && options->leave_running && options->released)
+		options->released(options->released_ctx);
+}
+
+static int capture_stopped(struct capture *c, struct checkpoint_stats *stats, uint64_t stopped,
+			   struct jsnap_error *err)
+{
+	int r = fault_fail(FAULT_FREEZE, EAGAIN, err);
+
+	if (r == 0)
+		r = freeze(c, err);
+	note_part(stats, "freeze", stopped);
+	stats->threads = (uint32_t)c->tracee.n_threads;
+	if (r == 0)
+		r = prepare(c, err);
+	note_part(stats, "prepare", stopped);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(PHASES); i++) {
+		if (PHASES[i].by_twin && c->twin.pid)
+			continue;
+		r = run_phase(c, i, err);
+		note_part(stats, PHASES[i].name, stopped);
+	}
+	return r;
+}
+
+/* What is left to read when the target goes on already. */
+static int capture_from_twin(struct capture *c, struct jsnap_error *err)
+{
+	int r = twin_check(c, err);
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(PHASES); i++)
+		if (PHASES[i].by_twin)
+			r = run_phase(c, i, err);
+	return r;
+}
+
+static int complete(struct capture *c, struct jsnap_error *err)
+{
+	const struct checkpoint_options *options = c->options;
+	int r = manifest_check(c->m, err);
+
+	if (r == 0)
+		r = fill_stream(c, err);
+	if (r == 0 && options->commit)
+		r = options->commit(options->commit_ctx, c->m, err);
+	return r;
+}
+
 static int capture_all(const struct checkpoint_options *options, struct manifest *m,
 		       struct checkpoint_stats *ret_stats, struct jsnap_error *err)
 {
 	struct capture c = {.options = options,
 			    .m = m,
 			    .pagemap_fd = -1,
+			    .twin_pagemap_fd = -1,
 			    .pidfd = -1,
+			    .twin = {.mem_fd = -1},
 			    .tracee = {.mem_fd = -1}};
 	struct checkpoint_stats stats = {0};
 	uint64_t stopped;
+	bool early;
 	int r;
 
-	find_gadgets_early(&c);
+	look_beforehand(&c);
 	/* Again when it is stopped; but a thread in vfork(2) can't be stopped before its child is
 	 * gone. */
 	r = capture_refuse_children(options->pid, err);
 	stopped = monotonic_ns();
 	if (r == 0)
-		r = fault_fail(FAULT_FREEZE, EAGAIN, err);
-	if (r == 0)
-		r = freeze(&c, err);
-	note_part(&stats, "freeze", stopped);
-	if (r == 0)
-		r = prepare(&c, err);
-	note_part(&stats, "prepare", stopped);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(PHASES); i++) {
-		r = run_phase(&c, i, err);
-		note_part(&stats, PHASES[i].name, stopped);
+		r = capture_stopped(&c, &stats, stopped, err);
+	early = r == 0 && c.twin.pid;
+	stats.twin = early;
+	if (early) {
+		let_go(&c, &stats, stopped, true);
+		r = capture_from_twin(&c, err);
 	}
 	if (r == 0)
-		r = manifest_check(m, err);
-	if (r == 0)
-		r = fill_stream(&c, err);
-	if (r == 0 && options->commit)
-		r = options->commit(options->commit_ctx, m, err);
-	stats.threads = (uint32_t)c.tracee.n_threads;
-	if (r == 0 && !options->leave_running)
-		tracee_kill(&c.tracee);
-	else
-		tracee_release(&c.tracee);
-	note_part(&stats, "release", stopped);
-	if (r == 0 && options->leave_running && options->released)
-		options->released(options->released_ctx);
+		r = complete(&c, err);
+	if (!early)
+		let_go(&c, &stats, stopped, r == 0);
 	stats.stored_bytes = c.stored_bytes;
 	return_room(&c);
 	stats.vmas = m->n_vmas;
@@ -332,18 +413,39 @@ static int capture_all(const struct checkpoint_options *options, struct manifest
 
 struct capture_job {
 	const struct checkpoint_options *options;
+	struct checkpoint_options own;
 	struct manifest *m;
 	struct checkpoint_stats *ret_stats;
 	struct jsnap_error *err;
 	int result;
+	int news[2]; /* a pipe: a byte when the target goes on, the end when all is over */
 };
+
+static void tell_released(void *ctx)
+{
+	struct capture_job *job = ctx;
+
+	if (job->options->released)
+		job->options->released(job->options->released_ctx);
+	(void)!write(job->news[1], "", 1);
+}
 
 static void *capture_thread(void *arg)
 {
 	struct capture_job *job = arg;
 
-	job->result = capture_all(job->options, job->m, job->ret_stats, job->err);
+	job->result = capture_all(&job->own, job->m, job->ret_stats, job->err);
+	close(job->news[1]);
 	return NULL;
+}
+
+/* The caller has other things to do once its program goes on. */
+static void wait_for_thread(const struct capture_job *job)
+{
+	char byte;
+
+	if (read(job->news[0], &byte, 1) == 1 && job->options->wait)
+		job->options->wait(job->options->wait_ctx, job->news[0]);
 }
 
 /*
@@ -353,17 +455,27 @@ static void *capture_thread(void *arg)
 int checkpoint_capture(const struct checkpoint_options *options, struct manifest *m,
 		       struct checkpoint_stats *ret_stats, struct jsnap_error *err)
 {
-	struct capture_job job = {.options = options, .m = m, .ret_stats = ret_stats, .err = err};
+	struct capture_job job = {
+		.options = options, .own = *options, .m = m, .ret_stats = ret_stats, .err = err};
 	sigset_t all, before;
 	pthread_t thread;
 	int r;
 
+	if (pipe2(job.news, O_CLOEXEC) < 0)
+		return error_errno(err, "create a pipe");
+	job.own.released = tell_released;
+	job.own.released_ctx = &job;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the other threads */
 	r = pthread_create(&thread, NULL, capture_thread, &job);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (r)
+	if (r) {
+		close(job.news[0]);
+		close(job.news[1]);
 		return error_set(err, r, "start a thread for the checkpoint: %s", strerror(r));
+	}
+	wait_for_thread(&job);
 	pthread_join(thread, NULL);
+	close(job.news[0]);
 	return job.result;
 }

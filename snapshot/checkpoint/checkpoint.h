@@ -5,6 +5,8 @@
 #define JSNAP_CHECKPOINT_CHECKPOINT_H
 
 #include "image/manifest.h"
+#include "proc/maps.h"
+#include "trace/remote.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -56,6 +58,20 @@ struct checkpoint_policy {
 	void *ctx;
 };
 
+/* What was read of a process that runs, so that it need not be read in its pause. All zeros:
+ * nothing. */
+struct checkpoint_expected {
+	struct maps maps; /* with flags */
+	struct remote_gadgets gadgets;
+	bool twin; /* one is to be had: see twin.h */
+};
+
+/* Just before checkpoint_capture, and before the caller makes the program wait for it; where it
+ * fails, the pause is longer. */
+void checkpoint_expect(pid_t pid, struct checkpoint_expected *ret_expected);
+void checkpoint_expected_free(struct checkpoint_expected *expected);
+#define CLEANUP_CHECKPOINT_EXPECTED __attribute__((cleanup(checkpoint_expected_free)))
+
 struct checkpoint_options {
 	pid_t pid;	    /* as the caller's PID namespace numbers it */
 	bool leave_running; /* else the target is killed (SIGKILL) after a successful capture */
@@ -64,6 +80,7 @@ struct checkpoint_options {
 	uint64_t stream_room; /* what stream_room_make returned for it */
 	const struct checkpoint_external *externals;
 	size_t n_externals;
+	const struct checkpoint_expected *expected; /* NULL: nothing was read beforehand */
 	/* The program never MADV_DONTNEEDs memory of its own mapping but counts on zeros there
 	 * (HotSpot does not): its large mappings may be restored as private file mappings. See
 	 * anon_rule.c. */
@@ -73,10 +90,14 @@ struct checkpoint_options {
 	 * unless it returns 0 the checkpoint has failed and the target goes on. May be NULL. */
 	int (*commit)(void *ctx, const struct manifest *m, struct jsnap_error *err);
 	void *commit_ctx;
-	/* Called at once when the target that is left running goes on with all captured. May be
-	 * NULL. */
+	/* Called at once, in another thread, when the target that is left running goes on; its
+	 * pages may still have to be read (twin.h), and that may fail. May be NULL. */
 	void (*released)(void *ctx);
 	void *released_ctx;
+	/* Called in the calling thread from then on; returns when `fd` is readable, that is, all is
+	 * read, or before. May be NULL. It must reap no stops of the target's threads before. */
+	void (*wait)(void *ctx, int fd);
+	void *wait_ctx;
 	unsigned
 		cpu_level; /* the program was told to use no more than x86-64-vN (2 to 4); 0: all */
 	struct checkpoint_policy policy;
@@ -92,6 +113,7 @@ struct checkpoint_stats {
 		uint64_t ns;
 	} parts[CHECKPOINT_PARTS];
 	uint32_t n_parts;
+	bool twin;	       /* pages were read after the pause: see twin.h */
 	uint64_t stored_bytes; /* bytes of pages stored, bridged zeros not counted */
 	uint32_t threads, vmas, fds;
 };

@@ -207,21 +207,22 @@ static int own_runs(struct capture *c, const struct m_vma *vma, struct pagemap_r
 {
 	const struct maps_entry *entry = maps_find(&c->maps, vma->start);
 	const struct maps_entry *last = c->maps.entries + c->maps.count;
+	int pagemap_fd = c->twin.pid ? c->twin_pagemap_fd : c->pagemap_fd;
 	int r = 0;
 
 	for (; r == 0 && entry && entry < last && entry->start < vma->end; entry++) {
 		if (capture_from_stream(c, entry))
 			r = capture_between_guards(c, entry->start, entry->end, runs, err);
 		else
-			r = pagemap_scan(c->pagemap_fd, entry->start, entry->end, PAGEMAP_ANON,
-					 runs, err);
+			r = pagemap_scan(pagemap_fd, entry->start, entry->end, PAGEMAP_ANON, runs,
+					 err);
 	}
 	return r;
 }
 
 int capture_pages(struct capture *c, struct jsnap_error *err)
 {
-	struct pages_source source = {.fd = -1, .tracee = &c->tracee};
+	struct pages_source source = {.fd = -1, .tracee = c->twin.pid ? &c->twin : &c->tracee};
 	CLEANUP_PAGEMAP_RUNS struct pagemap_runs runs = {0};
 	int r = 0;
 
@@ -234,7 +235,7 @@ int capture_pages(struct capture *c, struct jsnap_error *err)
 			continue;
 		if (vma->kind == M_VMA_ANON)
 			layout = vma->must_be_anon ? PAGES_PACKED : PAGES_MAPPED;
-		source.zero_until = capture_dead_stack(c, i);
+		source.zero_until = c->dead_ends[i];
 		runs.count = 0;
 		r = own_runs(c, vma, &runs, err);
 		if (r == 0)

@@ -274,7 +274,7 @@ void capture_find_region(struct capture *c)
 
 int capture_vmas(struct capture *c, struct jsnap_error *err)
 {
-	int r = 0;
+	int r = capture_find_stacks(c, err);
 
 	for (size_t i = 0; r == 0 && i < c->maps.count; i++) {
 		const struct maps_entry *entry = &c->maps.entries[i];
@@ -288,6 +288,8 @@ int capture_vmas(struct capture *c, struct jsnap_error *err)
 	}
 	if (r == 0)
 		r = capture_guards(c, err);
+	if (r == 0)
+		r = capture_dead_stacks(c, err);
 	if (r == 0)
 		capture_apply_anon_rule(c);
 	return r;

@@ -52,6 +52,7 @@ static const struct status_field status_fields[] = {
 	FIELD("Seccomp_filters", KIND_INT, seccomp_filters, false), /* Linux 5.9 */
 	FIELD("Seccomp", KIND_INT, seccomp, false),		    /* CONFIG_SECCOMP */
 	FIELD("VmRSS", KIND_KB, vm_rss, false),			    /* a zombie has none */
+	FIELD("VmLck", KIND_KB, vm_locked, false),
 };
 
 _Static_assert(ARRAY_SIZE(status_fields) <= 64, "one bit for each field");

@@ -27,6 +27,7 @@ struct proc_status {
 	int seccomp_filters; /* how many, inherited ones too; -1 when the kernel does not say */
 	bool thp_enabled;    /* THP_enabled; true when absent */
 	uint64_t vm_rss;     /* bytes */
+	uint64_t vm_locked;  /* bytes */
 };
 
 /* -EBADMSG when a required field (Pid, Tgid, Uid, SigBlk, ...) is missing or malformed. */

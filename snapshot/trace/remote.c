@@ -343,3 +343,80 @@ int remote_call_all(struct remote *remotes, size_t n, long *ret_results, struct 
 	}
 	return r;
 }
+
+#define CHILD_BACK  64u /* in the data for calls: where the child returns to, and its frame */
+#define CHILD_FRAME (CHILD_BACK + 8u)
+
+/* The child comes out of its call on this stack, and into exit_group(2). */
+static int write_child_end(const struct remote *remote, struct jsnap_error *err)
+{
+	const uint64_t back = remote->gadgets.sigreturn.value;
+	struct user_regs_struct regs = remote->regs;
+	char frame[REMOTE_DATA_SIZE - CHILD_FRAME];
+	size_t size;
+	int r;
+
+	regs.rax = SYS_exit_group;
+	regs.rdi = 0;
+	r = sigframe_build_bare(&(struct sigframe_input){.regs = &regs,
+							 .sigmask = ~0ull,
+							 .altstack_flags = ALTSTACK_UNCHANGED},
+				frame, sizeof(frame), &size, err);
+	if (r == 0)
+		r = tracee_write(remote->tracee, remote_at(remote->data.value + CHILD_FRAME), frame,
+				 size, err);
+	if (r == 0)
+		r = tracee_write(remote->tracee, remote_at(remote->data.value + CHILD_BACK), &back,
+				 sizeof(back), err);
+	return r;
+}
+
+/* From the call's beginning to its end; *ret_pid as this process numbers the child, 0: none. */
+static int step_through_clone(pid_t tid, pid_t *ret_pid, struct jsnap_error *err)
+{
+	for (*ret_pid = 0;;) {
+		unsigned long pid;
+		int status, r = resume(tid, 0, err);
+
+		if (r == 0)
+			r = tracee_wait(tid, &status, err);
+		if (r < 0 || WSTOPSIG(status) == (SIGTRAP | 0x80))
+			return r;
+		if (status >> 16 == PTRACE_EVENT_CLONE &&
+		    ptrace(PTRACE_GETEVENTMSG, tid, NULL, &pid) == 0)
+			*ret_pid = (pid_t)pid;
+		else if (!(status >> 16))
+			return error_set(err, EINTR, "thread %d got signal %d in clone(2)", tid,
+					 WSTOPSIG(status));
+	}
+}
+
+int remote_clone(struct remote *remote, uint64_t flags, pid_t *ret_pid, struct jsnap_error *err)
+{
+	const uint64_t args[6] = {flags, remote->data.value + CHILD_BACK};
+	pid_t tid = remote->thread->tid, child = 0;
+	struct user_regs_struct regs;
+	int r;
+
+	if (!remote->gadgets.sigreturn.value)
+		return error_set(err, ENOTSUP, "no way for a child to end by itself");
+	r = write_child_end(remote, err);
+	if (r < 0)
+		return r;
+	if (ptrace(PTRACE_SETOPTIONS, tid, NULL,
+		   (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE)) < 0)
+		return error_errno(err, "trace the child of thread %d", tid);
+	r = set_call(remote, err, SYS_clone, args);
+	if (r == 0)
+		r = step(tid, err);
+	if (r == 0)
+		r = step_through_clone(tid, &child, err);
+	ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)PTRACE_O_TRACESYSGOOD);
+	if (r == 0)
+		r = tracee_get_regs(tid, &regs, err);
+	if (r == 0 && !child)
+		return error_set(err, (int)-(long)regs.rax, "clone a child of thread %d: %s", tid,
+				 strerror((int)-(long)regs.rax));
+	*ret_pid = child;
+	return r;
+}

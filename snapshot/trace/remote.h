@@ -49,6 +49,10 @@ int remote_call(struct remote *remote, long *ret_result, struct jsnap_error *err
 int remote_call_all(struct remote *remotes, size_t n, long *ret_results, struct jsnap_error *err,
 		    long nr, const uint64_t args[6]);
 #define REMOTE_DATA(offset) (0xfeedfacecafe0000ull + (offset))
-#define REMOTE_ARGS(...)    ((const uint64_t[6]){__VA_ARGS__})
+
+/* clone(2) into a new process that this thread traces and that never runs: it is in a ptrace stop.
+ * Left alone it would end (exit_group). Must be the caller's child: with CLONE_PARENT. */
+int remote_clone(struct remote *remote, uint64_t flags, pid_t *ret_pid, struct jsnap_error *err);
+#define REMOTE_ARGS(...) ((const uint64_t[6]){__VA_ARGS__})
 
 #endif

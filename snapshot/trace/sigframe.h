@@ -37,4 +37,8 @@ struct sigframe_input {
 int sigframe_build(const struct sigframe_input *in, uint64_t at, void *buf, size_t capacity,
 		   size_t *ret_size, struct jsnap_error *err);
 
+/* The same without extended state, which is reset; needs no more than 304 bytes. */
+int sigframe_build_bare(const struct sigframe_input *in, void *buf, size_t capacity,
+			size_t *ret_size, struct jsnap_error *err);
+
 #endif

@@ -146,3 +146,17 @@ int sigframe_build(const struct sigframe_input *in, uint64_t at, void *buf, size
 	*ret_size = total;
 	return 0;
 }
+
+int sigframe_build_bare(const struct sigframe_input *in, void *buf, size_t capacity,
+			size_t *ret_size, struct jsnap_error *err)
+{
+	const size_t size = offsetof(ucontext_t, uc_sigmask) + sizeof(in->sigmask);
+	ucontext_t uc = {.uc_flags = K_UC_SIGCONTEXT_SS | K_UC_STRICT_RESTORE_SS};
+
+	if (size > capacity)
+		return error_set(err, EINVAL, "no room for a signal frame");
+	fill_registers(&uc, in);
+	memcpy(buf, &uc, size);
+	*ret_size = size;
+	return 0;
+}

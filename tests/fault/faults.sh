@@ -23,7 +23,7 @@ failed() {
 program_start
 "$jsnap" dump --pid "$program" --image images/x.jsnap --leave-running || fail "jsnap dump"
 cp images/x.jsnap before.jsnap
-for fault in freeze capture={0..11} stream image-write image-sync image-rename; do
+for fault in freeze capture={0..14} stream image-write image-sync image-rename; do
 	for live in "" --leave-running; do
 		failed "$fault" "$jsnap" dump --pid "$program" --image "$dir/images/x.jsnap" $live
 		program_answers
