@@ -2,6 +2,7 @@
 #include "agent/environment.h"
 
 #include "agent/agent.h"
+#include "agent/loaded.h"
 #include "base/cleanup.h"
 
 #include <string.h>
@@ -12,6 +13,18 @@ static bool is_variable(const struct agent_field *field)
 	const char *equals = strchr(field->value, '=');
 
 	return agent_field_is(field, "env") && equals && equals != field->value;
+}
+
+bool environment_is(const struct agent_payload *fields)
+{
+	struct agent_field field;
+	char **variable = environ;
+	size_t pos = 0;
+
+	while (variable && agent_payload_next(fields, &pos, &field))
+		if (is_variable(&field) && (!*variable || strcmp(*variable++, field.value) != 0))
+			return false;
+	return variable && !*variable;
 }
 
 int environment_replace(const struct agent_payload *fields, size_t *ret_count,
@@ -49,6 +62,9 @@ struct java_environment {
 	jmethodID environ_bytes, variable_of, value_of, map_new, map_put;
 	jfieldID environment, table, size, threshold;
 };
+
+static struct java_environment found; /* global references */
+static bool unread;		      /* at the snapshot, by Java */
 
 static bool java_classes(JNIEnv *jni, struct java_environment *j)
 {
@@ -133,16 +149,48 @@ static jobject java_new_map(JNIEnv *jni, const struct java_environment *j)
 	return map;
 }
 
-int environment_refresh_java(JNIEnv *jni, struct jsnap_error *err)
+static void keep_classes(JNIEnv *jni, struct java_environment *j)
+{
+	jclass *const classes[] = {&j->process, &j->variable, &j->value, &j->map};
+
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
+		*classes[i] = (*jni)->NewGlobalRef(jni, *classes[i]);
+}
+
+/* Nothing of it changes any more once it was found. */
+void environment_find(struct agent *agent, JNIEnv *jni)
+{
+	static const char *const name = "java/lang/ProcessEnvironment";
+	struct java_environment j;
+	jclass process;
+
+	if (found.process)
+		return;
+	unread = loaded_find(agent, jni, &name, 1, &process) && !process;
+	if (unread)
+		return;
+	if (java_classes(jni, &j) && java_methods(jni, &j) && java_fields(jni, &j)) {
+		keep_classes(jni, &j);
+		found = j;
+	}
+	agent_exception(jni);
+	if (process)
+		(*jni)->DeleteGlobalRef(jni, process);
+}
+
+int environment_refresh_java(struct agent *agent, JNIEnv *jni, struct jsnap_error *err)
 {
 	struct java_environment j;
 	jobject map, old, table;
 
-	if (!java_classes(jni, &j) || !java_methods(jni, &j) || !java_fields(jni, &j)) {
-		agent_exception(jni);
+	if (!unread)
+		environment_find(agent, jni);
+	if (unread)
+		return 0;
+	j = found;
+	if (!j.process)
 		return error_set(err, ENOTSUP,
 				 "java.lang.ProcessEnvironment of this JDK is not as expected");
-	}
 	map = java_new_map(jni, &j);
 	old = (*jni)->GetStaticObjectField(jni, j.process, j.environment);
 	if (agent_exception(jni) || !map || !old)

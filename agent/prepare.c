@@ -10,6 +10,7 @@
 
 #include "agent/agent.h"
 #include "agent/crac.h"
+#include "agent/environment.h"
 #include "agent/openers.h"
 #include "agent/flags.h"
 #include "agent/loaded.h"
@@ -226,6 +227,7 @@ static void look_up(struct agent *agent, JNIEnv *jni)
 	looked_up_at = loaded_count();
 	random_find(agent, jni);
 	world_find(agent, jni);
+	environment_find(agent, jni);
 }
 
 int agent_hold(struct agent *agent, JNIEnv *jni, struct agent_payload *answer)

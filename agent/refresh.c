@@ -52,17 +52,22 @@ static unsigned int set_properties(JNIEnv *jni, const struct agent_payload *ques
 	return count;
 }
 
-static int refresh_environment(JNIEnv *jni, const struct agent_payload *question,
-			       struct agent_payload *answer, struct jsnap_error *err)
+static int refresh_environment(struct agent *agent, JNIEnv *jni,
+			       const struct agent_payload *question, struct agent_payload *answer,
+			       struct jsnap_error *err)
 {
 	struct jsnap_error java = {0};
 	size_t count;
-	int r = environment_replace(question, &count, err);
+	int r;
 
+	/* As it is: as a rule the same program is started in the same way. */
+	if (environment_is(question))
+		return 0;
+	r = environment_replace(question, &count, err);
 	if (r)
 		return r;
 	agent_payload_addf(answer, "env", "%zu", count);
-	r = environment_refresh_java(jni, &java);
+	r = environment_refresh_java(agent, jni, &java);
 	agent_payload_add(answer, "java_env", r ? "0" : "1");
 	if (r)
 		agent_payload_add(answer, "java_env_reason", java.text);
@@ -91,7 +96,7 @@ static int refresh_held(struct agent *agent, JNIEnv *jni, const struct agent_pay
 	int r = 0;
 
 	if (agent_payload_u64(question, "env-refresh", 1))
-		r = refresh_environment(jni, question, answer, err);
+		r = refresh_environment(agent, jni, question, answer, err);
 	if (!r && agent_payload_u64(question, "reseed", 1))
 		r = refresh_random(agent, jni, answer, err);
 	if (r)
