@@ -17,6 +17,7 @@ extern const struct class_bytes agent_classes[]; /* classes.S; ends with NULL */
 
 static struct agent *agent;
 static jclass announcement, program, bean; /* global references, NULL without classes */
+static jmethodID tell_after, tell_restored;
 
 /* Threads that asked for a snapshot sleep until `answers` has moved on. */
 static struct {
@@ -122,7 +123,12 @@ static bool define(JNIEnv *jni)
 		return false;
 	announcement = global_class(jni, "jsnap/crac/Announcement");
 	program = global_class(jni, "jsnap/Program");
-	return announcement && program;
+	if (announcement)
+		tell_after = (*jni)->GetStaticMethodID(jni, announcement, "after", "()V");
+	if (tell_after && program)
+		tell_restored = (*jni)->GetStaticMethodID(jni, program, "restored",
+							  "(J[Ljava/lang/String;)V");
+	return tell_restored;
 }
 
 /* Unless the user has named another implementation. JVMTI sets only properties the VM knows. */
@@ -192,7 +198,6 @@ int crac_before(JNIEnv *jni, struct jsnap_error *err)
 
 void crac_after(JNIEnv *jni, const char *reason)
 {
-	jmethodID after = NULL;
 	bool asked;
 
 	pthread_mutex_lock(&turn.lock);
@@ -204,9 +209,7 @@ void crac_after(JNIEnv *jni, const char *reason)
 	pthread_mutex_unlock(&turn.lock);
 	if (asked || !jni || !announcement)
 		return;
-	after = (*jni)->GetStaticMethodID(jni, announcement, "after", "()V");
-	if (after)
-		(*jni)->CallStaticVoidMethod(jni, announcement, after);
+	(*jni)->CallStaticVoidMethod(jni, announcement, tell_after);
 	agent_exception(jni);
 }
 
@@ -238,7 +241,6 @@ static jobjectArray arguments_of(JNIEnv *jni, const struct agent_payload *questi
 
 int crac_restored(JNIEnv *jni, const struct agent_payload *question, struct jsnap_error *err)
 {
-	jmethodID restored;
 	jobjectArray arguments = NULL;
 	struct timespec now;
 
@@ -247,11 +249,8 @@ int crac_restored(JNIEnv *jni, const struct agent_payload *question, struct jsna
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (agent_payload_u64(question, "args", 0))
 		arguments = arguments_of(jni, question);
-	restored = (*jni)->GetStaticMethodID(jni, program, "restored", "(J[Ljava/lang/String;)V");
-	if (restored)
-		(*jni)->CallStaticVoidMethod(jni, program, restored,
-					     (jlong)(now.tv_sec * 1000 + now.tv_nsec / 1000000),
-					     arguments);
+	(*jni)->CallStaticVoidMethod(jni, program, tell_restored,
+				     (jlong)(now.tv_sec * 1000 + now.tv_nsec / 1000000), arguments);
 	if (agent_exception(jni))
 		return error_set(err, EIO, "the program could not be told its new arguments");
 	return 0;

@@ -28,12 +28,26 @@ static const char *const names[PARTS] = {
 	[TIMER_QUEUE] = "java/util/TaskQueue",
 };
 
+struct timer_fields {
+	jfieldID tasks, size, due, period;
+	jmethodID heapify;
+};
+
 static struct {
 	jclass classes[PARTS];
 	bool known;
 	struct instances tasks, fork_join_tasks, timer_queues;
 	uint64_t monotonic_ns;
 	int64_t wall_ms;
+	/* What is to be called and set: finding it after a restore would cost some 100 page faults.
+	 */
+	jfieldID local_host, name_cache, name_expiry;
+	jmethodID handle_init, handle_start;
+	jfieldID handle_current, handle_time;
+	jclass program;
+	jmethodID forget_zone;
+	struct timer_fields timer;
+	bool timer_known;
 } found;
 
 static bool zone_given; /* -Duser.timezone */
@@ -66,10 +80,75 @@ void world_start(JNIEnv *jni)
 	(*jni)->DeleteLocalRef(jni, zone);
 }
 
+static void find_inet_address(JNIEnv *jni, jclass type)
+{
+	found.local_host = (*jni)->GetStaticFieldID(jni, type, "cachedLocalHost",
+						    "Ljava/net/InetAddress$CachedLocalHost;");
+	agent_exception(jni);
+	found.name_cache = (*jni)->GetStaticFieldID(jni, type, "cache",
+						    "Ljava/util/concurrent/ConcurrentMap;");
+	agent_exception(jni);
+	found.name_expiry =
+		(*jni)->GetStaticFieldID(jni, type, "expirySet", "Ljava/util/NavigableSet;");
+	agent_exception(jni);
+}
+
+static void find_process_handle(JNIEnv *jni, jclass type)
+{
+	found.handle_start = (*jni)->GetStaticMethodID(jni, type, "isAlive0", "(J)J");
+	if (found.handle_start)
+		found.handle_init = (*jni)->GetStaticMethodID(jni, type, "initNative", "()V");
+	if (found.handle_init)
+		found.handle_current = (*jni)->GetStaticFieldID(jni, type, "current",
+								"Ljava/lang/ProcessHandleImpl;");
+	if (found.handle_current)
+		found.handle_time = (*jni)->GetFieldID(jni, type, "startTime", "J");
+	agent_exception(jni);
+}
+
+static void find_zone(JNIEnv *jni)
+{
+	jclass type = (*jni)->FindClass(jni, "jsnap/Program");
+
+	if (type)
+		found.forget_zone = (*jni)->GetStaticMethodID(jni, type, "forgetZone", "()V");
+	if (found.forget_zone)
+		found.program = (*jni)->NewGlobalRef(jni, type);
+	agent_exception(jni);
+	(*jni)->DeleteLocalRef(jni, type);
+}
+
+static bool find_timer_fields(JNIEnv *jni, struct timer_fields *f)
+{
+	jclass queue = found.classes[TIMER_QUEUE];
+	jclass task = (*jni)->FindClass(jni, "java/util/TimerTask");
+
+	if (!task)
+		return false;
+	f->tasks = (*jni)->GetFieldID(jni, queue, "queue", "[Ljava/util/TimerTask;");
+	if (f->tasks)
+		f->size = (*jni)->GetFieldID(jni, queue, "size", "I");
+	if (f->size)
+		f->heapify = (*jni)->GetMethodID(jni, queue, "heapify", "()V");
+	if (f->heapify)
+		f->due = (*jni)->GetFieldID(jni, task, "nextExecutionTime", "J");
+	if (f->due)
+		f->period = (*jni)->GetFieldID(jni, task, "period", "J");
+	return f->period;
+}
+
 void world_find(struct agent *agent, JNIEnv *jni)
 {
 	world_forget(jni);
 	found.known = loaded_find(agent, jni, names, PARTS, found.classes);
+	if (found.classes[INET_ADDRESS])
+		find_inet_address(jni, found.classes[INET_ADDRESS]);
+	if (found.classes[PROCESS_HANDLE])
+		find_process_handle(jni, found.classes[PROCESS_HANDLE]);
+	if (found.classes[TIME_ZONE] && !zone_given)
+		find_zone(jni);
+	found.timer_known = found.classes[TIMER_QUEUE] && find_timer_fields(jni, &found.timer);
+	agent_exception(jni);
 }
 
 void world_find_objects(struct agent *agent, JNIEnv *jni)
@@ -94,30 +173,6 @@ static unsigned int put_off(JNIEnv *jni, const struct instances *tasks, jclass t
 		(*jni)->SetLongField(jni, tasks->objects[i], due,
 				     (*jni)->GetLongField(jni, tasks->objects[i], due) + by_ns);
 	return (unsigned int)tasks->count;
-}
-
-struct timer_fields {
-	jfieldID tasks, size, due, period;
-	jmethodID heapify;
-};
-
-static bool find_timer_fields(JNIEnv *jni, struct timer_fields *f)
-{
-	jclass queue = found.classes[TIMER_QUEUE];
-	jclass task = (*jni)->FindClass(jni, "java/util/TimerTask");
-
-	if (!task)
-		return false;
-	f->tasks = (*jni)->GetFieldID(jni, queue, "queue", "[Ljava/util/TimerTask;");
-	if (f->tasks)
-		f->size = (*jni)->GetFieldID(jni, queue, "size", "I");
-	if (f->size)
-		f->heapify = (*jni)->GetMethodID(jni, queue, "heapify", "()V");
-	if (f->heapify)
-		f->due = (*jni)->GetFieldID(jni, task, "nextExecutionTime", "J");
-	if (f->due)
-		f->period = (*jni)->GetFieldID(jni, task, "period", "J");
-	return f->period;
 }
 
 /* Only a period above zero is a fixed rate (java.util.TimerTask): the others have nothing to make
@@ -148,12 +203,11 @@ static unsigned int put_off_timer(JNIEnv *jni, const struct timer_fields *f, job
 
 static unsigned int put_off_timers(JNIEnv *jni, int64_t by_ms)
 {
-	struct timer_fields fields = {0};
 	unsigned int n = 0;
 
-	if (found.timer_queues.count && find_timer_fields(jni, &fields))
+	if (found.timer_known)
 		for (jint i = 0; i < found.timer_queues.count; i++)
-			n += put_off_timer(jni, &fields, found.timer_queues.objects[i], by_ms);
+			n += put_off_timer(jni, &found.timer, found.timer_queues.objects[i], by_ms);
 	agent_exception(jni);
 	return n;
 }
@@ -181,39 +235,27 @@ static unsigned int put_off_tasks(JNIEnv *jni, bool catch_up)
  * the same number; and the class knows when the machine did. */
 static void refresh_process_handle(JNIEnv *jni, jclass type)
 {
-	static const char handle[] = "Ljava/lang/ProcessHandleImpl;";
-	jmethodID start = (*jni)->GetStaticMethodID(jni, type, "isAlive0", "(J)J");
-	jmethodID init = start ? (*jni)->GetStaticMethodID(jni, type, "initNative", "()V") : NULL;
-	jfieldID current = init ? (*jni)->GetStaticFieldID(jni, type, "current", handle) : NULL;
-	jfieldID time = current ? (*jni)->GetFieldID(jni, type, "startTime", "J") : NULL;
-	jobject self = time ? (*jni)->GetStaticObjectField(jni, type, current) : NULL;
+	jobject self = found.handle_time
+			       ? (*jni)->GetStaticObjectField(jni, type, found.handle_current)
+			       : NULL;
 	jlong started;
 
 	if (!self)
 		return;
-	(*jni)->CallStaticVoidMethod(jni, type, init);
+	(*jni)->CallStaticVoidMethod(jni, type, found.handle_init);
 	if ((*jni)->ExceptionCheck(jni))
 		return;
-	started = (*jni)->CallStaticLongMethod(jni, type, start, (jlong)getpid());
+	started = (*jni)->CallStaticLongMethod(jni, type, found.handle_start, (jlong)getpid());
 	if (!(*jni)->ExceptionCheck(jni) && started > 0)
-		(*jni)->SetLongField(jni, self, time, started);
+		(*jni)->SetLongField(jni, self, found.handle_time, started);
 	(*jni)->DeleteLocalRef(jni, self);
-}
-
-static void forget_local_host(JNIEnv *jni, jclass type)
-{
-	jfieldID cached = (*jni)->GetStaticFieldID(jni, type, "cachedLocalHost",
-						   "Ljava/net/InetAddress$CachedLocalHost;");
-
-	if (cached)
-		(*jni)->SetStaticObjectField(jni, type, cached, NULL);
 }
 
 unsigned int world_refresh(JNIEnv *jni, bool catch_up)
 {
-	if (found.classes[INET_ADDRESS])
-		forget_local_host(jni, found.classes[INET_ADDRESS]);
-	agent_exception(jni);
+	if (found.local_host)
+		(*jni)->SetStaticObjectField(jni, found.classes[INET_ADDRESS], found.local_host,
+					     NULL);
 	if (found.classes[PROCESS_HANDLE])
 		refresh_process_handle(jni, found.classes[PROCESS_HANDLE]);
 	agent_exception(jni);
@@ -221,9 +263,8 @@ unsigned int world_refresh(JNIEnv *jni, bool catch_up)
 }
 
 /* The value of a static field is a collection of java.util's. */
-static void clear_collection(JNIEnv *jni, jclass type, const char *name, const char *signature)
+static void clear_collection(JNIEnv *jni, jclass type, jfieldID field)
 {
-	jfieldID field = (*jni)->GetStaticFieldID(jni, type, name, signature);
 	jobject collection = field ? (*jni)->GetStaticObjectField(jni, type, field) : NULL;
 	jmethodID clear =
 		collection ? (*jni)->GetMethodID(jni, (*jni)->GetObjectClass(jni, collection),
@@ -241,12 +282,8 @@ static void clear_collection(JNIEnv *jni, jclass type, const char *name, const c
  */
 static void forget_zone(JNIEnv *jni)
 {
-	jclass settle = (*jni)->FindClass(jni, "jsnap/Program");
-	jmethodID forget =
-		settle ? (*jni)->GetStaticMethodID(jni, settle, "forgetZone", "()V") : NULL;
-
-	if (forget)
-		(*jni)->CallStaticVoidMethod(jni, settle, forget);
+	if (found.forget_zone)
+		(*jni)->CallStaticVoidMethod(jni, found.program, found.forget_zone);
 	agent_exception(jni);
 }
 
@@ -255,11 +292,10 @@ void world_settle(JNIEnv *jni)
 	jclass type = found.classes[INET_ADDRESS];
 
 	tzset();
-	if (found.classes[TIME_ZONE] && !zone_given)
-		forget_zone(jni);
+	forget_zone(jni);
 	if (type) {
-		clear_collection(jni, type, "cache", "Ljava/util/concurrent/ConcurrentMap;");
-		clear_collection(jni, type, "expirySet", "Ljava/util/NavigableSet;");
+		clear_collection(jni, type, found.name_cache);
+		clear_collection(jni, type, found.name_expiry);
 	}
 	world_forget(jni);
 }
@@ -269,6 +305,8 @@ void world_forget(JNIEnv *jni)
 	for (size_t i = 0; i < PARTS; i++)
 		if (found.classes[i])
 			(*jni)->DeleteGlobalRef(jni, found.classes[i]);
+	if (found.program)
+		(*jni)->DeleteGlobalRef(jni, found.program);
 	instances_free(jni, &found.tasks);
 	instances_free(jni, &found.fork_join_tasks);
 	instances_free(jni, &found.timer_queues);
