@@ -36,6 +36,7 @@ static struct agent agent = {.fd = -1};
  * other. */
 static pthread_mutex_t channel_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t channel_closed = PTHREAD_COND_INITIALIZER;
+static bool serving; /* a thread stands in read(), or is about to; under channel_lock */
 
 /* Messages of several threads do not mix. Taken before channel_lock. */
 static pthread_mutex_t send_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -282,6 +283,9 @@ static void JNICALL vm_initialized(jvmtiEnv *jvmti, JNIEnv *jni, jthread main_th
 	openers_start(jni);
 	thread = new_thread_object(jvmti, jni);
 	if (!agent_exception(jni) && thread && agent.main_thread) {
+		pthread_mutex_lock(&channel_lock);
+		serving = true;
+		pthread_mutex_unlock(&channel_lock);
 		/* RunAgentThread makes it a daemon: it does not keep the JVM from ending. */
 		if ((*jvmti)->RunAgentThread(jvmti, thread, serve, NULL,
 					     JVMTI_THREAD_NORM_PRIORITY) == JVMTI_ERROR_NONE)
@@ -294,6 +298,9 @@ static void JNICALL vm_initialized(jvmtiEnv *jvmti, JNIEnv *jni, jthread main_th
  * Ends the read that the agent's thread stands in, and gives the thread a moment to leave. A VM
  * that ends waits up to 300 ms for threads in native code, looking every 10 ms
  * (VM_Exit::wait_for_threads_in_native_to_block), and so would whoever started it.
+ *
+ * A VM that a signal ends before it was initialized has no such thread. Any wait would let its
+ * initialization go on meanwhile, to fail with exit status 1 (InternalError: Bad level: 2).
  */
 static void JNICALL vm_ending(jvmtiEnv *jvmti, JNIEnv *jni)
 {
@@ -306,7 +313,8 @@ static void JNICALL vm_ending(jvmtiEnv *jvmti, JNIEnv *jni)
 	pthread_mutex_lock(&channel_lock);
 	if (agent.fd >= 0)
 		shutdown(agent.fd, SHUT_RDWR);
-	while (agent.fd >= 0 && !pthread_cond_timedwait(&channel_closed, &channel_lock, &deadline))
+	while (serving && agent.fd >= 0 &&
+	       !pthread_cond_timedwait(&channel_closed, &channel_lock, &deadline))
 		;
 	pthread_mutex_unlock(&channel_lock);
 }
