@@ -6,6 +6,7 @@
 # Parameters: JSNAP_TEST_WORK (tests/jvm/setup.sh), JSNAP_TEST_CACHE (tests/fetch_apps.sh),
 # JSNAP_TEST_STRICT=1 (a skip is a failure), JSNAP_TEST_PATIENCE (seconds for any one wait).
 set -euo pipefail
+. "$(dirname "$0")/../lib.sh"
 
 : "${JSNAP_TEST_WORK:?set it to what tests/jvm/setup.sh BUILD_DIR prints}"
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,19 +14,6 @@ cache=${JSNAP_TEST_CACHE:-/var/cache/jsnap-tests}
 patience=${JSNAP_TEST_PATIENCE:-120}
 self="JSNAP_TEST_WORK=$JSNAP_TEST_WORK $here/$(basename "$0")$(printf " '%s'" "$@")"
 PATH=$PATH:/usr/sbin:/sbin:/usr/local/go/bin
-
-say() { echo "$*" >&2; }
-
-fail() {
-	say "FAILED: $*"
-	exit 1
-}
-
-skip() {
-	[ "${JSNAP_TEST_STRICT:-0}" != 1 ] || fail "would skip, but JSNAP_TEST_STRICT=1: $*"
-	say "skipped: $*"
-	exit 77
-}
 
 [ "$(id -u)" = 0 ] || skip "real containers are made as root here"
 for tool in podman runc python3 nsenter curl; do
@@ -43,33 +31,9 @@ finish() {
 	for name in "${containers[@]}"; do
 		pm rm -f -t 0 "$name" >/dev/null 2>&1
 	done
-	cd /
-	if [ $status = 0 ] || [ $status = 77 ]; then
-		rm -rf "$dir"
-	else
-		tail -n 8 "$dir"/*.err "$dir"/*.log >&2 2>/dev/null
-		say "kept: $dir"
-		say "run again: $self"
-	fi
-	exit $status
+	leave $status "$dir" "$self"
 }
-trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-trap 'say "line $LINENO of $(basename "$0"): status $?: $BASH_COMMAND"' ERR
-
-# expect NAME GOT WANTED
-expect() { [ "$2" = "$3" ] || fail "$1 is '$2', not '$3'"; }
-
-until_true() { # SECONDS WHAT COMMAND...: polls every 20 ms
-	local seconds=$1 what=$2
-	local deadline=$((${EPOCHREALTIME/[.,]/} + seconds * 1000000))
-	shift 2
-	until "$@"; do
-		[ "${EPOCHREALTIME/[.,]/}" -lt "$deadline" ] || fail "$what: not within $seconds s"
-		sleep 0.02
-	done
-}
+end_with finish
 
 # Where root may not raise limits, the runtime must not try: they are taken out of its instructions.
 make_runtime() {

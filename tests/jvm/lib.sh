@@ -17,6 +17,8 @@ if [ "$(id -u)" = 0 ]; then
 		bash "$JSNAP_TEST_WORK/scripts/$(basename "$0")" "$@"
 fi
 
+. "$(dirname "$0")/../lib.sh"
+
 # What leaked in from the caller is no business of the programs started here.
 for fd in /proc/$$/fd/*; do
 	fd=${fd##*/}
@@ -36,23 +38,6 @@ mkdir store tmp home
 # Not the caller's: HOME may be closed to us, and nothing may come from or go to his own store.
 export HOME=$dir/home TMPDIR=$dir/tmp
 unset XDG_CACHE_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS JSNAP_STORE
-
-say() { echo "$*" >&2; }
-
-fail() {
-	failure=$*
-	say "FAILED: $*"
-	exit 1
-}
-
-skip() {
-	if [ "${JSNAP_TEST_STRICT:-0}" = 1 ]; then
-		say "failed (JSNAP_TEST_STRICT=1, would skip): $*"
-		exit 1
-	fi
-	say "skipped: $*"
-	exit 77
-}
 
 # Every process that belongs to this test: its working folder is ours.
 our_processes() {
@@ -77,37 +62,9 @@ finish() {
 	local status=$?
 	trap - EXIT
 	end_processes
-	cd /
-	if [ $status = 0 ] || [ $status = 77 ]; then
-		[ "${JSNAP_TEST_KEEP:-0}" = 1 ] || rm -rf "$dir"
-	else
-		tail -n 6 "$dir"/*.err >&2 2>/dev/null || true
-		[ -z "${failure:-}" ] || say "FAILED: $failure"
-		say "kept: $dir"
-		say "run again: $self"
-	fi
-	exit $status
+	leave $status "$dir" "$self"
 }
-trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-trap 'say "line $LINENO of $(basename "$0"): status $?: $BASH_COMMAND"' ERR
-
-# expect NAME GOT WANTED
-expect() {
-	[ "$2" = "$3" ] || fail "$1 is '$2', not '$3'"
-}
-
-# until_true SECONDS WHAT COMMAND...: polls every 20 ms.
-until_true() {
-	local seconds=$1 what=$2
-	local deadline=$((${EPOCHREALTIME/[.,]/} + seconds * 1000000))
-	shift 2
-	until "$@"; do
-		[ "${EPOCHREALTIME/[.,]/}" -lt "$deadline" ] || fail "$what: not within $seconds s"
-		sleep 0.02
-	done
-}
+end_with finish
 
 # said NAME PATTERN WHAT: jsnap's line may come a moment after the program's first answer.
 said() { until_true 5 "$3: $1.err does not say '$2'" grep -q "$2" "$1.err"; }
@@ -150,16 +107,6 @@ use_mode() {
 		;;
 	*) fail "no mode $1" ;;
 	esac
-}
-
-# A port nobody listens on, below the range the kernel gives to clients.
-free_port() {
-	local port
-	while :; do
-		port=$((RANDOM % 12000 + 18000))
-		(exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null || break
-	done
-	echo $port
 }
 
 get() { curl -sf --max-time 30 "http://127.0.0.1:$port$1"; }

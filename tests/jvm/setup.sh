@@ -24,7 +24,8 @@ mkdir -p "$work/scripts"
 cp "$here"/*.sh "$here"/../fault/*.sh "$build/tests/jvm/jsnap-probe" "$build/tests/jvm/jsnap-reaper" \
 	"$build/tests/jvm/jsnap-hammer" \
 	"$build/tests/fault/jsnap_inject.so" "$build/tests/victims/victim_threads" "$work/scripts/"
-chmod -R a+rX "$work/cap" "$work/userns" "$work/scripts"
+cp "$here/../lib.sh" "$work/lib.sh"
+chmod -R a+rX "$work/cap" "$work/userns" "$work/scripts" "$work/lib.sh"
 
 # The user the tests run as: for root the one of sudo, else nobody.
 uid=$(id -u)

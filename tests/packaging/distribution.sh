@@ -19,15 +19,6 @@ engine() {
 	at_end+=("podman ${options[*]} --cgroup-manager=cgroupfs rm -fa -t 0 >/dev/null 2>&1; podman ${options[*]} unmount -a >/dev/null 2>&1; umount '$dir/$1/storage/overlay' 2>/dev/null")
 }
 
-free_port() {
-	local port
-	while :; do
-		port=$((RANDOM % 12000 + 18000))
-		(exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null || break
-	done
-	echo $port
-}
-
 # background NAME COMMAND...: ended with the test.
 background() {
 	local name=$1
