@@ -56,6 +56,7 @@ static void write_image(void)
 	CHECK_EQ(manifest_init(&m, &err), 0);
 	m.process->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	m.process->stream_size = PAGE;
+	m.process->euid = geteuid(); /* nobody else may restore it */
 	m.process->exe_backing = MANIFEST_NONE;
 	vma = MANIFEST_ADD(&m, vmas);
 	*vma = (struct m_vma){.start = 1 << 20,
