@@ -6,6 +6,7 @@
 #include "image/manifest_print.h"
 
 #include "base/cleanup.h"
+#include "base/json_text.h"
 #include "image/manifest_describe.h"
 
 #include <inttypes.h>
@@ -15,41 +16,6 @@ struct json {
 	FILE *out;
 	bool comma; /* something stands before in the same array or object */
 };
-
-/* Length of the well-formed UTF-8 sequence at `p` (Unicode, table 3-7), or 0. Stops at NUL. */
-static size_t utf8_length(const unsigned char *p)
-{
-	size_t length = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-
-	if (p[0] > 0xf4 || (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	for (size_t i = 1; i < length; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return length;
-}
-
-static void put_quoted(const char *text, FILE *out)
-{
-	const unsigned char *p = (const unsigned char *)text;
-
-	fputc('"', out);
-	while (*p) {
-		size_t length = utf8_length(p);
-
-		if (length == 0)
-			fputs("\\ufffd", out);
-		else if (*p == '"' || *p == '\\')
-			fprintf(out, "\\%c", *p);
-		else if (*p < 0x20 || *p == 0x7f)
-			fprintf(out, "\\u%04x", *p);
-		else
-			fwrite(p, 1, length, out);
-		p += length ? length : 1;
-	}
-	fputc('"', out);
-}
 
 static void separate(struct json *j, const char *key)
 {
@@ -63,7 +29,7 @@ static void separate(struct json *j, const char *key)
 static void put_text(struct json *j, const char *key, const char *text)
 {
 	separate(j, key);
-	put_quoted(text, j->out);
+	json_text_put(j->out, text);
 }
 
 static void put_number(struct json *j, const char *key, uint64_t number)
@@ -280,9 +246,9 @@ static void json_notes(struct json *j, const struct manifest *m)
 	open_with(j, "notes", '{');
 	for (uint32_t i = 0; i < m->n_notes; i++) {
 		separate(j, NULL);
-		put_quoted(manifest_str(m, m->notes[i].key), j->out);
+		json_text_put(j->out, manifest_str(m, m->notes[i].key));
 		fputc(':', j->out);
-		put_quoted(manifest_str(m, m->notes[i].value), j->out);
+		json_text_put(j->out, manifest_str(m, m->notes[i].value));
 	}
 	close_with(j, '}');
 }
