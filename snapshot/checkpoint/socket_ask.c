@@ -120,3 +120,15 @@ int socket_ask_events(struct socket_asker *a, int *ret_events, struct jsnap_erro
 	*ret_events = p.revents;
 	return 0;
 }
+
+struct checkpoint_fd socket_described(const struct socket_asker *a, const struct m_socket *s,
+				      enum checkpoint_fd_kind kind)
+{
+	return (struct checkpoint_fd){.fd = a->fd,
+				      .kind = kind,
+				      .name = a->name,
+				      .local = manifest_bytes(a->c->m, s->local),
+				      .local_size = s->local.size,
+				      .remote = manifest_bytes(a->c->m, s->remote),
+				      .remote_size = s->remote.size};
+}

@@ -24,6 +24,10 @@ void socket_ask_end(struct socket_asker *a);
 /* -ENOTSUP: "fd N (socket:[INODE]) WHY". */
 int socket_refuse(const struct socket_asker *a, struct jsnap_error *err, const char *why);
 
+/* What a policy is asked about; its addresses are the manifest's and its name the asker's. */
+struct checkpoint_fd socket_described(const struct socket_asker *a, const struct m_socket *s,
+				      enum checkpoint_fd_kind kind);
+
 /* getsockopt(2): *ret_result is 0 and *ret_size what the kernel says, or -errno when it does not
  * know the option. `value` has `capacity` bytes, SOCKET_ASK_MAX at most. */
 int socket_ask_option(struct socket_asker *a, int level, int name, void *value, uint32_t capacity,

@@ -50,15 +50,11 @@ bool capture_socket_listens(struct capture *c, int fd)
 static int decide_carried(struct socket_asker *a, const struct m_socket *s, bool *ret_drop,
 			  struct jsnap_error *err)
 {
-	struct checkpoint_fd fd = {.fd = a->fd,
-				   .kind = s->state == M_SOCKET_LISTEN ? CHECKPOINT_FD_LISTENER
-					   : s->type == SOCK_DGRAM     ? CHECKPOINT_FD_UDP
-								       : CHECKPOINT_FD_OTHER,
-				   .name = a->name,
-				   .local = manifest_bytes(a->c->m, s->local),
-				   .local_size = s->local.size,
-				   .remote = manifest_bytes(a->c->m, s->remote),
-				   .remote_size = s->remote.size};
+	const struct checkpoint_fd fd =
+		socket_described(a, s,
+				 s->state == M_SOCKET_LISTEN ? CHECKPOINT_FD_LISTENER
+				 : s->type == SOCK_DGRAM     ? CHECKPOINT_FD_UDP
+							     : CHECKPOINT_FD_OTHER);
 	enum checkpoint_action action = capture_decide(a->c, &fd);
 
 	if (action == CHECKPOINT_REFUSE)
@@ -229,13 +225,7 @@ static int capture_queue(struct socket_asker *a, const struct unixdiag_socket *s
 static int decide_unix(struct socket_asker *a, struct m_file *file, struct m_socket *s,
 		       struct jsnap_error *err)
 {
-	struct checkpoint_fd fd = {.fd = a->fd,
-				   .kind = CHECKPOINT_FD_UNIX,
-				   .name = a->name,
-				   .local = manifest_bytes(a->c->m, s->local),
-				   .local_size = s->local.size,
-				   .remote = manifest_bytes(a->c->m, s->remote),
-				   .remote_size = s->remote.size};
+	struct checkpoint_fd fd = socket_described(a, s, CHECKPOINT_FD_UNIX);
 
 	switch (capture_decide(a->c, &fd)) {
 	case CHECKPOINT_REOPEN:

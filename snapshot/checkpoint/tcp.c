@@ -42,13 +42,7 @@ enum { /* include/net/tcp_states.h */
 static int decide(struct socket_asker *a, struct m_socket *s, bool *ret_drop,
 		  struct jsnap_error *err)
 {
-	struct checkpoint_fd fd = {.fd = a->fd,
-				   .kind = CHECKPOINT_FD_TCP,
-				   .name = a->name,
-				   .local = manifest_bytes(a->c->m, s->local),
-				   .local_size = s->local.size,
-				   .remote = manifest_bytes(a->c->m, s->remote),
-				   .remote_size = s->remote.size};
+	struct checkpoint_fd fd = socket_described(a, s, CHECKPOINT_FD_TCP);
 
 	*ret_drop = false;
 	switch (capture_decide(a->c, &fd)) {
