@@ -58,21 +58,9 @@ static void read_line(const char *path, char *text, size_t size)
 		snprintf(text, size, "%.*s", (int)strcspn(data, "\n"), data);
 }
 
-static bool cap_in_file(const char *path)
+/* CAP_CHECKPOINT_RESTORE is permitted by `caps`, which are freed; NULL: no. */
+static bool permits(cap_t caps)
 {
-	cap_t caps = cap_get_file(path);
-	cap_flag_value_t value = CAP_CLEAR;
-
-	if (!caps)
-		return false;
-	cap_get_flag(caps, CAP_CHECKPOINT_RESTORE, CAP_PERMITTED, &value);
-	cap_free(caps);
-	return value == CAP_SET;
-}
-
-static bool cap_held(void)
-{
-	cap_t caps = cap_get_proc();
 	cap_flag_value_t value = CAP_CLEAR;
 
 	if (!caps)
@@ -88,10 +76,10 @@ static void read_executable(struct place *place)
 	ssize_t n = readlink("/proc/self/exe", place->executable, sizeof(place->executable) - 1);
 
 	place->executable[n > 0 ? n : 0] = '\0';
-	place->has_file_cap = cap_in_file(place->executable);
+	place->has_file_cap = permits(cap_get_file(place->executable));
 	place->is_nosuid = statvfs(place->executable, &fs) == 0 && (fs.f_flag & ST_NOSUID);
 	place->may_hold_cap = cap_get_bound(CAP_CHECKPOINT_RESTORE) == 1;
-	place->holds_cap = cap_held();
+	place->holds_cap = permits(cap_get_proc());
 }
 
 void probe_place(struct place *ret_place)
