@@ -113,20 +113,51 @@ int twin_make(struct capture *c, struct jsnap_error *err)
 	return read_certain(c, err);
 }
 
+/* What the kernel sets by itself, and no restore brings back. */
+#define NO_MARKS (MAPS_VM_SOFTDIRTY | MAPS_VM_ACCOUNT)
+/* What madvise(2) sets and fork(2) copies. */
+#define ADVICE                                                                                     \
+	(MAPS_VM_DONTDUMP | MAPS_VM_HUGEPAGE | MAPS_VM_NOHUGEPAGE | MAPS_VM_MERGEABLE |            \
+	 MAPS_VM_SEQ_READ | MAPS_VM_RAND_READ)
+
+/* Nothing of what was read in the pause went by these marks, so that the record can be set right. */
+static bool set_right(struct capture *c, const struct maps_entry *entry)
+{
+	for (size_t i = 0; i < c->m->n_vmas; i++) {
+		struct m_vma *vma = &c->m->vmas[i];
+
+		if (vma->start == entry->start && vma->end == entry->end) {
+			vma->vmflags = entry->vmflags;
+			return true;
+		}
+	}
+	return false;
+}
+
 int twin_check(struct capture *c, struct jsnap_error *err)
 {
-	const uint32_t matter = ~(uint32_t)MAPS_VM_SOFTDIRTY;
 	CLEANUP_MAPS struct maps now = {0};
 	int r = maps_read(c->twin.pid, true, &now, err);
-	bool same = r == 0 && same_mappings(&c->maps, &now);
 
-	for (size_t i = 0; same && i < now.count; i++)
-		same = ((now.entries[i].vmflags ^ c->maps.entries[i].vmflags) & matter) == 0;
-	if (r < 0 || same)
+	if (r < 0)
 		return r;
-	return error_set(err, EAGAIN,
-			 "marks of its memory (madvise(2)) changed while it was being stopped; try "
-			 "again");
+	if (!same_mappings(&c->maps, &now))
+		return error_set(err, EAGAIN,
+				 "its memory has marks that a copy of it has not (madvise(2)), made "
+				 "while it was being stopped; try again");
+	for (size_t i = 0; i < now.count; i++) {
+		const struct maps_entry *entry = &now.entries[i];
+		uint32_t changed = (entry->vmflags ^ c->maps.entries[i].vmflags) & ~NO_MARKS;
+
+		if (!changed || (!(changed & ~ADVICE) && set_right(c, entry)))
+			continue;
+		return error_set(err, EAGAIN,
+				 "the marks of its mapping %lx-%lx (%s) changed while it was being "
+				 "stopped (madvise(2); bits %x); try again",
+				 (unsigned long)entry->start, (unsigned long)entry->end,
+				 entry->name[0] ? entry->name : "anonymous", changed);
+	}
+	return 0;
 }
 
 void twin_end(struct capture *c)

@@ -11,7 +11,8 @@
  * Where no twin can be had (somebody else's child, memory that fork(2) does not copy, limits,
  * filters) the pages are read in the pause. The marks of mappings (VmFlags) cost a walk through all
  * page tables: they are read before the pause, believed if the mappings are the same in it, and
- * compared with the twin's afterwards, which are those of the moment.
+ * compared with the twin's afterwards, which are those of the moment: advice given in between is
+ * taken over from there.
  */
 #ifndef JSNAP_CHECKPOINT_TWIN_H
 #define JSNAP_CHECKPOINT_TWIN_H
@@ -25,7 +26,8 @@ int twin_read_maps(struct capture *c, struct jsnap_error *err);
 /* A phase, with the leader still redirected. Without a twin the maps are certain when it returns.
  */
 int twin_make(struct capture *c, struct jsnap_error *err);
-/* After the release. -EAGAIN: marks were changed just before the pause. */
+/* After the release. -EAGAIN: marks that decide how memory is read were changed just before the
+ * pause. */
 int twin_check(struct capture *c, struct jsnap_error *err);
 void twin_end(struct capture *c);
 

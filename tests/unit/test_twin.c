@@ -18,7 +18,7 @@
 #define PAGE  4096u
 #define PAGES 1024u
 
-enum marks { PLAIN, DONTFORK, WIPEONFORK, LOCKED };
+enum marks { PLAIN, DONTFORK, WIPEONFORK, LOCKED, DONTDUMP };
 
 /* What test and program share. */
 struct shared {
@@ -32,7 +32,9 @@ static unsigned char *memory; /* the program's, at the same address here */
 
 static void mark(enum marks marks)
 {
-	const int advice[] = {[DONTFORK] = MADV_DONTFORK, [WIPEONFORK] = MADV_WIPEONFORK};
+	const int advice[] = {[DONTFORK] = MADV_DONTFORK,
+			      [WIPEONFORK] = MADV_WIPEONFORK,
+			      [DONTDUMP] = MADV_DONTDUMP};
 
 	if (marks == LOCKED)
 		CHECK_EQ(mlock(memory, PAGE), 0);
@@ -180,7 +182,16 @@ static void test_pages(enum marks marks, bool twin)
 	end(pid);
 }
 
-/* Marks that came after they were looked at: what the twin lacks is noticed. */
+static uint32_t marks_of_memory(const struct manifest *m)
+{
+	for (uint32_t i = 0; i < m->n_vmas; i++)
+		if (m->vmas[i].start <= (uint64_t)memory && (uint64_t)memory < m->vmas[i].end)
+			return m->vmas[i].vmflags;
+	return 0;
+}
+
+/* Marks that came after they were looked at: what the twin lacks is noticed, what it has is
+ * taken from there. */
 static void test_late_marks(enum marks marks)
 {
 	CLEANUP_CHECKPOINT_EXPECTED struct checkpoint_expected expected = {0};
@@ -195,6 +206,11 @@ static void test_late_marks(enum marks marks)
 	if (marks == LOCKED) {
 		CHECK_EQ(capture(pid, fd, &expected, overwrite, &m, &stats), 0);
 		CHECK(!stats.twin);
+		check_stored(&m, fd);
+	} else if (marks == DONTDUMP) {
+		CHECK_EQ(capture(pid, fd, &expected, overwrite, &m, &stats), 0);
+		CHECK(stats.twin);
+		CHECK(marks_of_memory(&m) & MAPS_VM_DONTDUMP);
 		check_stored(&m, fd);
 	} else {
 		CHECK_EQ(capture(pid, fd, &expected, NULL, &m, &stats), -EAGAIN);
@@ -261,6 +277,7 @@ int main(void)
 	test_late_marks(DONTFORK);
 	test_late_marks(WIPEONFORK);
 	test_late_marks(LOCKED);
+	test_late_marks(DONTDUMP);
 	test_killed();
 	return 0;
 }
