@@ -4,7 +4,7 @@
  * redirects, no name service (RFC 9112).
  *
  * The parser is fed bytes and knows when the response is whole; the exchange is a non-blocking
- * state machine, so that several can run beside the supervision.
+ * state machine that runs beside the supervision.
  */
 #ifndef JSNAP_LAUNCHER_HTTP_H
 #define JSNAP_LAUNCHER_HTTP_H

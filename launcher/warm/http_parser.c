@@ -250,6 +250,6 @@ int http_parser_end(struct http_parser *parser, struct jsnap_error *err)
 		parser->done = true;
 	if (parser->done)
 		return 0;
-	return error_set(err, ECONNRESET,
-			 "the server closed the connection before its answer was whole");
+	return error_set(err, ECONNRESET, "the server closed the connection %s",
+			 parser->header ? "before its answer was whole" : "without an answer");
 }

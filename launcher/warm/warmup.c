@@ -47,11 +47,6 @@ static int time_is_up(struct run *run, struct jsnap_error *err)
 #define WARMUP_PATIENCE_NS 5000000000ull
 #define WARMUP_RETRY_NS	   50000000ull
 
-struct lane { /* one connection at a time */
-	struct http_exchange exchange;
-	uint64_t started_ns, deadline_ns;
-};
-
 /* What has been measured since the last round of steady.h. */
 struct round {
 	struct steady steady;
@@ -64,18 +59,18 @@ struct round {
 struct burst {
 	struct run *run;
 	struct http_url url;
-	uint64_t started, answered;
+	uint64_t answered;
 	uint64_t patient_until, retry_at; /* see try_again; 0: nothing to be patient about */
 	struct round round;
-	struct lane lanes[WARMUP_CONNECTIONS];
+	struct http_exchange exchange; /* the request under way, if its fd >= 0 */
+	uint64_t started_ns, deadline_ns;
 };
 
-/* More requests are due than were started. */
-static bool wants_more(const struct burst *b, uint64_t so_far)
+static bool wants_more(const struct burst *b)
 {
 	const struct warmup_options *o = b->run->options;
 
-	return so_far < o->requests || (o->steady && o->requests && !b->round.level);
+	return b->answered < o->requests || (o->steady && o->requests && !b->round.level);
 }
 
 /* A round that is long enough is judged. Only the agent knows of compilations. */
@@ -109,23 +104,17 @@ static int judge_round(struct burst *b, struct jsnap_error *err)
 	return 0;
 }
 
-static int fill_lanes(struct burst *b, struct jsnap_error *err)
+static int next_request(struct burst *b, struct jsnap_error *err)
 {
-	if (monotonic_ns() < b->retry_at)
-		return 0;
-	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++) {
-		struct lane *lane = &b->lanes[i];
-		int rc;
+	int rc;
 
-		if (lane->exchange.fd >= 0 || !wants_more(b, b->started))
-			continue;
-		rc = http_exchange_start(&lane->exchange, &b->url, err);
-		if (rc < 0)
-			return rc;
-		lane->started_ns = monotonic_ns();
-		lane->deadline_ns = lane->started_ns + WARMUP_REQUEST_TIMEOUT_NS;
-		b->started++;
-	}
+	if (b->exchange.fd >= 0 || monotonic_ns() < b->retry_at)
+		return 0;
+	rc = http_exchange_start(&b->exchange, &b->url, err);
+	if (rc < 0)
+		return rc;
+	b->started_ns = monotonic_ns();
+	b->deadline_ns = b->started_ns + WARMUP_REQUEST_TIMEOUT_NS;
 	return 0;
 }
 
@@ -145,62 +134,48 @@ static bool try_again(struct burst *b, int rc)
 	if (now >= b->patient_until)
 		return false;
 	b->retry_at = now + WARMUP_RETRY_NS;
-	b->started--;
 	return true;
 }
 
-static int step_lane(struct burst *b, struct lane *lane, struct jsnap_error *err)
+static int step(struct burst *b, struct jsnap_error *err)
 {
-	int rc = http_exchange_step(&lane->exchange, err);
+	int rc = http_exchange_step(&b->exchange, err);
 
 	if (rc < 0 && try_again(b, rc))
 		return 0;
 	if (rc <= 0)
 		return rc;
-	if (lane->exchange.parser.status >= 400)
+	if (b->exchange.parser.status >= 400)
 		return error_set(err, EREMOTEIO, "it answers with status %d",
-				 lane->exchange.parser.status);
+				 b->exchange.parser.status);
 	b->answered++;
 	b->patient_until = 0;
 	b->round.requests++;
-	b->round.latency_ns += monotonic_ns() - lane->started_ns;
+	b->round.latency_ns += monotonic_ns() - b->started_ns;
 	b->run->result.requests++;
 	return 0;
 }
 
-static int wait_lanes(struct burst *b, struct jsnap_error *err)
+static int wait_answer(struct burst *b, struct jsnap_error *err)
 {
 	struct supervise *s = b->run->target->supervise;
-	struct pollfd fds[WARMUP_CONNECTIONS];
-	uint64_t until = b->run->until_ns;
+	struct pollfd fd = {.fd = b->exchange.fd, .events = http_exchange_events(&b->exchange)};
+	uint64_t until = b->run->until_ns, next = b->retry_at;
 	int rc;
 
-	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++) {
-		struct lane *lane = &b->lanes[i];
-
-		fds[i] = (struct pollfd){.fd = lane->exchange.fd,
-					 .events = http_exchange_events(&lane->exchange)};
-		if (lane->exchange.fd >= 0 && (!until || lane->deadline_ns < until))
-			until = lane->deadline_ns;
-	}
-	if (b->retry_at && (!until || b->retry_at < until))
-		until = b->retry_at;
-	rc = supervise_wait(s, fds, WARMUP_CONNECTIONS, until);
+	if (b->exchange.fd >= 0)
+		next = b->deadline_ns;
+	if (!until || next < until)
+		until = next;
+	rc = supervise_wait(s, &fd, 1, until);
 	if (rc < 0)
 		return supervise_explain(s, rc, err);
-	if (rc == 0 && b->run->until_ns && monotonic_ns() >= b->run->until_ns)
+	if (rc > 0)
+		return fd.revents ? step(b, err) : 0;
+	if (b->run->until_ns && monotonic_ns() >= b->run->until_ns)
 		return time_is_up(b->run, err);
-	if (rc == 0 && b->retry_at && monotonic_ns() >= b->retry_at) {
-		b->retry_at = 0;
-		return 0;
-	}
-	if (rc == 0)
+	if (b->exchange.fd >= 0)
 		return error_set(err, ETIMEDOUT, "no answer within 60 s");
-	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++) {
-		rc = fds[i].revents ? step_lane(b, &b->lanes[i], err) : 0;
-		if (rc < 0)
-			return rc;
-	}
 	return 0;
 }
 
@@ -209,9 +184,8 @@ static int run_url(struct run *run, const char *text, struct jsnap_error *err)
 	struct burst b = {.run = run};
 	int rc = http_url_parse(text, &b.url, err);
 
-	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++)
-		b.lanes[i].exchange.fd = -1;
-	while (rc == 0 && wants_more(&b, b.answered)) {
+	b.exchange.fd = -1;
+	while (rc == 0 && wants_more(&b)) {
 		log_progress("%s %s: %llu of %llu requests", run->options->what, text,
 			     (unsigned long long)b.answered,
 			     (unsigned long long)run->options->requests);
@@ -220,13 +194,12 @@ static int run_url(struct run *run, const char *text, struct jsnap_error *err)
 		if (rc == 0 && run->options->steady)
 			rc = judge_round(&b, err);
 		if (rc == 0)
-			rc = fill_lanes(&b, err);
+			rc = next_request(&b, err);
 		if (rc == 0)
-			rc = wait_lanes(&b, err);
+			rc = wait_answer(&b, err);
 	}
 	log_progress_end();
-	for (size_t i = 0; i < WARMUP_CONNECTIONS; i++)
-		http_exchange_close(&b.lanes[i].exchange);
+	http_exchange_close(&b.exchange);
 	if (rc < 0 && rc != -ECHILD && rc != -ECANCELED)
 		return error_context(err, "%s %s, request %llu", run->options->what, text,
 				     (unsigned long long)b.answered + 1);

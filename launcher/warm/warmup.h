@@ -2,18 +2,18 @@
  * Warms the application once it is up: requests to its pages and commands of the user's, so that
  * its code is loaded and compiled when the snapshot is taken.
  *
- * Steps run one after the other in the order given; a URL gets `requests` requests over
- * WARMUP_CONNECTIONS connections at a time, each closed after its answer. A status of 400 and more,
- * a connection that fails or a command that does not exit 0 ends the warm-up with an error: a
- * snapshot of an application that answers with errors is worth nothing. Running out of `time_ns` is
- * no error: it is warm enough.
+ * Steps run one after the other in the order given; a URL gets `requests` requests, each over a
+ * connection of its own and after the answer to the one before: two at once could break a program
+ * that its users never ask two things at once (the sessions of H2's console are an unsynchronized
+ * HashMap). A status of 400 and more, a connection that fails or a command that does not exit 0
+ * ends the warm-up with an error: a snapshot of an application that answers with errors is worth
+ * nothing. Running out of `time_ns` is no error: it is warm enough.
  */
 #ifndef JSNAP_LAUNCHER_WARMUP_H
 #define JSNAP_LAUNCHER_WARMUP_H
 
 #include "launcher/warm/ready.h"
 
-#define WARMUP_CONNECTIONS	  2u
 #define WARMUP_REQUEST_TIMEOUT_NS 60000000000ull
 
 struct warmup_options {

@@ -1,6 +1,6 @@
 /*
  * A warm-up survives a server that listens before it serves and one that drops a connection now and
- * then, but not one that has stopped to answer.
+ * then, but not one that has stopped to answer; it asks one thing at a time.
  */
 #include "base/io.h"
 #include "check.h"
@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -49,6 +50,7 @@ static void serve(int listener, const struct server *server)
 			    (server->each && n % server->each == server->each - 1);
 
 		CHECK(fd >= 0);
+		CHECK_EQ(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 2), 0);
 		if (read(fd, request, sizeof(request)) > 0 && !drop)
 			CHECK(write(fd, answer, sizeof(answer) - 1) > 0);
 		close(fd);
