@@ -116,11 +116,12 @@ int twin_make(struct capture *c, struct jsnap_error *err)
 /* What the kernel sets by itself, and no restore brings back. */
 #define NO_MARKS (MAPS_VM_SOFTDIRTY | MAPS_VM_ACCOUNT)
 /* What madvise(2) sets and fork(2) copies. */
-#define ADVICE                                                                                     \
-	(MAPS_VM_DONTDUMP | MAPS_VM_HUGEPAGE | MAPS_VM_NOHUGEPAGE | MAPS_VM_MERGEABLE |            \
+#define ADVICE                                                                          \
+	(MAPS_VM_DONTDUMP | MAPS_VM_HUGEPAGE | MAPS_VM_NOHUGEPAGE | MAPS_VM_MERGEABLE | \
 	 MAPS_VM_SEQ_READ | MAPS_VM_RAND_READ)
 
-/* Nothing of what was read in the pause went by these marks, so that the record can be set right. */
+/* Nothing of what was read in the pause went by these marks, so that the record can be set right.
+ */
 static bool set_right(struct capture *c, const struct maps_entry *entry)
 {
 	for (size_t i = 0; i < c->m->n_vmas; i++) {
@@ -142,9 +143,10 @@ int twin_check(struct capture *c, struct jsnap_error *err)
 	if (r < 0)
 		return r;
 	if (!same_mappings(&c->maps, &now))
-		return error_set(err, EAGAIN,
-				 "its memory has marks that a copy of it has not (madvise(2)), made "
-				 "while it was being stopped; try again");
+		return error_set(
+			err, EAGAIN,
+			"its memory has marks that a copy of it has not (madvise(2)), made "
+			"while it was being stopped; try again");
 	for (size_t i = 0; i < now.count; i++) {
 		const struct maps_entry *entry = &now.entries[i];
 		uint32_t changed = (entry->vmflags ^ c->maps.entries[i].vmflags) & ~NO_MARKS;
