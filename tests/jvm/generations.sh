@@ -2,7 +2,7 @@
 # Snapshot, restore, snapshot, restore, several generations by the plumbing verbs, each of which must
 # answer right with the PID and the threads of the one before.
 #
-# generations.sh tiny|tomcat|spring JDK G1|Serial cap|userns [N]
+# generations.sh tiny|h2|tomcat|spring JDK G1|Serial cap|userns [N]
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/apps.sh"
 
@@ -12,6 +12,7 @@ app_use "$1"
 start_timed first "$port" "$path" "$JAVA_HOME/bin/java" "-XX:+Use${3}GC" "${java_args[@]}"
 java=$pid
 number=$pid
+[ "$app" != h2 ] || ./fill.sh >fill.out
 app_check 200
 for ((generation = 1; generation <= ${5:-5}; generation++)); do
 	lasting_threads "$java" >before
