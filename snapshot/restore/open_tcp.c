@@ -19,11 +19,13 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define SHUT_SEND    2u /* m_socket.shutdown */
 #define ENDS_BACKLOG 8
+#define END_WAIT_MS  100
 
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
@@ -226,6 +228,8 @@ int open_tcp_ended(struct open_tcp *t, const struct manifest *m, const struct m_
 	else
 		send_unread(m, s, peer);
 	close(steal_fd(&peer));
+	/* On a crowded machine the end takes a moment, and it must be there when the program is. */
+	poll(&(struct pollfd){.fd = fd, .events = POLLRDHUP}, 1, END_WAIT_MS);
 	if (s->shutdown & SHUT_SEND)
 		shutdown(fd, SHUT_WR);
 	return fd;
