@@ -411,6 +411,8 @@ static int fill_epolls(struct opening *o, struct jsnap_error *err)
 		if (number_moved(o, target) ||
 		    o->m->files[target->target_file].kind == M_FILE_CLOSED)
 			continue;
+		if (plan_door(o->plan, target))
+			event.events = 0;
 		if (epoll_ctl(o->files[target->file], EPOLL_CTL_ADD, (int)target->fd, &event) == 0)
 			continue;
 		/* A stream of the caller's may be a file, which is always ready and never watched.

@@ -73,7 +73,7 @@ static size_t count_ops(const struct manifest *m, const struct working_set *set)
 	return (set ? set->count + m->n_vmas + WORKING_SET_BYTES_MAX / PLAN_POPULATE_STEP : 0) +
 	       256 + 12ull * m->n_vmas + 2ull * m->n_pieces + 20ull * m->n_threads +
 	       2ull * m->n_siginfos + m->n_sigactions + 4ull * m->n_posix_timers + m->n_locks +
-	       4ull * m->n_objects + m->n_guards + 3ull * m->n_fds +
+	       4ull * m->n_objects + m->n_guards + 3ull * m->n_fds + m->n_epoll_targets +
 	       m->process->stream_size / PLAN_READ_MAX +
 	       (m->n_posix_timers ? 2ull * PLAN_TIMER_IDS_MAX : 0);
 }
@@ -81,7 +81,8 @@ static size_t count_ops(const struct manifest *m, const struct working_set *set)
 static size_t count_data(const struct manifest *m)
 {
 	size_t blobs = m->blobs_size + 64ull * m->n_sigactions + 256ull * m->n_siginfos +
-		       256ull * m->n_posix_timers + 64ull * m->n_locks + 16ull * m->n_fds;
+		       256ull * m->n_posix_timers + 64ull * m->n_locks + 16ull * m->n_fds +
+		       32ull * m->n_epoll_targets;
 
 	return (size_t)(m->n_threads + 1) *
 		       (SIGFRAME_MAX + THREAD_STACK + sizeof(struct rst_thread) + 512) +
@@ -190,6 +191,8 @@ int plan_fill(struct plan *plan, struct jsnap_error *err)
 	if (r == 0)
 		r = plan_fill_layout(plan, err);
 	plan->head->map = plan_list(plan, first);
+	if (r == 0)
+		r = plan_fill_doors(plan, err);
 	if (r == 0)
 		r = plan_fill_threads(plan, err);
 	if (r == 0)

@@ -54,6 +54,7 @@ struct plan {
 	bool stream_noexec;   /* the page stream's file system lets no code be mapped from it */
 	bool sets_last_pid;   /* threads come by ns_last_pid */
 	uint64_t asleep_ns;   /* to add to absolute deadlines */
+	bool doors_shut;      /* at first: see plan_doors.c */
 	int32_t *backing_fds; /* by backing: descriptor to map from, -1 when not needed */
 	int32_t *object_fds;  /* by object */
 	int32_t stream_fd, status_fd, exe_fd, last_pid_fd;
@@ -78,6 +79,14 @@ int plan_fill_process(struct plan *plan, struct jsnap_error *err);
 /* What is made ready before the release, and who is held after it. */
 bool plan_holds(const struct plan *plan, const struct m_thread *thread);
 void plan_fill_release(struct plan *plan);
+
+/* What brings requests in comes back a moment after all else, where that is of use. */
+int plan_fill_doors(struct plan *plan, struct jsnap_error *err);
+/* Whether this target of an epoll set is one of the doors: it is then watched for nothing at first.
+ */
+bool plan_door(const struct plan *plan, const struct m_epoll_target *target);
+/* Whether the thread waits at a door, in accept(2). */
+bool plan_accepts(const struct plan *plan, const struct m_thread *thread);
 
 /* Zeroed memory in the region; NULL when it is used up (an error of the size estimate). */
 void *plan_alloc(struct plan *plan, size_t size, size_t align);

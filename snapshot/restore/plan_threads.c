@@ -190,7 +190,9 @@ static int fill_thread(struct plan *plan, const struct m_thread *t, struct rst_t
 		return r;
 	thread->plan = plan->head;
 	thread->tid = (int32_t)t->tid;
-	thread->held = plan_holds(plan, t);
+	thread->held = plan_accepts(plan, t) ? RST_HELD_DOORS
+		       : plan_holds(plan, t) ? RST_HELD_TIME
+					     : RST_NOT_HELD;
 	thread->ops = plan_list(plan, first);
 	*set_tid = (int32_t)t->tid;
 	/* The record's address lies where the new thread pops it; the stack is then 16-aligned. */
@@ -225,6 +227,7 @@ static int fill_leader(struct plan *plan, const struct m_thread *t,
 		r = fill_own_state(plan, t, own, err);
 	leader->plan = plan->head;
 	leader->tid = (int32_t)t->tid;
+	leader->held = plan_accepts(plan, t) ? RST_HELD_DOORS : RST_NOT_HELD;
 	leader->ops = plan_list(plan, first);
 	return r;
 }

@@ -57,7 +57,22 @@ struct rst_thread {
 	struct rst_ops ops;
 	uint64_t frame; /* the stack pointer at which rt_sigreturn finds the frame */
 	int32_t tid;
-	uint32_t held; /* goes on plan->hold_ns after the others */
+	uint32_t held; /* enum rst_held: goes on after the others */
+};
+
+enum rst_held {
+	RST_NOT_HELD,
+	RST_HELD_TIME,	/* for plan->hold_ns */
+	RST_HELD_DOORS, /* until the doors are open */
+};
+
+/* See plan_doors.c. One more thread, which is gone afterwards, waits for the ends and opens. */
+struct rst_doors {
+	uint64_t ended, n_ended; /* struct pollfd: connections to be closed before they open */
+	struct rst_ops open;	 /* epoll_ctl(2) calls, each done if its target still listens */
+	uint64_t doorman;	 /* its stack pointer: the plan's address is there; 0: no doors */
+	uint64_t looks;		 /* so many without a change, and they open all the same */
+	uint32_t opened;	 /* futex */
 };
 
 #define RST_RECENT 64u /* fillers whose end is waited for */
@@ -98,6 +113,7 @@ struct rst_plan { /* at the start of the region */
 	struct rst_ops populate;
 	uint64_t helpers; /* so many threads, from the first on, take part in it */
 	uint64_t hold_ns;
+	struct rst_doors doors;
 	uint64_t first_engine_fd;   /* descriptors from here on are the restorer's */
 	struct rst_ops after_close; /* what has to come when the restorer's descriptors are gone */
 	uint64_t phase_ns[RST_PHASES]; /* so far */

@@ -2,13 +2,19 @@
 #include "restore/restorer/plan.h"
 
 #include <asm/unistd.h>
+#include <asm/socket.h>
 #include <linux/futex.h>
+#include <linux/poll.h>
+#include <linux/sched.h>
 #include <linux/time.h>
+
+#define LOOK_NS 500000 /* between two looks of the doorman */
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
 void restorer_entry(struct rst_plan *plan) __attribute__((section(".text.entry"), noreturn));
 HIDDEN void restorer_thread(struct rst_thread *thread) __attribute__((noreturn, used));
+HIDDEN void restorer_doorman(struct rst_plan *plan) __attribute__((noreturn, used));
 
 static long call6(long nr, const uint64_t *a)
 {
@@ -134,25 +140,95 @@ static void populate(struct rst_plan *plan)
 		run_op(plan, &plan->populate.first[i]);
 }
 
-/* A signal ends the wait early, which does no harm. */
-static void hold(struct rst_plan *plan)
+static void await_release(struct rst_plan *plan)
 {
-	int64_t timeout[2] = {(int64_t)(plan->hold_ns / 1000000000u),
-			      (int64_t)(plan->hold_ns % 1000000000u)};
-	/* `release` is 1 and stays so: nobody wakes this wait. */
+	while (!__atomic_load_n(&plan->release, __ATOMIC_SEQ_CST))
+		futex(&plan->release, FUTEX_WAIT, 0);
+}
+
+/* After the release, which stays as it is: nobody wakes this wait. A signal would, which does no
+ * harm. */
+static void pause(struct rst_plan *plan, uint64_t ns)
+{
+	int64_t timeout[2] = {(int64_t)(ns / 1000000000u), (int64_t)(ns % 1000000000u)};
 	const uint64_t args[6] = {(uint64_t)&plan->release, FUTEX_WAIT, 1, (uint64_t)timeout, 0, 0};
 
 	call6(__NR_futex, args);
 }
 
-static void __attribute__((noreturn)) resume(uint64_t frame)
+/* How many of the connections that have ended the program still has. */
+static uint64_t ended_left(struct rst_doors *doors)
 {
+	struct pollfd *fds = (struct pollfd *)doors->ended;
+	uint64_t left = 0;
+
+	if (call3(__NR_poll, doors->ended, doors->n_ended, 0) < 0)
+		return 0;
+	for (uint64_t i = 0; i < doors->n_ended; i++) {
+		if (fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR))
+			left++;
+		else
+			fds[i].fd = -1; /* its number may be another's next time */
+	}
+	return left;
+}
+
+static int listens(uint64_t fd)
+{
+	uint32_t size = sizeof(int);
+	int answer = 0;
+	const uint64_t args[6] = {fd, SOL_SOCKET, SO_ACCEPTCONN, (uint64_t)&answer,
+				  (uint64_t)&size, 0};
+
+	return call6(__NR_getsockopt, args) == 0 && answer;
+}
+
+static void open_doors(struct rst_plan *plan)
+{
+	struct rst_doors *doors = &plan->doors;
+
+	for (uint64_t i = 0; i < doors->open.count; i++)
+		if (listens(doors->open.first[i].args[2]))
+			run_op(plan, &doors->open.first[i]);
+	__atomic_store_n(&doors->opened, 1, __ATOMIC_SEQ_CST);
+	futex(&doors->opened, FUTEX_WAKE, 0x7fffffff);
+}
+
+void restorer_doorman(struct rst_plan *plan)
+{
+	struct rst_doors *doors = &plan->doors;
+	uint64_t before = ~0ull, left;
+
+	await_release(plan);
+	for (uint64_t looks = 0; looks < doors->looks; looks++) {
+		left = ended_left(doors);
+		if (!left)
+			break;
+		if (left < before)
+			looks = 0;
+		before = left;
+		pause(plan, LOOK_NS);
+	}
+	open_doors(plan);
+	for (;;)
+		call3(__NR_exit, 0, 0, 0);
+}
+
+static void __attribute__((noreturn)) resume(struct rst_thread *thread)
+{
+	struct rst_plan *plan = thread->plan;
+
+	if (thread->held == RST_HELD_TIME)
+		pause(plan, plan->hold_ns);
+	while (thread->held == RST_HELD_DOORS &&
+	       !__atomic_load_n(&plan->doors.opened, __ATOMIC_SEQ_CST))
+		futex(&plan->doors.opened, FUTEX_WAIT, 0);
 	__asm__ volatile("mov %0, %%rsp\n"
 			 "1: mov %1, %%eax\n"
 			 "syscall\n"
 			 "jmp 1b\n"
 			 :
-			 : "r"(frame), "i"(__NR_rt_sigreturn)
+			 : "r"(thread->frame), "i"(__NR_rt_sigreturn)
 			 : "memory");
 	__builtin_unreachable();
 }
@@ -167,11 +243,8 @@ void restorer_thread(struct rst_thread *thread)
 	/* The leader waits for the last one, and is not woken by each. */
 	if (__atomic_add_fetch(&plan->ready, 1, __ATOMIC_SEQ_CST) == plan->n_threads)
 		futex(&plan->ready, FUTEX_WAKE, 1);
-	while (!__atomic_load_n(&plan->release, __ATOMIC_SEQ_CST))
-		futex(&plan->release, FUTEX_WAIT, 0);
-	if (thread->held)
-		hold(plan);
-	resume(thread->frame);
+	await_release(plan);
+	resume(thread);
 }
 
 /* The new thread starts with the address of its record on top of its stack. */
@@ -302,6 +375,33 @@ static void start_threads(struct rst_plan *plan)
 	await_fillers(plan);
 }
 
+/* By clone, which gets through where clone3 does not. Of the leader it has what no code here uses:
+ * TLS and name. */
+static void start_doorman(struct rst_plan *plan)
+{
+	register uint64_t r10 __asm__("r10") = 0;
+	register uint64_t r8 __asm__("r8") = 0;
+	long result;
+
+	if (!plan->doors.doorman)
+		return;
+	__asm__ volatile("syscall\n"
+			 "test %%rax, %%rax\n"
+			 "jnz 1f\n"
+			 "xor %%ebp, %%ebp\n"
+			 "pop %%rdi\n"
+			 "call restorer_doorman\n"
+			 "1:\n"
+			 : "=a"(result)
+			 : "a"(__NR_clone),
+			   "D"(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+			       CLONE_SYSVSEM),
+			   "S"(plan->doors.doorman), "d"(0L), "r"(r10), "r"(r8)
+			 : "rcx", "r11", "memory");
+	if (result < 0) /* no thread more is allowed */
+		open_doors(plan);
+}
+
 void restorer_entry(struct rst_plan *plan)
 {
 	struct rst_report report;
@@ -334,7 +434,8 @@ void restorer_entry(struct rst_plan *plan)
 		report.phase_ns[i] = plan->phase_ns[i];
 	call3(__NR_write, (uint64_t)plan->status_fd, (uint64_t)&report, sizeof(report));
 	call3(__NR_close_range, plan->first_engine_fd, ~0u, 0);
+	start_doorman(plan);
 	__atomic_store_n(&plan->release, 1, __ATOMIC_SEQ_CST);
 	futex(&plan->release, FUTEX_WAKE, 0x7fffffff);
-	resume(plan->leader.frame);
+	resume(&plan->leader);
 }

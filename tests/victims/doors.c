@@ -1,0 +1,219 @@
+/*
+ * Who comes in first: a client that connects as soon as the program is back must not be accepted
+ * before the program has closed those of its own connections that have ended and that it watches.
+ * By argv[2]:
+ *
+ *	epoll	a set waits for the listening socket
+ *	accept	a thread waits in accept
+ *	leader	the main thread does
+ *	kept	as epoll, and what has ended is never closed: the client is accepted all the same
+ *
+ * The thread that closes them takes its time for each. In a program that is left running nothing
+ * has ended, and the connections go on.
+ */
+#include "victim.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#define POOL	7
+#define CLOSING 5 /* ms for each */
+
+static const char *kind;
+static int door, door_set, pool_set, sign;
+static struct sockaddr_in door_name;
+static int pool[POOL], peers[POOL];
+static atomic_int pool_open = POOL, told, at_accept = -1;
+static atomic_int door_tid;
+static atomic_bool over;
+
+static int listener(struct sockaddr_in *name)
+{
+	socklen_t size = sizeof(*name);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	*name = (struct sockaddr_in){.sin_family = AF_INET,
+				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	SETUP(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0);
+	SETUP(bind(fd, (struct sockaddr *)name, size) == 0 && listen(fd, 16) == 0);
+	SETUP(getsockname(fd, (struct sockaddr *)name, &size) == 0);
+	return fd;
+}
+
+static int connected(const struct sockaddr_in *name)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (connect(fd, (const struct sockaddr *)name, sizeof(*name)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void watch(int set, int fd, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.fd = fd};
+
+	SETUP(epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) == 0);
+}
+
+static bool ended(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLRDHUP);
+}
+
+/* The program's own event loop: half of them are told as an edge, half as a level. */
+static void *run_pool(void *arg)
+{
+	struct epoll_event event;
+	char byte;
+
+	while (pool_open > 0 && epoll_wait(pool_set, &event, 1, -1) == 1) {
+		victim_sleep_ms(CLOSING);
+		EXPECT_EQ(recv(event.data.fd, &byte, 1, MSG_DONTWAIT), 0);
+		told++;
+		if (strcmp(kind, "kept") == 0)
+			continue;
+		pool_open--;
+		close(event.data.fd);
+	}
+	return arg;
+}
+
+static void accept_one(void)
+{
+	int fd = accept4(door, NULL, NULL, SOCK_CLOEXEC), expected = -1;
+
+	EXPECT(fd >= 0);
+	atomic_compare_exchange_strong(&at_accept, &expected, pool_open);
+	EXPECT_EQ(send(fd, "x", 1, MSG_NOSIGNAL), 1);
+	close(fd);
+}
+
+static void *run_door(void *arg)
+{
+	struct epoll_event event;
+
+	door_tid = gettid();
+	if (strcmp(kind, "accept") == 0) {
+		accept_one();
+		return arg;
+	}
+	EXPECT_EQ(epoll_wait(door_set, &event, 1, -1), 1);
+	EXPECT_EQ(event.events, EPOLLIN);
+	EXPECT_EQ(event.data.fd, door);
+	accept_one();
+	return arg;
+}
+
+/* From within, for nobody else knows so early: a connection that nobody watches has ended. */
+static void *run_client(void *arg)
+{
+	char byte = 0;
+	int fd;
+
+	while (!over && !ended(sign))
+		victim_sleep_ms(1);
+	if (!ended(sign))
+		return arg;
+	fd = connected(&door_name);
+	EXPECT(fd >= 0);
+	EXPECT_EQ(recv(fd, &byte, 1, 0), 1);
+	EXPECT_EQ(byte, 'x');
+	close(fd);
+	return arg;
+}
+
+static void check_live(void)
+{
+	char byte;
+
+	over = true;
+	EXPECT_EQ(at_accept, -1);
+	for (int i = 0; i < POOL; i++) {
+		EXPECT_EQ(send(pool[i], "x", 1, MSG_NOSIGNAL), 1);
+		EXPECT_EQ(recv(peers[i], &byte, 1, 0), 1);
+	}
+}
+
+/* Only a thread that waits there is at a door. */
+static void await_door(void)
+{
+	const long wanted = strcmp(kind, "accept") == 0 || strcmp(kind, "leader") == 0
+				    ? SYS_accept4
+				    : SYS_epoll_wait;
+	char path[64];
+	long nr = -1;
+
+	while (nr != wanted) {
+		FILE *f;
+
+		victim_sleep_ms(1);
+		snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", (int)door_tid);
+		f = fopen(path, "re");
+		nr = -1;
+		if (f && fscanf(f, "%ld", &nr) != 1)
+			nr = -1;
+		if (f)
+			fclose(f);
+	}
+}
+
+static void *run_protocol(void *arg)
+{
+	pthread_t client;
+
+	SETUP(pthread_create(&client, NULL, run_client, NULL) == 0);
+	await_door();
+	victim_ready();
+	if (!ended(sign))
+		check_live();
+	pthread_join(client, NULL);
+	if (at_accept >= 0)
+		EXPECT_EQ(at_accept, strcmp(kind, "kept") == 0 ? POOL : 0);
+	EXPECT(strcmp(kind, "kept") != 0 || at_accept < 0 || told == POOL);
+	exit(victim_result());
+	return arg;
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_in others;
+	pthread_t thread;
+	int outside;
+
+	victim_init(argc, argv);
+	SETUP(argc > 2);
+	kind = argv[2];
+	door = listener(&door_name);
+	outside = listener(&others);
+	door_set = epoll_create1(EPOLL_CLOEXEC);
+	pool_set = epoll_create1(EPOLL_CLOEXEC);
+	sign = connected(&others);
+	SETUP(sign >= 0 && accept4(outside, NULL, NULL, SOCK_CLOEXEC) >= 0);
+	for (int i = 0; i < POOL; i++) {
+		pool[i] = connected(&others);
+		peers[i] = accept4(outside, NULL, NULL, SOCK_CLOEXEC);
+		SETUP(pool[i] >= 0 && peers[i] >= 0);
+		watch(pool_set, pool[i],
+		      EPOLLIN | EPOLLRDHUP | (i % 2 || *kind == 'k' ? EPOLLET : 0));
+	}
+	SETUP(pthread_create(&thread, NULL, run_pool, NULL) == 0);
+	if (strcmp(kind, "leader") == 0) {
+		door_tid = getpid();
+		SETUP(pthread_create(&thread, NULL, run_protocol, NULL) == 0);
+		accept_one();
+		pthread_join(thread, NULL);
+	}
+	if (strcmp(kind, "accept") != 0)
+		watch(door_set, door, EPOLLIN);
+	SETUP(pthread_create(&thread, NULL, run_door, NULL) == 0);
+	run_protocol(NULL);
+}
