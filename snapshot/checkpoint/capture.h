@@ -14,7 +14,7 @@
 /* Memory without a name in the file system, found through mappings or descriptors. */
 struct capture_object {
 	uint64_t dev, inode;
-	int source_fd;	/* open on the object; -1: only through the target's mappings */
+	int source_fd;	/* open on the object; -1: only through the target's memory */
 	uint32_t index; /* in manifest.objects */
 };
 
@@ -102,9 +102,16 @@ int capture_backing(struct capture *c, const char *path, const struct stat *st, 
 int capture_program_file(struct capture *c, const char *path, uint32_t index,
 			 struct jsnap_error *err);
 
-/* Finds or adds an object. source_fd is duplicated when the object is new. */
+/* A way to an object's contents: a descriptor, to be duplicated, and how it was come by. */
+struct object_source {
+	int fd; /* -1: none */
+	enum m_read_through through;
+};
+
+/* Finds or adds an object; the first source that has a descriptor will be read. */
 int capture_object(struct capture *c, uint64_t dev, uint64_t inode, enum m_object_kind kind,
-		   const char *name, int source_fd, uint32_t *ret_index, struct jsnap_error *err);
+		   const char *name, struct object_source source, uint32_t *ret_index,
+		   struct jsnap_error *err);
 
 /* A duplicate, here, of one of the target's descriptors; -1 where that is filtered, as in a
  * container under the default seccomp filter. */

@@ -154,7 +154,9 @@ static int capture_deleted(struct capture *c, const struct open_file *f, struct 
 	else if (strncmp(f->link, "/dev/zero", 9) == 0)
 		kind = M_OBJECT_SHARED_ANON;
 	file->kind = M_FILE_OBJECT;
-	return capture_object(c, f->st.st_dev, f->st.st_ino, kind, f->link, fd, &file->target, err);
+	return capture_object(c, f->st.st_dev, f->st.st_ino, kind, f->link,
+			      (struct object_source){fd, M_READ_THROUGH_DESCRIPTOR}, &file->target,
+			      err);
 }
 
 static bool device_carried(dev_t rdev)
@@ -272,8 +274,8 @@ static int keep_contents(struct capture *c, const struct open_file *f, uint32_t 
 	if (fd < 0 || f->st.st_size > CONTENTS_MAX ||
 	    c->m->backings[index].content_object != MANIFEST_NONE)
 		return 0;
-	r = capture_object(c, f->st.st_dev, f->st.st_ino, M_OBJECT_DELETED_FILE, f->link, fd,
-			   &object, err);
+	r = capture_object(c, f->st.st_dev, f->st.st_ino, M_OBJECT_DELETED_FILE, f->link,
+			   (struct object_source){fd, M_READ_THROUGH_DESCRIPTOR}, &object, err);
 	if (r < 0)
 		return r;
 	c->m->backings[index].content_object = object;

@@ -16,8 +16,19 @@
 #define MAPPING_READ_MAX (256ull << 20)
 #define OBJECT_MAX	 (1ull << 44) /* bytes */
 
+/* The first descriptor is kept. */
+static void offer(struct capture *c, struct capture_object *object, struct object_source source)
+{
+	if (object->source_fd >= 0 || source.fd < 0)
+		return;
+	object->source_fd = fcntl(source.fd, F_DUPFD_CLOEXEC, 0);
+	if (object->source_fd >= 0)
+		c->m->objects[object->index].read_through = source.through;
+}
+
 int capture_object(struct capture *c, uint64_t dev, uint64_t inode, enum m_object_kind kind,
-		   const char *name, int source_fd, uint32_t *ret_index, struct jsnap_error *err)
+		   const char *name, struct object_source source, uint32_t *ret_index,
+		   struct jsnap_error *err)
 {
 	struct capture_object *grown, *object = NULL;
 	struct m_object *record;
@@ -27,8 +38,7 @@ int capture_object(struct capture *c, uint64_t dev, uint64_t inode, enum m_objec
 		if (c->objects[i].dev == dev && c->objects[i].inode == inode)
 			object = &c->objects[i];
 	if (object) {
-		if (object->source_fd < 0 && source_fd >= 0)
-			object->source_fd = fcntl(source_fd, F_DUPFD_CLOEXEC, 0);
+		offer(c, object, source);
 		*ret_index = object->index;
 		return 0;
 	}
@@ -43,12 +53,12 @@ int capture_object(struct capture *c, uint64_t dev, uint64_t inode, enum m_objec
 	r = manifest_string(c->m, name, &record->name);
 	if (r < 0)
 		return error_set(err, -r, "out of memory");
-	c->objects[c->n_objects] = (struct capture_object){
-		.dev = dev,
-		.inode = inode,
-		.source_fd = source_fd < 0 ? -1 : fcntl(source_fd, F_DUPFD_CLOEXEC, 0),
-		.index = c->m->n_objects - 1};
-	*ret_index = c->objects[c->n_objects++].index;
+	record->read_through = M_READ_THROUGH_MEMORY;
+	object = &c->objects[c->n_objects++];
+	*object = (struct capture_object){
+		.dev = dev, .inode = inode, .source_fd = -1, .index = c->m->n_objects - 1};
+	offer(c, object, source);
+	*ret_index = object->index;
 	return 0;
 }
 

@@ -112,7 +112,8 @@ static int capture_object_vma(struct capture *c, const struct maps_entry *entry,
 		 (unsigned long)entry->start, (unsigned long)entry->end);
 	fd = open_map_file(path);
 	vma->kind = M_VMA_OBJECT;
-	return capture_object(c, entry->dev, entry->inode, kind, entry->name, fd, &vma->backing,
+	return capture_object(c, entry->dev, entry->inode, kind, entry->name,
+			      (struct object_source){fd, M_READ_THROUGH_MAP_FILES}, &vma->backing,
 			      err);
 }
 
@@ -127,8 +128,8 @@ static int keep_content(struct capture *c, const struct maps_entry *entry, uint3
 
 	if (fd < 0)
 		return 0;
-	r = capture_object(c, entry->dev, entry->inode, M_OBJECT_DELETED_FILE, entry->name, fd,
-			   &object, err);
+	r = capture_object(c, entry->dev, entry->inode, M_OBJECT_DELETED_FILE, entry->name,
+			   (struct object_source){fd, M_READ_THROUGH_NAME}, &object, err);
 	if (r == 0)
 		c->m->backings[backing].content_object = object;
 	return r;

@@ -113,8 +113,17 @@ struct m_object {      /* memory with no name in the file system, which mappings
 	uint64_t size; /* bytes, as fstat gives it; need not be page aligned */
 	uint32_t kind, seals, mode, name;
 	uint32_t first_piece, n_pieces;
-	uint32_t flags; /* memfd_create flags that matter: MFD_HUGETLB, MFD_EXEC ... */
-	uint32_t reserved;
+	uint32_t flags;	       /* memfd_create flags that matter: MFD_HUGETLB, MFD_EXEC ... */
+	uint32_t read_through; /* enum m_read_through */
+};
+
+/* How the dump came to an object's contents. map_files asks for CAP_CHECKPOINT_RESTORE. */
+enum m_read_through {
+	M_READ_THROUGH_UNKNOWN, /* not recorded */
+	M_READ_THROUGH_MAP_FILES,
+	M_READ_THROUGH_DESCRIPTOR, /* /proc/PID/fd */
+	M_READ_THROUGH_NAME,	   /* a file that has one */
+	M_READ_THROUGH_MEMORY,	   /* what is mapped of it */
 };
 
 struct m_backing {     /* a file with a name, mapped or open */

@@ -220,6 +220,8 @@ static int check_objects(const struct manifest *m, uint64_t *owned, struct jsnap
 
 		if (o->kind > M_OBJECT_DELETED_FILE)
 			return BAD("object %u: unknown kind %u", i, o->kind);
+		if (o->read_through > M_READ_THROUGH_MEMORY)
+			return BAD("object %u: unknown way %u to its contents", i, o->read_through);
 		if (o->size > CHECK_ADDR_MAX)
 			return BAD("object %u: impossible size %llu", i,
 				   (unsigned long long)o->size);

@@ -40,6 +40,19 @@ const char *describe_object_kind(uint32_t kind)
 	return pick(names, ARRAY_SIZE(names), kind);
 }
 
+const char *describe_read_through(uint32_t way)
+{
+	static const char *const names[] = {
+		[M_READ_THROUGH_UNKNOWN] = "unknown",
+		[M_READ_THROUGH_MAP_FILES] = "map_files",
+		[M_READ_THROUGH_DESCRIPTOR] = "descriptor",
+		[M_READ_THROUGH_NAME] = "name",
+		[M_READ_THROUGH_MEMORY] = "memory",
+	};
+
+	return pick(names, ARRAY_SIZE(names), way);
+}
+
 const char *describe_file_kind(uint32_t kind)
 {
 	static const char *const names[] = {

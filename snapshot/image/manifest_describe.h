@@ -16,6 +16,7 @@
 
 const char *describe_vma_kind(uint32_t kind);
 const char *describe_object_kind(uint32_t kind);
+const char *describe_read_through(uint32_t way);
 const char *describe_file_kind(uint32_t kind);
 const char *describe_socket_family(uint32_t family);
 const char *describe_socket_type(uint32_t type);

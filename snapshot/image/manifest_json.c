@@ -167,6 +167,7 @@ static void json_mappings(struct json *j, const struct manifest *m)
 		put_text(j, "name", manifest_str(m, o->name));
 		put_number(j, "size", o->size);
 		put_number(j, "stored", describe_stored(m, o->first_piece, o->n_pieces));
+		put_text(j, "read_through", describe_read_through(o->read_through));
 		close_with(j, '}');
 	}
 	close_with(j, ']');

@@ -134,7 +134,7 @@ static void text_mappings(const struct manifest *m, FILE *out)
 		put_size(o->size, out);
 		fputs(", stored ", out);
 		put_size(describe_stored(m, o->first_piece, o->n_pieces), out);
-		fputc('\n', out);
+		fprintf(out, ", read through %s\n", describe_read_through(o->read_through));
 	}
 }
 

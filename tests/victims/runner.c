@@ -10,6 +10,7 @@
  *[ARGUMENT...]
  *	--generations N	dump (which kills), restore; N times over, then go (default, N = 1)
  *	--live N	dump --leave-running, N times over, then go
+ *		[--inspect WORDS: of the first image, split by |, which inspect must say]
  *	--refuse WORDS	dump must fail with 125 and name WORDS (several: split by |), then go
  *	--kill-dump N	jsnap dies by SIGKILL at N moments of a dump, then go
  *	--kill-restore N	jsnap dies by SIGKILL at N moments of a restore, nothing stays
@@ -232,7 +233,27 @@ static void remove_image(const char *image)
 	}
 }
 
-static void run_generations(pid_t victim, int n)
+static void check_said(const char *name, char *words, const char *what)
+{
+	for (char *word = strtok(words, "|"); word; word = strtok(NULL, "|")) {
+		if (!sandbox_contains(&box, name, word)) {
+			sandbox_show(&box, name);
+			fprintf(stderr, "%s does not say \"%s\"\n", name, word);
+			fail(what);
+		}
+	}
+}
+
+static void inspect(const char *image, char *words)
+{
+	const char *argv[] = {box.jsnap, "inspect", image, NULL};
+
+	if (sandbox_wait(sandbox_spawn(&box, "inspect", argv), PATIENCE) != 0)
+		fail("jsnap inspect failed");
+	check_said("inspect.out", words, "the image is not what it should be");
+}
+
+static void run_generations(pid_t victim, int n, char *said)
 {
 	pid_t parent = victim, pid = victim;
 	char image[32];
@@ -240,6 +261,8 @@ static void run_generations(pid_t victim, int n)
 	for (int i = 1; i <= n; i++) {
 		snprintf(image, sizeof(image), "images/%d.jsnap", i);
 		dump(pid, image, false);
+		if (said && i == 1)
+			inspect(image, said);
 		reap_killed(parent, parent != victim);
 		parent = restore(image, victim, &pid);
 		remove_image(image);
@@ -263,12 +286,7 @@ static void run_refused(pid_t victim, char *words)
 
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 125)
 		fail("jsnap dump did not refuse with exit status 125");
-	for (char *word = strtok(words, "|"); word; word = strtok(NULL, "|")) {
-		if (!sandbox_contains(&box, "dump.err", word)) {
-			fprintf(stderr, "jsnap dump does not say \"%s\"\n", word);
-			fail("the refusal does not name its reason");
-		}
-	}
+	check_said("dump.err", words, "the refusal does not name its reason");
 	sandbox_show(&box, "dump.err");
 	ping(victim, "the refused victim does not answer");
 	finish_victim(victim, "the refused dump changed the victim");
@@ -377,7 +395,7 @@ static void check_leftovers(void)
 struct request {
 	const char *jsnap;
 	int scenario, times;
-	char *words, *give;
+	char *words, *give, *said;
 };
 
 static void usage(void)
@@ -393,19 +411,14 @@ static void usage(void)
 
 static struct request parse(int argc, char **argv)
 {
-	static const struct option options[] = {{"jsnap", 1, NULL, 'j'},
-						{"mode", 1, NULL, 'm'},
-						{"generations", 1, NULL, 'g'},
-						{"live", 1, NULL, 'l'},
-						{"refuse", 1, NULL, 'r'},
-						{"kill-dump", 1, NULL, 'd'},
-						{"kill-restore", 1, NULL, 'k'},
-						{"stop", 1, NULL, 's'},
-						{"dump-option", 1, NULL, 'o'},
-						{"filtered", 0, NULL, 'f'},
-						{"race", 1, NULL, 'c'},
-						{"give", 1, NULL, 'v'},
-						{0}};
+	static const struct option options[] = {
+		{"jsnap", 1, NULL, 'j'},	{"mode", 1, NULL, 'm'},
+		{"generations", 1, NULL, 'g'},	{"live", 1, NULL, 'l'},
+		{"refuse", 1, NULL, 'r'},	{"kill-dump", 1, NULL, 'd'},
+		{"kill-restore", 1, NULL, 'k'}, {"stop", 1, NULL, 's'},
+		{"dump-option", 1, NULL, 'o'},	{"filtered", 0, NULL, 'f'},
+		{"race", 1, NULL, 'c'},		{"give", 1, NULL, 'v'},
+		{"inspect", 1, NULL, 'i'},	{0}};
 	struct request request = {.scenario = 'g', .times = 1};
 	bool mode = false;
 	int c;
@@ -423,6 +436,8 @@ static struct request parse(int argc, char **argv)
 			dump_options[n_dump_options++] = optarg;
 		} else if (c == 'v') {
 			request.give = optarg;
+		} else if (c == 'i') {
+			request.said = optarg;
 		} else if (c == 'm') {
 			mode = true;
 			while (privilege < PRIVILEGE_LAST_PID &&
@@ -452,7 +467,7 @@ int main(int argc, char **argv)
 	victim = start_victim(argv + optind + 1);
 	switch (request.scenario) {
 	case 'g':
-		run_generations(victim, request.times);
+		run_generations(victim, request.times, request.said);
 		break;
 	case 'l':
 		run_live(victim, request.times);
