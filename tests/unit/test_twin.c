@@ -22,6 +22,7 @@ enum marks { PLAIN, DONTFORK, WIPEONFORK, LOCKED, DONTDUMP };
 
 /* What test and program share. */
 struct shared {
+	pid_t tester;
 	volatile int marks, late_marks, overwrite, ticks;
 	volatile pid_t program, twin;
 	volatile bool ready, marked, overwritten;
@@ -45,6 +46,7 @@ static void mark(enum marks marks)
 static void program(void)
 {
 	prctl(PR_SET_PDEATHSIG, 0);
+	close_range(3, ~0U, 0); /* whatever the test was started with */
 	mark(shared->marks);
 	for (unsigned i = 0; i < PAGES; i++)
 		memset(memory + (size_t)i * PAGE, (int)(1 + i % 250), PAGE);
@@ -60,6 +62,8 @@ static void program(void)
 		}
 		shared->ticks++;
 		usleep(1000);
+		if (kill(shared->tester, 0) < 0)
+			_exit(1); /* the test failed */
 	}
 }
 
@@ -74,7 +78,7 @@ static pid_t start(enum marks marks)
 {
 	pid_t pid;
 
-	*shared = (struct shared){.marks = marks};
+	*shared = (struct shared){.marks = marks, .tester = shared->tester};
 	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0)
@@ -269,6 +273,7 @@ int main(void)
 	memory = mmap(NULL, (size_t)PAGES * PAGE, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(shared != MAP_FAILED && memory != MAP_FAILED);
+	shared->tester = getpid();
 	CHECK_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	test_pages(PLAIN, true);
 	test_pages(DONTFORK, false);
