@@ -17,6 +17,7 @@
  *	--race N	SIGSTOP and SIGCONT hit it at N moments of a dump --leave-running, then go
  *	--stop N	SIGSTOP and SIGCONT, no jsnap: what the kernel itself does to the victim
  * --dump-option WORD	goes to every dump; repeatable
+ * --no-clone3		a restore has no clone3(2)
  * --filtered		a dump may not duplicate or compare descriptors of another process
  */
 #include "given.h"
@@ -411,14 +412,21 @@ static void usage(void)
 
 static struct request parse(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"jsnap", 1, NULL, 'j'},	{"mode", 1, NULL, 'm'},
-		{"generations", 1, NULL, 'g'},	{"live", 1, NULL, 'l'},
-		{"refuse", 1, NULL, 'r'},	{"kill-dump", 1, NULL, 'd'},
-		{"kill-restore", 1, NULL, 'k'}, {"stop", 1, NULL, 's'},
-		{"dump-option", 1, NULL, 'o'},	{"filtered", 0, NULL, 'f'},
-		{"race", 1, NULL, 'c'},		{"give", 1, NULL, 'v'},
-		{"inspect", 1, NULL, 'i'},	{0}};
+	static const struct option options[] = {{"jsnap", 1, NULL, 'j'},
+						{"mode", 1, NULL, 'm'},
+						{"generations", 1, NULL, 'g'},
+						{"live", 1, NULL, 'l'},
+						{"refuse", 1, NULL, 'r'},
+						{"kill-dump", 1, NULL, 'd'},
+						{"kill-restore", 1, NULL, 'k'},
+						{"stop", 1, NULL, 's'},
+						{"dump-option", 1, NULL, 'o'},
+						{"filtered", 0, NULL, 'f'},
+						{"no-clone3", 0, NULL, 'n'},
+						{"race", 1, NULL, 'c'},
+						{"give", 1, NULL, 'v'},
+						{"inspect", 1, NULL, 'i'},
+						{0}};
 	struct request request = {.scenario = 'g', .times = 1};
 	bool mode = false;
 	int c;
@@ -430,6 +438,8 @@ static struct request parse(int argc, char **argv)
 			request.jsnap = optarg;
 		} else if (c == 'f') {
 			box.filtered = true;
+		} else if (c == 'n') {
+			box.no_clone3 = true;
 		} else if (c == 'o') {
 			if (n_dump_options == 16)
 				usage();

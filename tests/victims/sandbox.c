@@ -223,14 +223,14 @@ static int open_output(const struct sandbox *box, const char *name, const char *
 	return fd;
 }
 
-/* What the default seccomp filters of containers deny. */
-static void filter_calls(void)
+/* Two of the calls that the default seccomp filters of containers deny. */
+static void filter_calls(uint32_t one, uint32_t other, uint32_t error)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_getfd, 1, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_kcmp, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, one, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, other, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
@@ -259,7 +259,9 @@ pid_t sandbox_spawn(const struct sandbox *box, const char *name, const char *con
 		else
 			close_range(3, ~0U, 0);
 		if (box->filtered && strcmp(name, "dump") == 0)
-			filter_calls();
+			filter_calls(SYS_pidfd_getfd, SYS_kcmp, EPERM);
+		if (box->no_clone3 && strcmp(name, "restore") == 0)
+			filter_calls(SYS_clone3, SYS_clone3, ENOSYS);
 		execv(argv[0], (char *const *)argv);
 		dprintf(2, "exec %s: %s\n", argv[0], strerror(errno));
 		_exit(127);
