@@ -113,8 +113,9 @@ static void line_plain(struct line *line, enum log_level level, const char *text
 	line_raw(line, "jsnap: ");
 	if (level == LOG_LEVEL_DEBUG)
 		line_raw(line, "debug: ");
-	for (; *text; text++)
-		line_char(line, *text == '\n' || *text == '\r' ? ' ' : *text);
+	line_raw(line, text);
+	line->text[line->used] = '\0';
+	error_one_line(line->text);
 }
 
 size_t log_format_line(enum log_format format, enum log_level level, const struct log_field *fields,

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "image/manifest_print.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -91,8 +92,9 @@ static void tell_page(const struct search *s, uint64_t offset)
 			continue;
 		vma = vma_of_piece(m, i);
 		name = vma ? manifest_str(m, vma->name) : "an object";
-		fprintf(s->out, "memory at %#" PRIx64 " (%s)", piece->addr + offset - piece->offset,
-			*name ? name : "anonymous");
+		fprintf(s->out, "memory at %#" PRIx64 " (", piece->addr + offset - piece->offset);
+		manifest_print_string(*name ? name : "anonymous", s->out);
+		fputc(')', s->out);
 		return;
 	}
 	fprintf(s->out, "the page stream at %#" PRIx64, offset);

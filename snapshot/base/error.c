@@ -5,12 +5,26 @@
 #include <stdio.h>
 #include <string.h>
 
+/* C0 controls and DEL, and C1 controls as UTF-8 has them: C2 80 to C2 9F (ECMA-48, RFC 3629). */
+void error_one_line(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p; p++) {
+		if (*p == '\n' || *p == '\r' || *p == '\t')
+			*p = ' ';
+		else if (*p < 0x20 || *p == 0x7f)
+			*p = '?';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			p[0] = p[1] = '?';
+	}
+}
+
 static void error_format(struct jsnap_error *err, int code, const char *fmt, va_list ap)
 {
 	if (!err)
 		return;
 	err->code = code;
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	error_one_line(err->text);
 }
 
 int error_set(struct jsnap_error *err, int code, const char *fmt, ...)
@@ -28,6 +42,7 @@ static void error_append(struct jsnap_error *err, const char *separator, const c
 	size_t used = strlen(err->text);
 
 	snprintf(err->text + used, sizeof(err->text) - used, "%s%s", separator, text);
+	error_one_line(err->text + used);
 }
 
 int error_errno(struct jsnap_error *err, const char *fmt, ...)
@@ -54,6 +69,7 @@ int error_context(struct jsnap_error *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
+	error_one_line(err->text);
 	error_append(err, ": ", inner);
 	return -err->code;
 }

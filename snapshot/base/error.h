@@ -4,7 +4,8 @@
  * Fallible functions return 0 or a negative errno and take a `struct jsnap_error *` last. The error
  * is set once, where the failure is known, with what failed, on what and why; callers only add
  * context in front. It holds no heap memory, so it survives ENOMEM and can cross a pipe from a
- * cloned child as plain bytes. A NULL error is allowed everywhere.
+ * cloned child as plain bytes. The text is one line without control characters, whatever names are
+ * in it. A NULL error is allowed everywhere.
  */
 #ifndef JSNAP_BASE_ERROR_H
 #define JSNAP_BASE_ERROR_H
@@ -32,5 +33,9 @@ int error_context(struct jsnap_error *err, const char *fmt, ...)
 
 /* Appends "; HINT", what the user can do next, and returns -err->code again. */
 int error_hint(struct jsnap_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* In place: what would end the line becomes a blank, what a terminal would obey a question mark.
+ * Names come from images and other programs. Errors need no call of it. */
+void error_one_line(char *text);
 
 #endif

@@ -14,4 +14,7 @@
 void manifest_print_text(const struct manifest *m, const struct image_header *header, FILE *out);
 void manifest_print_json(const struct manifest *m, const struct image_header *header, FILE *out);
 
+/* A string of the image without the power to move a terminal's cursor: "\x1b" for such bytes. */
+void manifest_print_string(const char *text, FILE *out);
+
 #endif

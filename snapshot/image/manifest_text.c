@@ -8,9 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* A string of the image without the power to move a terminal's cursor: C0 controls, DEL, and C1
- * controls (in UTF-8: C2 80 to C2 9F). */
-static void put_safe(const char *text, FILE *out)
+/* C0 controls, DEL, and C1 controls (in UTF-8: C2 80 to C2 9F). */
+void manifest_print_string(const char *text, FILE *out)
 {
 	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
 		if (*p < 0x20 || *p == 0x7f)
@@ -25,7 +24,7 @@ static void put_safe(const char *text, FILE *out)
 static void put_row(const char *name, const char *text, FILE *out)
 {
 	fprintf(out, "%-14s ", name);
-	put_safe(*text ? text : "-", out);
+	manifest_print_string(*text ? text : "-", out);
 	fputc('\n', out);
 }
 
@@ -105,7 +104,7 @@ static void text_threads(const struct manifest *m, FILE *out)
 	fprintf(out, "\nthreads (%u)\n", m->n_threads);
 	for (uint32_t i = 0; i < m->n_threads; i++) {
 		fprintf(out, "  %7u  ", m->threads[i].tid);
-		put_safe(m->threads[i].comm, out);
+		manifest_print_string(m->threads[i].comm, out);
 		fputc('\n', out);
 	}
 }
@@ -129,7 +128,7 @@ static void text_mappings(const struct manifest *m, FILE *out)
 		const struct m_object *o = &m->objects[i];
 
 		fprintf(out, "  object %u: %s ", i, describe_object_kind(o->kind));
-		put_safe(manifest_str(m, o->name), out);
+		manifest_print_string(manifest_str(m, o->name), out);
 		fputs(", ", out);
 		put_size(o->size, out);
 		fputs(", stored ", out);
@@ -146,10 +145,10 @@ static void text_socket(const struct manifest *m, const struct m_socket *s, FILE
 	describe_address(m, s->remote, remote);
 	fprintf(out, "%s %s %s ", describe_socket_family(s->family), describe_socket_type(s->type),
 		describe_socket_state(s->state));
-	put_safe(local, out);
+	manifest_print_string(local, out);
 	if (*remote)
 		fputs(s->state == M_SOCKET_LISTEN ? " renamed to " : " to ", out);
-	put_safe(remote, out);
+	manifest_print_string(remote, out);
 	if (s->data.size)
 		fprintf(out, " (unread: %u bytes)", s->data.size);
 }
@@ -167,7 +166,7 @@ static void text_descriptors(const struct manifest *m, FILE *out)
 		if (f->kind == M_FILE_SOCKET)
 			text_socket(m, &m->sockets[f->target], out);
 		else
-			put_safe(describe_file_target(m, f), out);
+			manifest_print_string(describe_file_target(m, f), out);
 		fputc('\n', out);
 	}
 }
@@ -181,7 +180,7 @@ static void text_backings(const struct manifest *m, FILE *out)
 		fprintf(out, "  %s%s%s  ", b->uses & M_BACKING_EXE ? "x" : "-",
 			b->uses & (M_BACKING_MAPPED | M_BACKING_MAPPED_WRITABLE) ? "m" : "-",
 			b->uses & M_BACKING_OPEN ? "o" : "-");
-		put_safe(manifest_str(m, b->path), out);
+		manifest_print_string(manifest_str(m, b->path), out);
 		fputs(", ", out);
 		put_size(b->size, out);
 		fputc('\n', out);
@@ -193,9 +192,9 @@ static void text_notes(const struct manifest *m, FILE *out)
 	fprintf(out, "\nnotes (%u)\n", m->n_notes);
 	for (uint32_t i = 0; i < m->n_notes; i++) {
 		fputs("  ", out);
-		put_safe(manifest_str(m, m->notes[i].key), out);
+		manifest_print_string(manifest_str(m, m->notes[i].key), out);
 		fputs(" = ", out);
-		put_safe(manifest_str(m, m->notes[i].value), out);
+		manifest_print_string(manifest_str(m, m->notes[i].value), out);
 		fputc('\n', out);
 	}
 }

@@ -66,10 +66,10 @@ static void test_lines(void)
 	line[n] = '\0';
 	CHECK_STR(line, "{\"time\":\"T\",\"level\":\"warn\",\"name\":\"a\\\"b\\\\c\\n\\u0001\","
 			"\"ms\":9.8,\"message\":\"t\\u0009x\"}\n");
-	n = log_format_line(LOG_FORMAT_TEXT, LOG_LEVEL_INFO, NULL, 0, "a\nb", "T", line,
-			    sizeof(line));
+	n = log_format_line(LOG_FORMAT_TEXT, LOG_LEVEL_INFO, NULL, 0,
+			    "a\nb \x1b]0;title\x07 \xc2\x9b \xc3\xa4", "T", line, sizeof(line));
 	line[n] = '\0';
-	CHECK_STR(line, "jsnap: a b\n");
+	CHECK_STR(line, "jsnap: a b ?]0;title? ?? \xc3\xa4\n"); /* a terminal obeys none of it */
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	n = log_format_line(LOG_FORMAT_TEXT, LOG_LEVEL_INFO, NULL, 0, text, "T", line,
