@@ -2,81 +2,14 @@
 #include "image/manifest.h"
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "check.h"
+#include "manifest_sample.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
 
-#define PAGE 4096u
-
-/* A manifest with something in every table. */
-static void build(struct manifest *m)
-{
-	static const unsigned char xsave[700] = {1, 2, 3};
-	struct m_sockopt option = {.level = SOL_SOCKET, .name = SO_REUSEADDR, .size = 4};
-	unsigned char bytes[24] = {0};
-	uint32_t length = 5;
-
-	CHECK_EQ(manifest_init(m, NULL), 0);
-	m->process->pid = 100;
-	m->process->page_size = PAGE;
-	m->process->stream_size = 16 * PAGE;
-	m->process->exe_backing = 0;
-	CHECK_EQ(manifest_string(m, "/home", &m->process->cwd), 0);
-	for (uint32_t i = 0; i < 40; i++) {
-		struct m_thread *t = MANIFEST_ADD(m, threads);
-
-		CHECK(t);
-		t->tid = 100 + i;
-		memcpy(t->comm, "main", 5);
-		CHECK_EQ(manifest_blob(m, xsave, sizeof(xsave) - i, &t->xsave), 0);
-		CHECK_EQ(t->xsave.offset % 16, 0);
-	}
-	for (uint32_t i = 0; i < 4; i++) {
-		struct m_vma *v = MANIFEST_ADD(m, vmas);
-
-		*v = (struct m_vma){.start = (1 + 4 * i) * PAGE, .end = (4 + 4 * i) * PAGE};
-		CHECK_EQ(manifest_string(m, "[heap]", &v->name), 0);
-	}
-	m->vmas[0].n_pieces = 2;
-	m->vmas[1].kind = M_VMA_FILE_PRIVATE;
-	m->vmas[2].kind = M_VMA_OBJECT;
-	m->vmas[3].kind = M_VMA_VDSO;
-	*MANIFEST_ADD(m, pieces) = (struct m_piece){PAGE, PAGE, 0};
-	*MANIFEST_ADD(m, pieces) = (struct m_piece){3 * PAGE, PAGE, PAGE};
-	*MANIFEST_ADD(m, pieces) = (struct m_piece){0, 2 * PAGE, 2 * PAGE};
-	*MANIFEST_ADD(m, objects) =
-		(struct m_object){.size = PAGE + 1, .first_piece = 2, .n_pieces = 1};
-	MANIFEST_ADD(m, backings)->content_object = MANIFEST_NONE;
-	CHECK_EQ(manifest_string(m, "/usr/bin/java", &m->backings[0].path), 0);
-	MANIFEST_ADD(m, files)->kind = M_FILE_PATH;
-	MANIFEST_ADD(m, files)->kind = M_FILE_EPOLL;
-	MANIFEST_ADD(m, files)->kind = M_FILE_INOTIFY;
-	MANIFEST_ADD(m, files)->kind = M_FILE_SOCKET;
-	MANIFEST_ADD(m, fds)->fd = 0;
-	MANIFEST_ADD(m, fds)->fd = 7;
-	MANIFEST_ADD(m, sockets)->peer = MANIFEST_NONE;
-	memcpy(bytes, &option, sizeof(option));
-	CHECK_EQ(manifest_blob(m, bytes, 24, &m->sockets[0].options), 0);
-	memcpy(bytes, &length, sizeof(length));
-	CHECK_EQ(manifest_blob(m, bytes, 12, &m->sockets[0].data), 0);
-	MANIFEST_ADD(m, epoll_targets)->file = 1;
-	*MANIFEST_ADD(m, inotify_watches) = (struct m_inotify_watch){.file = 2, .wd = 1};
-	*MANIFEST_ADD(m, inotify_watches) = (struct m_inotify_watch){.file = 2, .wd = 7};
-	CHECK_EQ(manifest_string(m, "/watched", &m->inotify_watches[0].path), 0);
-	m->inotify_watches[1].path = m->inotify_watches[0].path;
-	*MANIFEST_ADD(m, guards) = (struct m_guard){0x5000, 0x6000};
-	*MANIFEST_ADD(m, guards) = (struct m_guard){9 * PAGE, 11 * PAGE};
-	MANIFEST_ADD(m, host)->cpu_level = 3;
-	*MANIFEST_ADD(m, locks) = (struct m_lock){.fd = 1, .type = F_WRLCK};
-	MANIFEST_ADD(m, sigactions)->signo = 15;
-	MANIFEST_ADD(m, siginfos)->tid = 101;
-	MANIFEST_ADD(m, posix_timers)->id = 0;
-	MANIFEST_ADD(m, posix_timers)->id = 3;
-	CHECK_EQ(manifest_set_note(m, "main", "App", NULL), 0);
-	CHECK_EQ(manifest_set_note(m, "key", "old", NULL), 0);
-	CHECK_EQ(manifest_set_note(m, "key", "new", NULL), 0);
-}
+#define PAGE MANIFEST_SAMPLE_PAGE
 
 static void test_round_trip(void)
 {
@@ -86,7 +19,7 @@ static void test_round_trip(void)
 	size_t size, again_size;
 	void *data;
 
-	build(&m);
+	manifest_sample(&m);
 	CHECK_EQ(manifest_check(&m, &err), 0);
 	CHECK_EQ(manifest_save(&m, &data, &size, &err), 0);
 	CHECK_EQ(manifest_load(data, size, &loaded, &err), 0);
@@ -111,7 +44,7 @@ static void test_grow_loaded(void)
 	size_t size;
 	void *data;
 
-	build(&m);
+	manifest_sample(&m);
 	CHECK_EQ(manifest_save(&m, &data, &size, NULL), 0);
 	CHECK_EQ(manifest_load(data, size, &loaded, NULL), 0);
 	CHECK_EQ(manifest_set_note(&loaded, "late", "yes", NULL), 0);
@@ -148,7 +81,7 @@ static void refuse(void (*spoil)(struct manifest *m), const char *word)
 	struct jsnap_error err = {0};
 	size_t size;
 
-	build(&m);
+	manifest_sample(&m);
 	spoil(&m);
 	CHECK_EQ(manifest_check(&m, &err), -EBADMSG);
 	if (!strstr(err.text, word))
@@ -255,7 +188,7 @@ static void test_damage(void)
 	CLEANUP_FREE void *data = NULL;
 	size_t size;
 
-	build(&m);
+	manifest_sample(&m);
 	CHECK_EQ(manifest_save(&m, &data, &size, NULL), 0);
 	for (size_t i = 0; i < 2 * size; i++) {
 		size_t used = i < size ? i : size;
@@ -276,6 +209,22 @@ static void test_damage(void)
 	}
 }
 
+/* The fuzzer starts from what this version of the format looks like (tests/fuzz/seeds.c). */
+static void test_seed(void)
+{
+	CLEANUP_MANIFEST struct manifest m = {0};
+	CLEANUP_FREE void *data = NULL;
+	CLEANUP_FREE char *seed = NULL;
+	size_t size, seed_size;
+
+	manifest_sample(&m);
+	CHECK_EQ(manifest_save(&m, &data, &size, NULL), 0);
+	CHECK_EQ(read_file(FIXTURES "/../fuzz/corpus/manifest/full", 1u << 20, &seed, &seed_size),
+		 0);
+	CHECK_EQ(seed_size, size);
+	CHECK(memcmp(seed, data, size) == 0);
+}
+
 static void test_newer(void)
 {
 	CLEANUP_MANIFEST struct manifest m = {0}, loaded = {0};
@@ -283,7 +232,7 @@ static void test_newer(void)
 	struct jsnap_error err = {0};
 	size_t size;
 
-	build(&m);
+	manifest_sample(&m);
 	CHECK_EQ(manifest_save(&m, &data, &size, NULL), 0);
 	((char *)data)[8] = 99;
 	CHECK_EQ(manifest_load(data, size, &loaded, &err), -ENOTSUP);
@@ -300,5 +249,6 @@ int main(void)
 #undef X
 	test_damage();
 	test_newer();
+	test_seed();
 	return 0;
 }
