@@ -127,7 +127,7 @@ enum m_read_through {
 };
 
 struct m_backing {     /* a file with a name, mapped or open */
-	uint32_t path; /* absolute, as seen in the target's mount namespace */
+	uint32_t path; /* absolute and without "..", as seen in the target's mount namespace */
 	uint32_t mode;
 	uint64_t dev, inode, size;
 	int64_t mtime_ns;

@@ -235,6 +235,15 @@ static int check_objects(const struct manifest *m, uint64_t *owned, struct jsnap
 	return 0;
 }
 
+/* As the kernel tells them: absolute, and without ".." to make one place look like another. */
+static bool path_ok(const char *path)
+{
+	size_t length = strlen(path);
+
+	return *path == '/' && !strstr(path, "/../") &&
+	       (length < 3 || strcmp(path + length - 3, "/..") != 0);
+}
+
 static int check_backings(const struct manifest *m, struct jsnap_error *err)
 {
 	for (uint32_t i = 0; i < m->n_backings; i++) {
@@ -242,6 +251,8 @@ static int check_backings(const struct manifest *m, struct jsnap_error *err)
 
 		if (!string_ok(m, b->path))
 			return BAD("backing %u: its path is outside the string pool", i);
+		if (!path_ok(manifest_str(m, b->path)))
+			return BAD("backing %u: no absolute path", i);
 		if (!index_or_none(b->content_object, m->n_objects))
 			return BAD("backing %u: contents are object %u of %u", i, b->content_object,
 				   m->n_objects);
@@ -381,7 +392,7 @@ static int check_inotify(const struct manifest *m, struct jsnap_error *err)
 		if (before &&
 		    (w->file < before->file || (w->file == before->file && w->wd <= before->wd)))
 			return BAD("inotify watch %u: number %u is out of order", i, w->wd);
-		if (!string_ok(m, w->path) || *manifest_str(m, w->path) != '/')
+		if (!string_ok(m, w->path) || !path_ok(manifest_str(m, w->path)))
 			return BAD("inotify watch %u: no absolute path", i);
 		before = w;
 	}

@@ -94,8 +94,6 @@ int host_check_cpu(const struct manifest *m, const struct cpu *here, struct jsna
 	char names[400], maker[160] = "";
 	unsigned missing;
 
-	if (!m->n_host)
-		return 0;
 	host_layout(m, &needs);
 	missing = cpu_missing(&needs, here, names, sizeof(names));
 	if (!missing)

@@ -65,7 +65,7 @@ int plan_number_fds(struct plan *plan, struct jsnap_error *err)
 		plan->backing_fds[i] = m->backings[i].uses & M_BACKING_MAPPED ? next++ : -1;
 	for (uint32_t i = 0; i < m->n_objects; i++)
 		plan->object_fds[i] = next++;
-	plan->exe_fd = next++;
+	plan->exe_fd = m->process->exe_backing == MANIFEST_NONE ? -1 : next++;
 	plan->last_pid_fd = next++;
 	plan->status_fd = next;
 	return 0;
@@ -192,9 +192,7 @@ static void drop_capabilities(struct plan *plan)
 	const struct manifest *m = plan->m;
 	uint64_t own = privilege_permitted();
 
-	plan->keep_capabilities = geteuid() != 0 ? 0
-				  : m->n_host	 ? own & m->host->cap_permitted
-						 : own;
+	plan->keep_capabilities = geteuid() != 0 ? 0 : own & m->host->cap_permitted;
 	plan->keep_capabilities &= ~PRIVILEGE_CHECKPOINT_RESTORE;
 	plan->drop_capabilities = geteuid() != 0 || plan->keep_capabilities != own;
 }
@@ -220,8 +218,7 @@ static int attempt(void *arg, enum tids_way way, struct jsnap_error *err)
 	drop_capabilities(&plan);
 	plan.other_vdso = restore_other_vdso(a->options->manifest);
 	cpu_here(&plan.to);
-	if (a->options->manifest->n_host)
-		host_layout(a->options->manifest, &plan.from);
+	host_layout(a->options->manifest, &plan.from);
 	r = plan_number_fds(&plan, err);
 	if (r == 0)
 		r = plan_fill(&plan, err);

@@ -231,6 +231,10 @@ static int check_host(const struct manifest *m, struct jsnap_error *err)
 	struct cpu cpu;
 	int r;
 
+	/* Every checkpoint says what its process needs; without that nothing could be compared. */
+	if (!m->n_host)
+		return error_set(err, EBADMSG,
+				 "the image does not say what machine its process needs");
 	cpu_here(&cpu);
 	if (fault_value(FAULT_OTHER_CPU))
 		cpu_remove(&cpu, fault_value(FAULT_OTHER_CPU));

@@ -102,6 +102,11 @@ static void guard_the_vdso(struct m_guard *guard)
 	*guard = (struct m_guard){13 * PAGE, 14 * PAGE};
 }
 
+static void climb(struct manifest *m, const char *path)
+{
+	CHECK_EQ(manifest_string(m, path, &m->backings[0].path), 0);
+}
+
 #define SPOILS(X)                                                           \
 	X(page_size, m->process->page_size = 8192, "page size")             \
 	X(stream, m->process->stream_size += 1, "stream size")              \
@@ -138,6 +143,9 @@ static void guard_the_vdso(struct m_guard *guard)
 	X(object_size, m->objects[0].size = UINT64_MAX, "object 0")         \
 	X(backing_object, m->backings[0].content_object = 1, "backing 0")   \
 	X(backing_path, m->backings[0].path = m->strings_size, "backing 0") \
+	X(backing_relative, m->backings[0].path++, "absolute path")         \
+	X(backing_up, climb(m, "/usr/../bin/java"), "absolute path")        \
+	X(backing_end, climb(m, "/usr/.."), "absolute path")                \
 	X(file_kind, m->files[1].kind = 99, "file 1")                       \
 	X(file_target, m->files[0].target = 1, "file 0")                    \
 	X(fd_twice, m->fds[1].fd = 0, "out of order")                       \

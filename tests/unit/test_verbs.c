@@ -58,6 +58,7 @@ static void write_image(void)
 	m.process->stream_size = PAGE;
 	m.process->euid = geteuid(); /* nobody else may restore it */
 	m.process->exe_backing = MANIFEST_NONE;
+	MANIFEST_ADD(&m, host)->cpu_level = 2; /* whatever the processor */
 	vma = MANIFEST_ADD(&m, vmas);
 	*vma = (struct m_vma){.start = 1 << 20,
 			      .end = (1 << 20) + PAGE,
