@@ -12,12 +12,15 @@
  *	--live N	dump --leave-running, N times over, then go
  *		[--inspect WORDS: of the first image, split by |, which inspect must say]
  *	--refuse WORDS	dump must fail with 125 and name WORDS (several: split by |), then go
- *	--kill-dump N	jsnap dies by SIGKILL at N moments of a dump, then go
- *	--kill-restore N	jsnap dies by SIGKILL at N moments of a restore, nothing stays
+ *	--kill-dump N	jsnap dies by SIGKILL at N random moments of a dump: the
+ *			program goes on, the image is the old or the new one; then go
+ *	--kill-restore N	jsnap dies by SIGKILL at N random moments of a restore,
+ *			nothing stays
  *	--race N	SIGSTOP and SIGCONT hit it at N moments of a dump --leave-running, then go
  *	--stop N	SIGSTOP and SIGCONT, no jsnap: what the kernel itself does to the victim
  * --dump-option WORD	goes to every dump; repeatable
  * --no-clone3		a restore has no clone3(2)
+ * --seed N		the moments of an earlier run; it is printed
  * --filtered		a dump may not duplicate or compare descriptors of another process
  */
 #include "given.h"
@@ -30,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PATIENCE 100.0 /* seconds for any one step; generous, for two cores may be shared */
@@ -40,6 +44,7 @@ static const char *dump_options[16];
 static int n_dump_options;
 static char *const *command_line;
 static int command_words;
+static long seed; /* of the random moments; 0: there are none */
 
 static void fail(const char *what)
 {
@@ -49,8 +54,10 @@ static void fail(const char *what)
 	for (char *name = names; *name; name += strlen(name) + 1)
 		sandbox_show(&box, name);
 	sandbox_leftovers();
-	fprintf(stderr, "kept: %s\nrun again:", box.dir);
-	for (int i = 0; i < command_words; i++)
+	fprintf(stderr, "kept: %s\nrun again: '%s'", box.dir, command_line[0]);
+	if (seed)
+		fprintf(stderr, " --seed %ld", seed);
+	for (int i = 1; i < command_words; i++)
 		fprintf(stderr, " '%s'", command_line[i]);
 	fputc('\n', stderr);
 	exit(1);
@@ -293,46 +300,93 @@ static void run_refused(pid_t victim, char *words)
 	finish_victim(victim, "the refused dump changed the victim");
 }
 
+/* A moment of what took `whole` seconds before, or soon after it. */
+static double random_moment(double whole)
+{
+	return whole * 1.1 * drand48();
+}
+
+/* The old image or the new one, never half of one; it need not be one to restore while the victim
+ * lives. */
+static void check_whole(const char *image)
+{
+	const char *argv[] = {box.jsnap, "verify", image, NULL};
+
+	unlink("verify.out");
+	sandbox_wait(sandbox_spawn(&box, "verify", argv), PATIENCE);
+	if (!sandbox_contains(&box, "verify.out", ": whole")) {
+		sandbox_show(&box, "verify.out");
+		fail("a dump that was killed left half an image");
+	}
+}
+
 static void run_kill_dump(pid_t victim, int n)
 {
-	double start = now_seconds(), whole;
+	double start, whole;
+	int done = 0;
 
+	dump(victim, "images/killed.jsnap", true); /* the first takes longer than the others */
+	start = now_seconds();
 	dump(victim, "images/killed.jsnap", true);
 	whole = now_seconds() - start;
 	for (int i = 0; i < n; i++) {
 		pid_t jsnap = spawn_dump(victim, "images/killed.jsnap", true);
 
-		sleep_seconds(whole * (i + 1) / (n + 1));
+		sleep_seconds(random_moment(whole));
 		kill(jsnap, SIGKILL);
-		sandbox_wait(jsnap, PATIENCE);
+		done += WIFEXITED(sandbox_wait(jsnap, PATIENCE));
 		ping(victim, "the victim does not answer after jsnap was killed in a dump");
+		check_whole("images/killed.jsnap");
 	}
+	printf("%d of %d dumps were killed, the others were done before\n", n - done, n);
 	/* A kill between link and rename leaves a name, which the next dump removes. */
 	dump(victim, "images/killed.jsnap", true);
 	remove_image("images/killed.jsnap");
 	finish_victim(victim, "a dump that was killed changed the victim");
 }
 
+/* jsnap itself: where PIDs begin anew it is the child of what was spawned, which can't be relied on
+ * to take it along when it dies between fork and prctl. Its own end takes the namespace along. */
+static pid_t jsnap_of(pid_t spawned)
+{
+	double deadline = now_seconds() + PATIENCE;
+	pid_t found = has_own_namespace() ? 0 : spawned;
+
+	while (!found && now_seconds() < deadline)
+		found = sandbox_find_child(spawned, 1);
+	return found ? found : spawned;
+}
+
 static void run_kill_restore(pid_t victim, int n)
 {
 	double start, whole;
 	pid_t jsnap, pid;
+	int running = 0;
 
 	dump(victim, "images/killed.jsnap", false);
 	reap_killed(victim, false);
+	kill(jsnap_of(restore("images/killed.jsnap", victim, &pid)), SIGKILL);
+	sandbox_leftovers();
 	start = now_seconds();
 	jsnap = restore("images/killed.jsnap", victim, &pid);
 	whole = now_seconds() - start;
 	for (int i = 0;; i++) {
-		kill(jsnap, SIGKILL);
+		pid_t target = jsnap_of(jsnap);
+
+		if (i)
+			sleep_seconds(random_moment(whole));
+		kill(target, SIGKILL);
 		sandbox_wait(jsnap, PATIENCE);
-		if (sandbox_leftovers())
-			fail("a process outlived the jsnap that was restoring it");
+		if (sandbox_leftovers() || sandbox_mounts(&box))
+			fail("something outlived the jsnap that was restoring it");
+		if (i)
+			running += access("v/ping", F_OK) < 0;
 		if (i == n)
 			break;
+		touch("v/ping");
 		jsnap = spawn_restore("images/killed.jsnap");
-		sleep_seconds(whole * (i + 1) / (n + 1));
 	}
+	printf("%d of %d restored programs ran before jsnap was killed\n", running, n);
 	unlink("v/ping");
 	jsnap = restore("images/killed.jsnap", victim, &pid);
 	remove_image("images/killed.jsnap");
@@ -388,7 +442,7 @@ static void check_leftovers(void)
 {
 	char *none[] = {NULL};
 
-	if (sandbox_leftovers() | sandbox_strangers(&box, "images", none) |
+	if (sandbox_leftovers() | sandbox_mounts(&box) | sandbox_strangers(&box, "images", none) |
 	    sandbox_strangers(&box, "tmp", none) | sandbox_strangers(&box, "home", none))
 		fail("something was left behind");
 }
@@ -426,6 +480,7 @@ static struct request parse(int argc, char **argv)
 						{"race", 1, NULL, 'c'},
 						{"give", 1, NULL, 'v'},
 						{"inspect", 1, NULL, 'i'},
+						{"seed", 1, NULL, 'x'},
 						{0}};
 	struct request request = {.scenario = 'g', .times = 1};
 	bool mode = false;
@@ -440,6 +495,8 @@ static struct request parse(int argc, char **argv)
 			box.filtered = true;
 		} else if (c == 'n') {
 			box.no_clone3 = true;
+		} else if (c == 'x') {
+			seed = atol(optarg);
 		} else if (c == 'o') {
 			if (n_dump_options == 16)
 				usage();
@@ -458,6 +515,11 @@ static struct request parse(int argc, char **argv)
 			request.words = optarg;
 			request.times = c == 'r' ? 1 : atoi(optarg);
 		}
+	}
+	if (request.scenario == 'd' || request.scenario == 'k') {
+		seed = seed ? seed : time(NULL) ^ (long)getpid() << 16;
+		srand48(seed);
+		printf("seed %ld\n", seed);
 	}
 	if (!request.jsnap || !mode || !argv[optind] || request.times < 1)
 		usage();

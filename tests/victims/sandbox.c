@@ -168,6 +168,37 @@ static void drop_root(const struct sandbox *box)
 		die("PR_SET_DUMPABLE");
 }
 
+/* Mounts at `place`, or below it too. */
+static int count_mounts(const char *place, bool below)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	size_t length = strlen(place);
+	char line[8192], at[4096];
+	int count = 0;
+
+	if (!f)
+		die("/proc/self/mountinfo");
+	while (fgets(line, sizeof(line), f)) /* proc(5): the fifth word is the mount point */
+		if (sscanf(line, "%*s %*s %*s %*s %4095s", at) == 1 &&
+		    strncmp(at, place, length) == 0 &&
+		    (at[length] == '\0' || (below && at[length] == '/')))
+			count++;
+	fclose(f);
+	return count;
+}
+
+int sandbox_mounts(const struct sandbox *box)
+{
+	int on_proc = count_mounts("/proc", false) - box->proc_mounts;
+	int own = count_mounts(box->dir, true);
+
+	if (on_proc > 0)
+		fprintf(stderr, "left behind: %d mounts on /proc\n", on_proc);
+	if (own)
+		fprintf(stderr, "left behind: %d mounts in %s\n", own, box->dir);
+	return (on_proc > 0 ? on_proc : 0) + own;
+}
+
 void sandbox_enter(struct sandbox *box, enum privilege privilege, const char *jsnap,
 		   const char *victim)
 {
@@ -180,6 +211,7 @@ void sandbox_enter(struct sandbox *box, enum privilege privilege, const char *js
 	if (!mkdtemp(box->dir))
 		die("mkdtemp %s", box->dir);
 	entered = box;
+	box->proc_mounts = count_mounts("/proc", false);
 	snprintf(path, sizeof(path), "%s/bin", box->dir);
 	if (mkdir(path, 0755) < 0)
 		die("mkdir %s", path);

@@ -24,6 +24,7 @@ struct sandbox {
 	char jsnap[128];  /* the program under test, a copy that the privilege was given to */
 	bool no_clone3;	  /* "restore" has no clone3(2), as under containers' default filters */
 	bool filtered;	  /* "dump" may neither duplicate another's descriptors nor compare them */
+	int proc_mounts;  /* on /proc, before anything was done */
 	char victim[128]; /* a copy too, for the build tree may be closed to the user */
 };
 
@@ -53,6 +54,10 @@ int sandbox_leftovers(void);
 
 /* Number of entries in folder NAME of the work folder, those named in `expected` not counted. */
 int sandbox_strangers(const struct sandbox *box, const char *name, char *const expected[]);
+
+/* Mounts in the work folder and on /proc that were not there when it was made; names them on
+ * stderr. */
+int sandbox_mounts(const struct sandbox *box);
 
 void sandbox_remove(const struct sandbox *box);
 
