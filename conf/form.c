@@ -174,6 +174,7 @@ static int form_url(const char *text, struct jsnap_error *err)
 
 #define REGEX_WEIGHT_MAX 10000u
 #define REGEX_DEPTH_MAX	 32u
+#define REGEX_NEST_MAX	 6u
 
 /* The end of a bracket expression that starts at `p`: a ] that comes first is meant as itself. */
 static const char *skip_bracket(const char *p)
@@ -204,31 +205,39 @@ static uint64_t repetition(const char **p)
 	return (high > low ? high : low) + 1;
 }
 
-/* Nodes of the expression when its repetitions are written out, as far as REGEX_WEIGHT_MAX. */
+/*
+ * Nodes of the expression when its repetitions are written out, as far as REGEX_WEIGHT_MAX.
+ * Repetitions of repetitions, (a*)+ or a*+, cost regcomp the double or triple with each: more than
+ * REGEX_NEST_MAX are too heavy, too.
+ */
 static uint64_t regex_weight(const char *p)
 {
 	uint64_t sums[REGEX_DEPTH_MAX] = {0}, last = 0;
+	unsigned nests[REGEX_DEPTH_MAX] = {0}, nest = 0;
 	unsigned depth = 0;
 
 	while (*p) {
 		if (*p && strchr("+*?{", *p)) {
 			uint64_t times = repetition(&p);
 
-			if (last && times > REGEX_WEIGHT_MAX / last)
+			if (++nest > REGEX_NEST_MAX || (last && times > REGEX_WEIGHT_MAX / last))
 				return REGEX_WEIGHT_MAX + 1;
 			last *= times;
 			continue;
 		}
 		if (*p == ')' && depth) {
+			nest = nests[depth] > nest ? nests[depth] : nest;
 			last += sums[depth--];
 			p++;
 		} else {
 			sums[depth] += last;
+			nests[depth] = nest > nests[depth] ? nest : nests[depth];
+			nest = 0;
 			last = *p != '(';
 			if (*p == '(' && ++depth == REGEX_DEPTH_MAX)
 				return REGEX_WEIGHT_MAX + 1;
 			if (*p == '(')
-				sums[depth] = 0;
+				sums[depth] = nests[depth] = 0;
 			p = *p == '[' ? skip_bracket(p) : p + (*p == '\\' && p[1] ? 2 : 1);
 		}
 		if (sums[depth] + last > REGEX_WEIGHT_MAX)
@@ -239,20 +248,19 @@ static uint64_t regex_weight(const char *p)
 	return sums[0] + last;
 }
 
-static int form_regex(const char *text, struct jsnap_error *err)
+int form_regex(const char *text, struct jsnap_error *err)
 {
 	char why[128];
 	regex_t regex;
 	int r;
 
 	if (regex_weight(text) > REGEX_WEIGHT_MAX)
-		return error_set(err, EINVAL, "log:%.64s...: its repetitions make it too large",
-				 text);
+		return error_set(err, EINVAL, "%.64s: its repetitions make it too large", text);
 	r = regcomp(&regex, text, REG_EXTENDED | REG_NOSUB);
 
 	if (r != 0) {
 		regerror(r, &regex, why, sizeof(why));
-		return error_set(err, EINVAL, "log:%s: %s", text, why);
+		return error_set(err, EINVAL, "%s: %s", text, why);
 	}
 	regfree(&regex);
 	return 0;
@@ -270,7 +278,7 @@ int form_ready(const char *text, struct jsnap_error *err)
 	if (behind(text, "http"))
 		return form_url(text, err);
 	if ((rest = behind(text, "log:")) && *rest)
-		return form_regex(rest, err);
+		return form_regex(rest, err) < 0 ? error_context(err, "log") : 0;
 	if (((rest = behind(text, "file:")) || (rest = behind(text, "exec:"))) && *rest)
 		return 0;
 	return error_set(err, EINVAL,

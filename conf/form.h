@@ -23,6 +23,9 @@ int form_size(const char *text, uint64_t min, uint64_t max, uint64_t *ret_bytes,
 /* "OLD=NEW", two TCP ports. ret_ports may be NULL. */
 int form_ports(const char *text, uint16_t ret_ports[2], struct jsnap_error *err);
 
+/* An extended regular expression (regex(7)) that regcomp(3) takes, and in no time. */
+int form_regex(const char *text, struct jsnap_error *err);
+
 /* Checks for struct schema_option. */
 int form_port_pair(const char *text, struct jsnap_error *err);
 int form_assignment(const char *text, struct jsnap_error *err); /* K=V, K a variable's name */

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "conf/form.h"
 #include "launcher/policy/glob.h"
 
 #include <arpa/inet.h>
@@ -106,8 +107,8 @@ static int take_regex(struct reading *r, const char *value)
 
 	if (!regex)
 		return error_set(r->err, ENOMEM, "out of memory");
-	/* Without counted repetition, whose compiled form grows beyond any bound. */
-	if (strchr(value, '{') || regcomp(regex, value, REG_EXTENDED | REG_NOSUB) != 0) {
+	if (strchr(value, '{') || form_regex(value, NULL) < 0 ||
+	    regcomp(regex, value, REG_EXTENDED | REG_NOSUB) != 0) {
 		free(regex);
 		return bad(r, "not a regular expression (or one with {}):", value);
 	}

@@ -299,8 +299,12 @@ static void test_sample(void)
 static void test_regex_size(void)
 {
 	static const char *const good[] = {"log:Started .* in [0-9.]+ s", "log:(a|b)+[]x]{2,4}\\(+",
-					   "log:^[[:alpha:]]{1,200}$", "log:((x+)y+)z+"};
-	static const char *const bad[] = {"log:a{200}{200}{200}", "log:j++++++++++++++++++++++++",
+					   "log:^[[:alpha:]]{1,200}$", "log:((x+)y+)z+",
+					   "log:(((((a*)+)+)+)+)+"};
+	static const char *const bad[] = {"log:a{200}{200}{200}",
+					  "log:a*++++++++++++",
+					  "log:((((((a*)+)+)+)+)+)+",
+					  "log:j++++++++++++++++++++++++",
 					  "log:(((((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+)+)+",
 					  "log:((a{90}b){90}c){9}",
 					  "log:(((((((((((((((((((((((((((((((((((a"};
