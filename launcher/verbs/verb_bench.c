@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "conf/schema.h"
 #include "launcher/bench/bench_run.h"
+#include "launcher/store/trust.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -290,6 +291,13 @@ static int run_rounds(struct bench *b, unsigned runs, struct jsnap_error *err)
 	return rc;
 }
 
+/* An encrypted snapshot has none unless that is asked for: its restores would be those from zstd,
+ * under another name. */
+static bool keeps_copy(const struct settings *s)
+{
+	return trust_keeps_copy(s, trust_protection(s));
+}
+
 static int choose(struct bench *b, struct jsnap_error *err)
 {
 	const struct settings *s = b->start.settings;
@@ -305,12 +313,17 @@ static int choose(struct bench *b, struct jsnap_error *err)
 			return error_set(err, ENOTSUP, "--variant %s needs JDK %d, this is %d",
 					 kinds[kind].name, kinds[kind].feature,
 					 b->start.command.jdk.feature);
+		if (kinds[kind].hot_copy && s->hot_copy && !keeps_copy(s))
+			return error_set(err, ENOTSUP,
+					 "--variant %s needs a hot copy, and there is none of "
+					 "encrypted snapshots; --encrypted-hot-copy on keeps one",
+					 kinds[kind].name);
 		b->kind[b->table.count++] = kind;
 	}
 	if (b->table.count)
 		return 0;
 	for (size_t kind = 0; kind < ARRAY_SIZE(kinds); kind++)
-		if (!kinds[kind].train && (s->hot_copy || !kinds[kind].hot_copy))
+		if (!kinds[kind].train && (keeps_copy(s) || !kinds[kind].hot_copy))
 			b->kind[b->table.count++] = kind;
 	return 0;
 }
