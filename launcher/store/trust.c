@@ -2,6 +2,7 @@
 #include "launcher/store/trust.h"
 
 #include "base/cleanup.h"
+#include "launcher/report/log.h"
 
 #include <errno.h>
 
@@ -25,6 +26,17 @@ bool trust_keeps_copy(const struct settings *settings, enum image_protection pro
 	       (protection != IMAGE_ENCRYPTED || settings->encrypted_hot_copy);
 }
 
+static void tell_unlocked(const struct image_key *key)
+{
+	static bool told;
+
+	if (!told && !image_key_locked(key))
+		log_warn("the image key may be swapped out: the limit of locked memory (ulimit -l) "
+			 "is "
+			 "too small");
+	told = true;
+}
+
 /* *ret_key is NULL when there is none and none is needed. */
 static int load_key(const struct settings *settings, struct image_key **ret_key,
 		    struct jsnap_error *err)
@@ -32,8 +44,13 @@ static int load_key(const struct settings *settings, struct image_key **ret_key,
 	enum image_protection protection = trust_protection(settings);
 
 	*ret_key = NULL;
-	if (settings->image_key)
-		return image_key_load(settings->image_key, ret_key, err);
+	if (settings->image_key) {
+		int rc = image_key_load(settings->image_key, ret_key, err);
+
+		if (rc == 0)
+			tell_unlocked(*ret_key);
+		return rc;
+	}
 	if (protection == IMAGE_PLAIN)
 		return 0;
 	error_set(err, ENOKEY, "images must be %s, and there is no key",

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #define FILE_MAX (2 * SEAL_KEY_SIZE + 2) /* digits, a line's end */
@@ -123,6 +124,12 @@ int image_key_load(const char *path, struct image_key **ret_key, struct jsnap_er
 	}
 	*ret_key = key;
 	return 0;
+}
+
+/* sodium_malloc(3) locks what it can and says nothing. Locking twice counts once, mlock(2). */
+bool image_key_locked(const struct image_key *key)
+{
+	return mlock(key->bytes, sizeof(key->bytes)) == 0;
 }
 
 void image_key_free(struct image_key *key)

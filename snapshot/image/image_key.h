@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum image_protection { IMAGE_PLAIN, IMAGE_SIGNED, IMAGE_ENCRYPTED };
@@ -26,6 +27,8 @@ struct image_seal; /* what is derived of it for one image */
 /* 32 bytes, or 64 hexadecimal digits and a newline. -EPERM unless the file is the effective user's
  * and nobody else's to read, or root's and not everybody's to read. */
 int image_key_load(const char *path, struct image_key **ret_key, struct jsnap_error *err);
+/* Whether it is kept from being swapped out; no where RLIMIT_MEMLOCK (ulimit -l) is too small. */
+bool image_key_locked(const struct image_key *key);
 void image_key_free(struct image_key *key);
 static inline void cleanup_image_key(struct image_key **key)
 {

@@ -189,6 +189,19 @@ lasting_threads() {
 	done | sort
 }
 
+# The zstd program alone, with the format as documented, gets at the manifest; WORDS are in it.
+zstd_extracts() { # IMAGE WORDS
+	local size
+	zstd -t --no-progress <"$1" 2>zstd.err || fail "zstd -t: $(cat zstd.err)"
+	size=$(od -An -tu8 -j24 -N8 "$1")
+	zstd -dcq <"$1" >plain || fail "zstd -dc"
+	head -c "$size" plain >manifest
+	[ "$(head -c 8 manifest)" = JSNAPMAN ] || fail "zstd does not extract the manifest"
+	[ "$(od -An -tu8 -j16 -N8 manifest)" -eq "$size" ] || fail "the manifest extracted by zstd has another size"
+	grep -aq -- "$2" manifest || fail "the manifest extracted by zstd does not hold '$2'"
+	rm plain manifest
+}
+
 snapshot_exists() { [ -n "$(find "${1:-store}" -name '*.jsnap' -print -quit)" ]; }
 
 # Written whole, and its hot copy too: until then another run finds the snapshot being worked on.
