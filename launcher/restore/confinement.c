@@ -62,8 +62,10 @@ int confinement_check(const struct image_header *header, const struct manifest *
 		      const struct confinement *here, enum lsm_policy lsm, struct jsnap_error *err)
 {
 	if (strcmp(header->arch, here->header.arch) != 0)
-		return error_set(err, ENOTSUP, "the snapshot is of a %s machine, this is %s",
-				 header->arch, here->header.arch);
+		return error_set(
+			err, ENOTSUP,
+			"the snapshot is of another architecture (%s) than this machine (%s)",
+			header->arch, here->header.arch);
 	if (lsm == LSM_IGNORE)
 		return 0;
 	if (strcmp(header->lsm_label, here->header.lsm_label) != 0)

@@ -15,24 +15,25 @@
 #include <stddef.h>
 
 /* name in the enumeration, in the variable, and what then happens */
-#define FAULTS(X)                                                                       \
-	X(SYSTEM_ROOT, "system-root", "files of the system are looked for below VALUE") \
-	X(OTHER_VDSO, "other-vdso", "this kernel's vDSO is taken for another's")        \
-	X(OTHER_CPU, "other-cpu", "this processor is taken to lack the feature VALUE")  \
-	X(FREEZE, "freeze", "the program can't be stopped")                             \
-	X(CAPTURE, "capture", "reading phase VALUE of the stopped program fails")       \
-	X(STREAM, "stream", "storing a page fails: no space")                           \
-	X(IMAGE_WRITE, "image-write", "writing the image fails: no space")              \
-	X(IMAGE_SYNC, "image-sync", "syncing the image fails: I/O error")               \
-	X(IMAGE_RENAME, "image-rename", "giving the image its name fails")              \
-	X(HOT_COMMIT, "hot-commit", "finishing the hot copy fails")                     \
-	X(WRITER, "writer", "the process that writes the image is killed")              \
-	X(EXTRACT, "extract", "unpacking the image fails: no space")                    \
-	X(CLONE, "clone", "the restored process can't be made")                         \
-	X(OPEN_FILES, "open-files", "the restored process can't open its files")        \
-	X(REGION, "region", "there is no memory for the restorer")                      \
-	X(RESTORER, "restorer", "a system call of the restorer fails")                  \
-	X(REFRESH, "refresh", "the agent refuses to refresh the restored program")      \
+#define FAULTS(X)                                                                           \
+	X(SYSTEM_ROOT, "system-root", "files of the system are looked for below VALUE")     \
+	X(OTHER_VDSO, "other-vdso", "this kernel's vDSO is taken for another's")            \
+	X(OTHER_CPU, "other-cpu", "this processor is taken to lack the feature VALUE")      \
+	X(OTHER_XSAVE, "other-xsave", "this processor keeps the registers VALUE elsewhere") \
+	X(FREEZE, "freeze", "the program can't be stopped")                                 \
+	X(CAPTURE, "capture", "reading phase VALUE of the stopped program fails")           \
+	X(STREAM, "stream", "storing a page fails: no space")                               \
+	X(IMAGE_WRITE, "image-write", "writing the image fails: no space")                  \
+	X(IMAGE_SYNC, "image-sync", "syncing the image fails: I/O error")                   \
+	X(IMAGE_RENAME, "image-rename", "giving the image its name fails")                  \
+	X(HOT_COMMIT, "hot-commit", "finishing the hot copy fails")                         \
+	X(WRITER, "writer", "the process that writes the image is killed")                  \
+	X(EXTRACT, "extract", "unpacking the image fails: no space")                        \
+	X(CLONE, "clone", "the restored process can't be made")                             \
+	X(OPEN_FILES, "open-files", "the restored process can't open its files")            \
+	X(REGION, "region", "there is no memory for the restorer")                          \
+	X(RESTORER, "restorer", "a system call of the restorer fails")                      \
+	X(REFRESH, "refresh", "the agent refuses to refresh the restored program")          \
 	X(PROBATION, "probation", "the restored program dies of SIGSEGV as soon as it runs")
 
 enum fault {

@@ -46,6 +46,13 @@ int image_header_at(const char *root, pid_t pid, struct image_header *ret_header
 	r = read_text(path, h.lsm, sizeof(h.lsm), err);
 	if (r < 0)
 		return r;
+	if (*root) {
+		snprintf(path, sizeof(path), "%.4000s/proc/sys/kernel/arch", root);
+		if (access(path, F_OK) == 0)
+			r = read_text(path, h.arch, sizeof(h.arch), err);
+		if (r < 0)
+			return r;
+	}
 	if (*root)
 		snprintf(path, sizeof(path), "%.4000s/proc/self/attr/current", root);
 	else

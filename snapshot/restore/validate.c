@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/user.h>
@@ -238,6 +239,8 @@ static int check_host(const struct manifest *m, struct jsnap_error *err)
 	cpu_here(&cpu);
 	if (fault_value(FAULT_OTHER_CPU))
 		cpu_remove(&cpu, fault_value(FAULT_OTHER_CPU));
+	if (fault_value(FAULT_OTHER_XSAVE))
+		cpu.xsave_at[atoi(fault_value(FAULT_OTHER_XSAVE)) % (int)CPU_COMPONENTS] += 64;
 	r = host_check_cpu(m, &cpu, err);
 	if (r < 0)
 		return r;
