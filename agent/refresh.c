@@ -139,7 +139,7 @@ int agent_refresh(struct agent *agent, JNIEnv *jni, const struct agent_payload *
 		return add_samples(jni, answer, err);
 	random_forget(jni);
 	suspend_end(agent, jni);
-	world_settle(jni);
+	world_settle(jni, agent_payload_u64(question, "catch-up", 0));
 	if (r)
 		return r;
 	agent_payload_addf(answer, "props", "%u", set_properties(jni, question));

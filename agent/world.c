@@ -3,6 +3,7 @@
 
 #include "agent/instances.h"
 #include "agent/loaded.h"
+#include "agent/wake.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 
@@ -287,11 +288,21 @@ static void forget_zone(JNIEnv *jni)
 	agent_exception(jni);
 }
 
-void world_settle(JNIEnv *jni)
+/* Whose tasks are due by now waits for them no longer. */
+static void wake(JNIEnv *jni)
+{
+	wake_executors(jni, &found.tasks, found.classes[SCHEDULED_TASK]);
+	wake_pools(jni, &found.fork_join_tasks, found.classes[SCHEDULED_FORK_JOIN_TASK]);
+	wake_timers(jni, &found.timer_queues);
+}
+
+void world_settle(JNIEnv *jni, bool catch_up)
 {
 	jclass type = found.classes[INET_ADDRESS];
 
 	tzset();
+	if (catch_up)
+		wake(jni);
 	forget_zone(jni);
 	if (type) {
 		clear_collection(jni, type, found.name_cache);

@@ -22,10 +22,11 @@ void world_find_objects(struct agent *agent, JNIEnv *jni);
  * After a restore. Unless `catch_up`, what is due by the clock of System.nanoTime
  * (ScheduledThreadPoolExecutor, ForkJoinPool) and fixed-rate tasks of java.util.Timer are put off
  * by the time the program did not run. With it the former are due as if nanoTime had gone on, also
- * where it has not (a time namespace). How many tasks were touched.
+ * where it has not (a time namespace), and world_settle wakes who waits for them. How many tasks were
+ * touched.
  */
 unsigned int world_refresh(JNIEnv *jni, bool catch_up);
-void world_settle(JNIEnv *jni);
+void world_settle(JNIEnv *jni, bool catch_up);
 
 void world_forget(JNIEnv *jni);
 

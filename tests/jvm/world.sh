@@ -11,6 +11,7 @@ use_mode "$2"
 port=$(free_port)
 second=$(free_port)
 asleep=4 # seconds between snapshot and restore, at least
+once=9	  # seconds from shortly before the snapshot until tasks are due that run once
 
 image=$dir/store/world.jsnap
 
@@ -30,6 +31,7 @@ in_place() {
 # What the program knows right before the snapshot: both counters of ticks, and when that is; names.
 cat >before.sh <<END
 date +%s%6N >$dir/asked
+curl -sf http://127.0.0.1:$port/arm?${once}000 >$dir/armed
 curl -sf http://127.0.0.1:$port/ticks >$dir/ticks
 for what in /host '/lookup?some.name.test' /processors; do curl -sf "http://127.0.0.1:$port\$what"; echo; done >$dir/known
 END
@@ -150,8 +152,13 @@ for counter in "ScheduledThreadPoolExecutor $((scheduled - scheduled_before))" "
 	[ "${counter#* }" -le $most ] || fail "${counter#* } ticks of a ${counter% *} where $most are due: a burst"
 done
 say "ticks after a sleep of $(((restored_us - taken_us) / 1000)) ms: $((scheduled - scheduled_before)) and $((timed - timed_before)), at most $most are due"
+
+# Tasks that are due once are due later too, by the time asleep.
+read -r fired timer delayed since <<<"$(ask "$port" /fired)"
+[ "$since" -ge $((once * 1000 - awake_us / 1000 - 500)) ] || expect "what fired within $since ms" "$fired $timer $delayed" "0 0 0"
 stop "$pid" TERM
 
+while [ $((EPOCHSECONDS - taken)) -le $once ]; do sleep 0.2; done
 start burst "$jsnap" restore --image "$image" --tids $tids --catch-up on
 asleep_us=$((start_us - taken_us))
 until_true "$patience" "it answers" up "$port"
@@ -164,5 +171,15 @@ made_up() {
 }
 until_true 30 "--catch-up on makes up for $((asleep_us / 1000)) ms" made_up
 say "ticks with --catch-up on: $((scheduled - scheduled_before)) and $((timed - timed_before)) after $((asleep_us / 1000)) ms asleep"
+# And those that were due while it was asleep, long before their threads would have looked by themselves.
+all_fired() {
+	read -r fired timer delayed since <<<"$(ask "$port" /fired)"
+	[ "$fired" != 0 ] && [ "$timer" != 0 ] && [ "$delayed" != 0 ]
+}
+until_true 60 "tasks that were due once" all_fired
+for when in "$fired" "$timer" "$delayed"; do
+	[ "$when" -lt $((once * 500)) ] || fail "tasks due once ran $fired, $timer and $delayed ms after the restore"
+done
+say "due once while it was asleep: ran $fired, $timer and $delayed ms after the restore"
 stop "$pid" TERM
 nothing_left

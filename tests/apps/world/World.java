@@ -16,6 +16,7 @@ import java.util.TimerTask;
 import java.util.TimeZone;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.ScheduledExecutorService;
@@ -31,6 +32,25 @@ public final class World {
 	static final Map<String, LongSupplier> sources = new TreeMap<>();
 	static final ExecutorService pool = Executors.newFixedThreadPool(3);
 	static final AtomicLong scheduled = new AtomicLong(), timed = new AtomicLong();
+
+	static final AtomicLong fired = new AtomicLong(), timerFired = new AtomicLong(), delayFired = new AtomicLong();
+
+	static long sinceRestore() {
+		return System.currentTimeMillis() - Long.parseLong(String.valueOf(call("jsnap.Program", "restoreTime")));
+	}
+
+	/* Tasks that are due once, each with a scheduler of its own: nothing else wakes that. */
+	static String arm(long ms) {
+		Executors.newScheduledThreadPool(1).schedule(() -> fired.set(sinceRestore()), ms, TimeUnit.MILLISECONDS);
+		new Timer(true).schedule(new TimerTask() {
+			@Override
+			public void run() {
+				timerFired.set(sinceRestore());
+			}
+		}, ms);
+		CompletableFuture.delayedExecutor(ms, TimeUnit.MILLISECONDS).execute(() -> delayFired.set(sinceRestore()));
+		return "armed";
+	}
 
 	static long bits(double value) {
 		return Double.doubleToRawLongBits(value);
@@ -126,6 +146,8 @@ public final class World {
 		case "/zone" -> TimeZone.getDefault().getID() + " " + java.time.ZoneId.systemDefault() + " "
 				+ new Date(0).toString();
 		case "/process" -> consistent();
+		case "/arm" -> arm(Long.parseLong(name));
+		case "/fired" -> fired.get() + " " + timerFired.get() + " " + delayFired.get() + " " + sinceRestore();
 		case "/ticks" -> scheduled.get() + " " + timed.get();
 		case "/processors" -> String.valueOf(Runtime.getRuntime().availableProcessors());
 		case "/up" -> "up";
