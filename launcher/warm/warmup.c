@@ -94,8 +94,10 @@ static int judge_round(struct burst *b, struct jsnap_error *err)
 						   .compiles = status.compiles - r->compiles};
 
 		r->level = steady_add(&r->steady, &round);
-		log_debug("warm-up: %llu requests, %.2f ms each, %llu methods compiled%s",
-			  (unsigned long long)round.requests, (double)round.latency_ns / 1e6,
+		log_debug("warm-up: %llu requests in %.2f s, %.2f ms each, %llu methods "
+			  "compiled%s",
+			  (unsigned long long)round.requests, (double)round.elapsed_ns / 1e9,
+			  (double)round.latency_ns / 1e6,
 			  (unsigned long long)round.compiles, r->level ? "; levelled off" : "");
 	}
 	r->started_ns = now;
