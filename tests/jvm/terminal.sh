@@ -43,6 +43,12 @@ session() { # WORDS of the line by which jsnap says how it started
 	wait $terminal || fail "the terminal session: status $?"
 }
 
+# How far it is, in a line that is taken away before anything else is written (ECMA-48: to its start, erase).
+shown() { LC_ALL=C grep -aqP "$1" screen; }
+
 session "jsnap: cold start:"
+shown '\r\x1b\[Kjsnap: waiting until it is ready \(auto: [^\r]+\r\x1b\[K' || fail "no progress until it is ready"
+shown '\r\x1b\[Kjsnap: warm-up http://\S+: \d+ of \d+ requests\r\x1b\[K' || fail "no progress of the warm-up"
+! shown 'jsnap: (waiting|warm-up)[^\r]*\r(?!\x1b\[K)' || fail "progress stays on the terminal"
 session "jsnap: restored .*\(tids: $tids\)"
 nothing_left
