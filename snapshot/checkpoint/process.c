@@ -131,17 +131,36 @@ static int remote_mdwe(struct capture *c, struct jsnap_error *err)
 	return r < 0 ? r : result > 0 ? (int)result : 0;
 }
 
+/* What a program took over from whoever started it, which jsnap has too, is taken over again from
+ * whoever restores it; what it has set itself is its own. */
+static int capture_inherited(struct capture *c, struct jsnap_error *err)
+{
+	struct m_process *p = c->m->process;
+	CLEANUP_FREE char *oom = NULL, *own_oom = NULL;
+	struct proc_status own;
+	int r = proc_status_read(getpid(), 0, &own, err);
+
+	if (r == 0)
+		r = read_proc(c, "oom_score_adj", 64, &oom, NULL, err);
+	if (r == 0)
+		r = read_file("/proc/self/oom_score_adj", 64, &own_oom, NULL);
+	if (r < 0)
+		return r;
+	p->umask = own.umask == c->status.umask ? MANIFEST_NONE : c->status.umask;
+	p->oom_score_adj =
+		strcmp(oom, own_oom) == 0 ? M_OOM_AS_RESTORER : (int32_t)strtol(oom, NULL, 10);
+	return 0;
+}
+
 static int capture_settings(struct capture *c, struct jsnap_error *err)
 {
 	struct m_process *p = c->m->process;
-	CLEANUP_FREE char *personality = NULL, *oom = NULL;
+	CLEANUP_FREE char *personality = NULL;
 	uint32_t subreaper = 0;
 	long dumpable, thp = 0;
 	int mdwe;
 	int r = read_proc(c, "personality", 64, &personality, NULL, err);
 
-	if (r == 0)
-		r = read_proc(c, "oom_score_adj", 64, &oom, NULL, err);
 	if (r == 0)
 		r = capture_call(c, &dumpable, err, "ask PR_GET_DUMPABLE", SYS_prctl,
 				 REMOTE_ARGS(PR_GET_DUMPABLE));
@@ -163,7 +182,6 @@ static int capture_settings(struct capture *c, struct jsnap_error *err)
 			"it may not make memory writable and executable (PR_SET_MDWE), which "
 			"is not carried");
 	p->personality = (uint32_t)strtoul(personality, NULL, 16);
-	p->oom_score_adj = (int32_t)strtol(oom, NULL, 10);
 	p->dumpable = (uint8_t)dumpable;
 	p->thp_disable = (uint8_t)thp;
 	p->child_subreaper = subreaper != 0;
@@ -176,7 +194,6 @@ int capture_process(struct capture *c, struct jsnap_error *err)
 	int r;
 
 	p->pid = (uint32_t)c->ns_pid;
-	p->umask = c->status.umask;
 	p->euid = c->status.uid[1];
 	p->no_new_privs = c->status.no_new_privs > 0;
 	p->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -193,5 +210,7 @@ int capture_process(struct capture *c, struct jsnap_error *err)
 		r = capture_links(c, err);
 	if (r == 0)
 		r = capture_settings(c, err);
+	if (r == 0)
+		r = capture_inherited(c, err);
 	return r;
 }

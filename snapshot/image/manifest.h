@@ -24,16 +24,18 @@
 #define MANIFEST_NONE 0xffffffffu
 #define MANIFEST_REGS 27 /* unsigned longs of struct user_regs_struct, <sys/user.h> */
 
+#define M_OOM_AS_RESTORER INT32_MIN
+
 struct m_blob {
 	uint32_t offset, size; /* bytes in the blob pool */
 };
 
 /* One record: the process. */
 struct m_process {
-	uint32_t pid; /* in its own PID namespace */
-	uint32_t umask;
+	uint32_t pid;	/* in its own PID namespace */
+	uint32_t umask; /* NONE: as whoever restores */
 	uint32_t personality;
-	int32_t oom_score_adj;
+	int32_t oom_score_adj; /* M_OOM_AS_RESTORER: as whoever restores */
 	uint8_t dumpable, no_new_privs, thp_disable, child_subreaper;
 	uint32_t exe_backing; /* index into backings */
 	uint32_t cwd;	      /* string */

@@ -100,7 +100,8 @@ static void json_process(struct json *j, const struct manifest *m)
 			 ? ""
 			 : manifest_str(m, m->backings[p->exe_backing].path));
 	put_text(j, "cwd", manifest_str(m, p->cwd));
-	put_number(j, "umask", p->umask);
+	if (p->umask != MANIFEST_NONE)
+		put_number(j, "umask", p->umask);
 	put_bool(j, "no_new_privs", p->no_new_privs);
 	put_bool(j, "dumpable", p->dumpable);
 	describe_time(p->realtime_ns, text, sizeof(text));

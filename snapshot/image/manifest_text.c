@@ -84,7 +84,8 @@ static void text_process(const struct manifest *m, FILE *out)
 		out);
 	put_row("folder", manifest_str(m, p->cwd), out);
 	put_row("stopped", stopped, out);
-	fprintf(out, "%-14s %03o\n", "umask", p->umask);
+	if (p->umask != MANIFEST_NONE)
+		fprintf(out, "%-14s %03o\n", "umask", p->umask);
 	fprintf(out, "%-14s %s\n", "new privileges", p->no_new_privs ? "none" : "allowed");
 	if (!m->n_host)
 		return;

@@ -494,27 +494,30 @@ static int enter_removed(const char *cwd)
 	return rmdir(path);
 }
 
+static int set_oom_score_adj(int32_t wanted, struct jsnap_error *err)
+{
+	CLEANUP_CLOSE int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d", (int)wanted);
+
+	/* Lowering takes a privilege; the caller's value stands then. */
+	if (fd >= 0 && write(fd, text, (size_t)n) < 0 && errno != EACCES)
+		return error_errno(err, "set oom_score_adj");
+	return 0;
+}
+
 static int apply_settings(const struct plan *plan, struct jsnap_error *err)
 {
 	const struct m_process *p = plan->m->process;
 	const char *cwd = plan->options->cwd ? plan->options->cwd : manifest_str(plan->m, p->cwd);
-	CLEANUP_CLOSE int oom = -1;
-	char text[16];
 
 	if (chdir(cwd) < 0 && enter_removed(cwd) < 0)
 		return error_errno(err, "change to the working folder %s", cwd);
-	umask(p->umask);
+	if (p->umask != MANIFEST_NONE)
+		umask(p->umask);
 	if (p->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_errno(err, "set no_new_privs");
-	oom = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
-	if (oom >= 0 && read(oom, text, sizeof(text) - 1) > 0 && atoi(text) != p->oom_score_adj) {
-		int n = snprintf(text, sizeof(text), "%d", p->oom_score_adj);
-
-		/* Lowering takes a privilege; the caller's value stands then. */
-		if (pwrite(oom, text, (size_t)n, 0) < 0 && errno != EACCES)
-			return error_errno(err, "set oom_score_adj");
-	}
-	return 0;
+	return p->oom_score_adj == M_OOM_AS_RESTORER ? 0 : set_oom_score_adj(p->oom_score_adj, err);
 }
 
 /*

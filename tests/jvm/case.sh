@@ -57,7 +57,9 @@ fi
 snapshot_exists || fail "no snapshot"
 "$jsnap" list --store "$dir/store" >list.out || fail "jsnap list"
 
-# Second: restored.
+# Second: restored, by a caller with another umask and out-of-memory score.
+umask 027
+echo 123 >/proc/self/oom_score_adj
 MARK=second start_timed second "$port" "$path" "${command[@]}"
 say "restored: $ttfr_ms ms, $(awk "BEGIN { printf \"%.1f\", $java_ms / $ttfr_ms }") times sooner than java"
 said second "jsnap: restored .*(tids: $tids)" "the second run"
@@ -69,6 +71,8 @@ if [ "$app" != h2 ]; then
 	check_threads_stay before after
 fi
 [ "$4" = userns ] || expect "the PID as others see it" "$java" "$(inner_number "$java")"
+expect "its umask" "$(awk '/^Umask:/ { print $2 }' /proc/"$java"/status)" 0027
+expect "its out-of-memory score" "$(cat /proc/"$java"/oom_score_adj)" 123
 expect "capabilities of the restored process" \
 	"$(awk '/^Cap(Inh|Prm|Eff|Amb):/ { print $2 }' /proc/"$java"/task/*/status | sort -u)" 0000000000000000
 app_check "$requests"
