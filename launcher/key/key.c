@@ -37,6 +37,20 @@ static void ask_list(FILE *out, const char *name, char *const *items, size_t n)
 		ask(out, name, items[i]);
 }
 
+/* As setlocale(3) looks for it. */
+static const char *locale_of(char *const *env, const char *category)
+{
+	const char *const names[] = {"LC_ALL", category, "LANG"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *value = words_env(env, names[i]);
+
+		if (value && *value)
+			return strcmp(value, "POSIX") == 0 ? "C" : value;
+	}
+	return "C";
+}
+
 static void ask_variables(FILE *out, char *const *env)
 {
 	static const char *const names[] = {"JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS",
@@ -48,6 +62,9 @@ static void ask_variables(FILE *out, char *const *env)
 		if (value)
 			ask(out, names[i], value);
 	}
+	/* What encodings and the default locale come from (java_props_md.c, ParseLocale). */
+	ask(out, "LC_CTYPE", locale_of(env, "LC_CTYPE"));
+	ask(out, "LC_MESSAGES", locale_of(env, "LC_MESSAGES"));
 }
 
 static int write_question(const struct settings *settings, const struct java_command *command,

@@ -64,6 +64,10 @@ int key_store(const struct key_facts *facts, struct manifest *m, struct jsnap_er
  */
 int key_compare(const struct manifest *m, const struct key_facts *today, char *reason, size_t size);
 
+/* Whether the file was known when the snapshot was taken and holds now what it held then, whatever
+ * its time and inode. */
+bool key_vouches(const struct manifest *m, const char *path);
+
 /*
  * The same without the command line that it belongs to, for prune and verify: looks at the files
  * and folders that the manifest's facts name. An image of `jsnap dump` has

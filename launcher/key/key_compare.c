@@ -81,6 +81,20 @@ static bool has_fact(const struct key_facts *facts, const char *name)
 	return false;
 }
 
+bool key_vouches(const struct manifest *m, const char *path)
+{
+	CLEANUP_FREE char *name = NULL;
+	char now[PATH_FACT_SIZE];
+	const char *then;
+
+	if (asprintf(&name, FACT PATH "%s", path) < 0) {
+		name = NULL;
+		return false;
+	}
+	then = manifest_note(m, name);
+	return then && path_fact(path, now, NULL) == 0 && path_fact_holds(path, then, now);
+}
+
 int key_compare(const struct manifest *m, const struct key_facts *today, char *reason, size_t size)
 {
 	const char *key = manifest_note(m, "key");

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/fault.h"
 #include "base/io.h"
+#include "launcher/key/key.h"
 #include "launcher/restore/confinement.h"
 #include "launcher/supervise/fds.h"
 #include "launcher/restore/heap_limit.h"
@@ -151,6 +152,7 @@ static int start_process(struct restore_job *job, const struct restore_source *s
 		.tids = s->tids,
 		.walk_budget_ns = s->walk_budget_ns,
 		.say = log_debug,
+		.vouch = key_vouches,
 		.inherits = i.list,
 		.n_inherits = i.count,
 		/* A Java program's working folder is its caller's; any other's is its own. */

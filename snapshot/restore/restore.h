@@ -37,6 +37,8 @@ struct restore_options {
 	size_t n_listen_map;
 	uint64_t walk_budget_ns;	       /* what TIDS_WALK may cost before it is refused */
 	void (*say)(const char *fmt, ...);     /* what happens, for a log; may be NULL */
+	/* Whether a file whose time is another is known to hold what it did; may be NULL. */
+	bool (*vouch)(const struct manifest *m, const char *path);
 	const struct working_set *working_set; /* made ready before the release; may be NULL */
 	/* Threads that go on hold_ns (1 s at most) after the others, because nobody waits for them
 	 * at first. Only those in a wait with an absolute deadline are held, never the main one. */

@@ -100,11 +100,12 @@ static int check_build_id(const struct manifest *m, const struct m_backing *back
 /*
  * A program file is known by its build id, however often it is copied or its time is set; without
  * one by the digest of its bytes, which are read only when the time differs. Any other file by its
- * time.
+ * time, or by the caller's word.
  */
-static int check_content(const struct manifest *m, const struct m_backing *backing,
+static int check_content(const struct restore_options *options, const struct m_backing *backing,
 			 const struct stat *st, struct jsnap_error *err)
 {
+	const struct manifest *m = options->manifest;
 	const char *path = manifest_str(m, backing->path);
 	CLEANUP_CLOSE int fd = -1;
 	uint64_t digest;
@@ -112,8 +113,11 @@ static int check_content(const struct manifest *m, const struct m_backing *backi
 
 	if (!backing->build_id.size && untouched(backing, st))
 		return 0;
-	if (!backing->build_id.size && !backing->digest)
-		return changed(err, path, "has changed");
+	if (!backing->build_id.size && !backing->digest) {
+		if (options->vouch && options->vouch(m, path))
+			return 0;
+		return changed(err, path, "has another time of its last change");
+	}
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return error_errno(err, "open %s", path);
@@ -125,8 +129,10 @@ static int check_content(const struct manifest *m, const struct m_backing *backi
 	return digest == backing->digest ? 0 : changed(err, path, "has other content");
 }
 
-static int check_backing(const struct manifest *m, uint32_t index, struct jsnap_error *err)
+static int check_backing(const struct restore_options *options, uint32_t index,
+			 struct jsnap_error *err)
 {
+	const struct manifest *m = options->manifest;
 	const struct m_backing *backing = &m->backings[index];
 	const char *path = manifest_str(m, backing->path);
 	struct stat st;
@@ -134,8 +140,11 @@ static int check_backing(const struct manifest *m, uint32_t index, struct jsnap_
 	if (kernel_file(path) || !(backing->uses & (M_BACKING_MAPPED | M_BACKING_OPEN)))
 		return 0;
 	if ((S_ISLNK(backing->mode) ? lstat : stat)(path, &st) < 0) {
-		if (errno == ENOENT && S_ISREG(backing->mode) && may_be_missing(m, index))
+		if (errno == ENOENT && S_ISREG(backing->mode) && may_be_missing(m, index)) {
+			if (options->say && backing->content_object != MANIFEST_NONE)
+				options->say("%s is gone, and is made again as it was", path);
 			return 0;
+		}
 		return error_errno(err, "%s, which the snapshot needs", path);
 	}
 	if ((st.st_mode & S_IFMT) != (backing->mode & S_IFMT))
@@ -153,7 +162,7 @@ static int check_backing(const struct manifest *m, uint32_t index, struct jsnap_
 	}
 	if ((uint64_t)st.st_size != backing->size)
 		return changed(err, path, "has another size");
-	return check_content(m, backing, &st, err);
+	return check_content(options, backing, &st, err);
 }
 
 static int check_watch(const struct manifest *m, uint32_t index, struct jsnap_error *err)
@@ -296,7 +305,7 @@ int restore_validate(const struct restore_options *options, struct jsnap_error *
 	if (r == 0)
 		r = check_host(m, err);
 	for (uint32_t i = 0; r == 0 && i < m->n_backings; i++)
-		r = check_backing(m, i, err);
+		r = check_backing(options, i, err);
 	for (uint32_t i = 0; r == 0 && i < m->n_inotify_watches; i++)
 		r = check_watch(m, i, err);
 	if (r == 0)

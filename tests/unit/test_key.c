@@ -97,6 +97,12 @@ static void test_key(void)
 	same_key(&q, false);
 	q = plain, q.variable = "UNRELATED=1";
 	same_key(&q, true);
+	q = plain, q.variable = "LC_ALL=de_DE.UTF-8";
+	same_key(&q, false);
+	q = plain, q.variable = "LC_TIME=de_DE.UTF-8";
+	same_key(&q, true);
+	q = plain, q.variable = "LANG=POSIX";
+	same_key(&q, true);
 	q = plain, q.label = "a=b";
 	same_key(&q, false);
 	q = plain, q.cpu = CPU_X86_64_V3;
