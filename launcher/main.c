@@ -22,8 +22,6 @@ static const struct verb verbs[] = {
 
 static int run_verb(const struct settings *settings, int *ret_status, struct jsnap_error *err)
 {
-	if (!settings->verb)
-		return error_set(err, EINVAL, "no command was given; jsnap --help lists them");
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(verbs[i].name, settings->verb) == 0)
 			return verbs[i].run(settings, ret_status, err);
@@ -65,6 +63,8 @@ int main(int argc, char **argv)
 
 	start_time_mark();
 	rc = refuse_setuid(&err);
+	if (rc == 0 && argc == 1)
+		rc = error_set(&err, EINVAL, "no command was given; jsnap --help lists them");
 	if (rc == 0)
 		rc = settings_load(argc, argv, &settings, &err);
 	if (rc == 0) {

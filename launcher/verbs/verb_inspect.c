@@ -5,12 +5,17 @@
 #include "launcher/verbs/find_text.h"
 #include "launcher/store/opened.h"
 
+#include <errno.h>
+#include <string.h>
+
 int verb_inspect(const struct settings *settings, int *ret_status, struct jsnap_error *err)
 {
 	CLEANUP_OPENED struct opened opened = {.slot = {.lock_fd = -1}, .fd = -1};
 	bool found = false;
 	int r = opened_find(settings, settings->argv[0], &opened, err);
 
+	if (r == -EBADMSG && strcmp(settings->argv[0], "-") != 0)
+		return error_context(err, "%s", settings->argv[0]);
 	if (r < 0)
 		return r;
 	if (settings->n_find) {

@@ -545,7 +545,7 @@ static int *fill_minus_one(size_t count)
 int open_everything(const struct plan *plan, int *status_fd, struct jsnap_error *err)
 {
 	struct opening o = {.plan = plan, .m = plan->m};
-	struct rlimit limit;
+	struct rlimit limit = {0};
 	int r;
 
 	o.first_temporary = plan->status_fd + 1;
@@ -561,11 +561,11 @@ int open_everything(const struct plan *plan, int *status_fd, struct jsnap_error 
 		return error_set(err, ENOMEM, "out of memory");
 	open_tcp_begin(plan->m, &o.tcp);
 	o.status_fd = fcntl(*status_fd, F_DUPFD_CLOEXEC, o.first_temporary);
-	if (o.status_fd < 0)
-		return error_errno(err,
-				   "the snapshot needs descriptors up to %d; raise the limit "
-				   "(ulimit -n)",
-				   o.first_temporary);
+	if (o.status_fd < 0) {
+		error_set(err, errno, "the snapshot needs descriptors up to %d, the limit is %llu",
+			  o.first_temporary, (unsigned long long)limit.rlim_cur);
+		return error_hint(err, "raise it (ulimit -n)");
+	}
 	*status_fd = o.status_fd;
 	o.stream_fd = fcntl(plan->options->stream_fd, F_DUPFD_CLOEXEC, o.first_temporary);
 	if (o.stream_fd < 0)

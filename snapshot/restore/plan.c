@@ -224,6 +224,11 @@ int plan_explain(const struct plan *plan, const struct rst_report *report, struc
 
 	if (report->thread && code == EEXIST && !plan->userns)
 		return tids_taken(report->thread, err);
+	if (report->thread && code == EAGAIN) {
+		error_set(err, code, "TID %d: no thread more is allowed", report->thread);
+		return error_hint(err,
+				  "raise the limit: ulimit -u, or pids.max of the control group");
+	}
 	if (report->thread)
 		return error_set(err, code == EEXIST ? EBUSY : code, "TID %d: %s", report->thread,
 				 code == EEXIST ? "taken by another thread" : why);
