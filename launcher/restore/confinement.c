@@ -19,8 +19,9 @@ static const char *shown(const char *text)
 
 static int other(struct jsnap_error *err, const char *what, const char *then, const char *now)
 {
-	error_set(err, EPERM, "the snapshot was taken under the %s '%s', and jsnap runs under '%s'",
-		  what, shown(then), shown(now));
+	error_set(err, ESTALE,
+		  "the snapshot was taken under the %s '%s', and jsnap runs under '%s'", what,
+		  shown(then), shown(now));
 	return error_hint(err, "take one here, or restore it with --lsm ignore all the same");
 }
 
@@ -52,7 +53,7 @@ static int check_capabilities(const struct manifest *m, uint64_t here, struct js
 	if (!missing)
 		return 0;
 	name_capabilities(missing, names, sizeof(names));
-	error_set(err, EPERM,
+	error_set(err, ESTALE,
 		  "the snapshot's process had the capabilities %s, which it would not have here",
 		  names);
 	return error_hint(err, "--lsm ignore restores it without them");

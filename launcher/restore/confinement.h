@@ -16,7 +16,7 @@ struct confinement {		    /* of who restores */
 	uint64_t capabilities;	    /* that a restored process may keep: none but for root */
 };
 
-/* Pure. -EPERM names both sides. */
+/* Pure. -ESTALE names both sides: one taken here would do, and run takes it. */
 int confinement_check(const struct image_header *header, const struct manifest *m,
 		      const struct confinement *here, enum lsm_policy lsm, struct jsnap_error *err);
 /* Against this process. */

@@ -155,7 +155,18 @@ rm "$root/proc/self/attr/current"
 machine /sys/kernel/security/lsm capability,apparmor
 differs "modules 'none', and jsnap runs under 'capability,apparmor'" "other security modules"
 rm "$root/sys/kernel/security/lsm"
+# A kernel update may bring a module: run does not stay cold for ever, but takes a snapshot there.
+cp -p "$image" whole.jsnap
+machine /sys/kernel/security/lsm capability,landlock
+: >cold.err
+start_timed cold "$port" "$path" env JSNAP_FAULT="$fault" "$jsnap" run "${common[@]}" "${preload[@]}" "${program[@]}"
+until_true "$patience" "a snapshot under other modules" snapshot_settled
+until_true "$patience" "a snapshot under other modules" grep -q "snapshot own .* taken" cold.err
+halt
+restores "a snapshot taken under other modules"
+rm "$root/sys/kernel/security/lsm"
 fault=
+cp -p whole.jsnap "$image"
 
 # Whether java itself can start under these limits is its own affair.
 for kind in v d; do

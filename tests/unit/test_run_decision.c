@@ -51,8 +51,11 @@ static void test_failures(void)
 	expect(&f, RUN_FAIL, false, "PID 7 is taken");
 	f = (struct run_facts){.failure = -EBADMSG, .failure_text = "checksum"};
 	expect(&f, RUN_COLD, true, "checksum");
+	/* another machine, or other security modules: a new one is worth taking */
+	f = (struct run_facts){.failure = -ESTALE, .failure_text = "label"};
+	expect(&f, RUN_COLD, true, "label");
 	f.no_checkpoint = true;
-	expect(&f, RUN_COLD, false, "checksum");
+	expect(&f, RUN_COLD, false, "label");
 }
 
 static void test_lines(void)
