@@ -25,7 +25,7 @@ answers() { [ "$(get "$path")" = hello ]; }
 now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
 # A moment of what takes MS milliseconds, or soon after it: `moment`, in seconds; doze waits so long, and
 # starts no process for it.
-draw() { moment=$(awk "BEGIN { print $1 * 1.1 * $((RANDOM << 15 | RANDOM)) / 2 ^ 30 / 1000 }"); }
+draw() { moment=$(awk "BEGIN { printf \"%.6f\", $1 * 1.1 * $((RANDOM << 15 | RANDOM)) / 2 ^ 30 / 1000 }"); }
 mkfifo never
 doze() { read -rt "$moment" <>never || true; }
 no_writer() { ! grep -sqx jsnap-writer $(printf '/proc/%s/comm ' $(our_processes)) /dev/null; }

@@ -43,12 +43,19 @@ restores() { # WHAT COMMAND...
 	python3 - "$image" "$java_pid" "$pid" <<-'END' || fail "$what: a key is left in memory"
 		import hashlib, sys
 		key = open("key", "rb").read()
+		def keyed(key, data):
+		    return hashlib.blake2b(data, key=key, digest_size=32).digest()
 		with open(sys.argv[1], "rb") as image:
-		    salt = image.read(1024)[992:1024]
+		    head = image.read(1056)
 		keys = {"key": key}
 		for purpose in ("authenticity", "encryption", "hot copy"):
 		    word = f"jsnap image: {purpose}".encode() + bytes(1)
-		    keys[purpose] = hashlib.blake2b(word + salt, key=key, digest_size=32).digest()
+		    keys[purpose] = keyed(key, word + head[992:1024])
+		# These are the keys: the header's code was made with one of them.
+		if keyed(key, b"jsnap key id" + bytes(1))[:8] == head[984:992]:
+		    code = keyed(keys["authenticity"], (1).to_bytes(8, "little") + head[:1024])
+		    if code != head[1024:1056]:
+		        sys.exit("the format is not as documented")
 		for pid in sys.argv[2:]:
 		    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
 		        for line in maps:
