@@ -16,10 +16,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -213,6 +218,51 @@ int dup(int fd)
 	return fails(EMFILE, "dup") ? -1 : REAL(dup)(fd);
 }
 
+int fcntl64(int fd, int what, ...)
+{
+	va_list ap;
+	long arg, r;
+
+	va_start(ap, what);
+	arg = va_arg(ap, long);
+	va_end(ap);
+	if ((what == F_DUPFD || what == F_DUPFD_CLOEXEC) && fails(EMFILE, "fcntl"))
+		return -1;
+	r = raw(SYS_fcntl, fd, what, arg, 0, 0, 0);
+	if (r < 0) {
+		errno = (int)-r;
+		return -1;
+	}
+	return (int)r;
+}
+
+/* Makers of descriptors that are no files: name, parameters, arguments. */
+#define MAKER(name, parameters, arguments)                                                       \
+	int name parameters                                                                      \
+	{                                                                                        \
+		return fails(EMFILE, #name) || fails(ENOMEM, #name) ? -1 : REAL(name) arguments; \
+	}
+MAKER(eventfd, (unsigned count, int flags), (count, flags))
+MAKER(epoll_create1, (int flags), (flags))
+MAKER(timerfd_create, (clockid_t clock, int flags), (clock, flags))
+MAKER(signalfd, (int fd, const sigset_t *mask, int flags), (fd, mask, flags))
+MAKER(inotify_init1, (int flags), (flags))
+MAKER(accept4, (int fd, struct sockaddr *a, socklen_t *n, int flags), (fd, a, n, flags))
+
+int epoll_ctl(int set, int what, int fd, struct epoll_event *event)
+{
+	return fails(ENOMEM, "epoll_ctl") || fails(ENOSPC, "epoll_ctl")
+		       ? -1
+		       : REAL(epoll_ctl)(set, what, fd, event);
+}
+
+int inotify_add_watch(int fd, const char *path, uint32_t mask)
+{
+	return fails(ENOMEM, "inotify_add_watch") || fails(ENOSPC, "inotify_add_watch")
+		       ? -1
+		       : REAL(inotify_add_watch)(fd, path, mask);
+}
+
 /* Reading and writing; what is said to people on standard error gets through. */
 ssize_t read(int fd, void *buf, size_t size)
 {
@@ -254,6 +304,50 @@ int ftruncate64(int fd, off64_t size)
 int fsync(int fd)
 {
 	return fails(ENOSPC, "fsync") || fails(EIO, "fsync") ? -1 : REAL(fsync)(fd);
+}
+
+int fdatasync(int fd)
+{
+	return fails(ENOSPC, "fdatasync") || fails(EIO, "fdatasync") ? -1 : REAL(fdatasync)(fd);
+}
+
+int fallocate64(int fd, int mode, off64_t offset, off64_t size)
+{
+	return fails(ENOSPC, "fallocate") || fails(EIO, "fallocate")
+		       ? -1
+		       : REAL(fallocate64)(fd, mode, offset, size);
+}
+
+struct dirent64 *readdir64(DIR *dir)
+{
+	return fails(EIO, "readdir") ? NULL : REAL(readdir64)(dir);
+}
+
+ssize_t readlink(const char *path, char *buf, size_t size)
+{
+	return fails(EIO, "readlink") || fails(ENOMEM, "readlink")
+		       ? -1
+		       : REAL(readlink)(path, buf, size);
+}
+
+int unlink(const char *path)
+{
+	return fails(EIO, "unlink") || fails(ENOMEM, "unlink") ? -1 : REAL(unlink)(path);
+}
+
+int stat64(const char *path, struct stat64 *st)
+{
+	return fails(ENOMEM, "stat") ? -1 : REAL(stat64)(path, st);
+}
+
+int fstat64(int fd, struct stat64 *st)
+{
+	return fails(ENOMEM, "fstat") ? -1 : REAL(fstat64)(fd, st);
+}
+
+int lstat64(const char *path, struct stat64 *st)
+{
+	return fails(ENOMEM, "lstat") ? -1 : REAL(lstat64)(path, st);
 }
 
 int rename(const char *from, const char *to)

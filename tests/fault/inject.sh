@@ -2,7 +2,8 @@
 # ENOSPC, EIO, EMFILE and ENOMEM at each call of jsnap that can return them (tests/fault/inject.c): the
 # command fails in words, or does without what it could not have; the program lives, nothing is left.
 #
-# inject.sh dump|restore ERRNO [STEP]: every STEP-th call
+# inject.sh dump|restore ERRNO [STEP [VICTIM]]: every STEP-th call
+victim=${4:-threads}
 . "${JSNAP_TEST_WORK:?set it to what tests/jvm/setup.sh BUILD_DIR prints}/scripts/lib.sh"
 . "${JSNAP_TEST_WORK:?set it to what tests/jvm/setup.sh BUILD_DIR prints}/scripts/program_lib.sh"
 

@@ -1,10 +1,11 @@
 # A program without a JVM to dump and restore, and to ask whether it lives; sourced after lib.sh. It is
-# the victim `threads` of tests/victims, whose protocol is files.
+# the victim `threads` of tests/victims, or the one that $victim names; their protocol is files.
+victim=${victim:-threads}
 mkdir -p v images
 
 program_start() {
 	rm -f v/*
-	start program "$JSNAP_TEST_WORK/scripts/victim_threads" "$dir/v"
+	start program "$JSNAP_TEST_WORK/scripts/victim_$victim" "$dir/v"
 	program=$pid
 	until_true 20 "the program is ready" test -e v/ready
 }

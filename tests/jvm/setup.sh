@@ -23,7 +23,7 @@ done
 mkdir -p "$work/scripts"
 cp "$here"/*.sh "$here"/../fault/*.sh "$build/tests/jvm/jsnap-probe" "$build/tests/jvm/jsnap-reaper" \
 	"$build/tests/jvm/jsnap-hammer" \
-	"$build/tests/fault/jsnap_inject.so" "$build/tests/victims/victim_threads" "$work/scripts/"
+	"$build/tests/fault/jsnap_inject.so" "$build"/tests/victims/victim_{threads,events} "$work/scripts/"
 cp "$here/../fixtures/images/bad-newer-version.jsnap" "$work/scripts/newer.jsnap"
 cp "$here/../lib.sh" "$work/lib.sh"
 chmod -R a+rX "$work/cap" "$work/userns" "$work/scripts" "$work/lib.sh"
