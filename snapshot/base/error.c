@@ -70,7 +70,9 @@ int error_context(struct jsnap_error *err, const char *fmt, ...)
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
 	error_one_line(err->text);
-	error_append(err, ": ", inner);
+	/* A failure that nobody put in words is one all the same. */
+	err->code = err->code ? err->code : EIO;
+	error_append(err, ": ", *inner ? inner : "it failed");
 	return -err->code;
 }
 

@@ -27,7 +27,8 @@ int error_set(struct jsnap_error *err, int code, const char *fmt, ...)
 int error_errno(struct jsnap_error *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Puts "PREFIX: " in front of what is recorded and returns -err->code again. */
+/* Puts "PREFIX: " in front of what is recorded and returns -err->code again; -EIO, never 0, when
+ * nothing is. */
 int error_context(struct jsnap_error *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

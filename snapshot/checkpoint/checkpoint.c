@@ -267,6 +267,8 @@ static int run_phase(struct capture *c, size_t i, struct jsnap_error *err)
 	const char *wanted = fault_value(FAULT_CAPTURE);
 	int r = PHASES[i].run(c, err);
 
+	if (r < 0 && err && !err->code)
+		error_set(err, -r, "%s", strerror(-r));
 	if (r == 0 && wanted && strtoul(wanted, NULL, 10) == i)
 		r = fault_fail(FAULT_CAPTURE, EIO, err);
 	return r < 0 ? error_context(err, "%s", PHASES[i].name) : 0;
