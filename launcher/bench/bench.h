@@ -28,7 +28,8 @@ struct bench_variant {
 struct bench_table {
 	const char *name, *request; /* of the program; URL, or NULL: until it exits */
 	unsigned warmups;
-	double pause, image_bytes, pages_bytes; /* of the snapshot; 0: not known */
+	/* Of the snapshot; 0: not known. The pause is that of a program that goes on after it. */
+	double pause, image_bytes, pages_bytes;
 	struct bench_variant variants[BENCH_MAX_VARIANTS];
 	size_t count;
 };
@@ -45,7 +46,9 @@ struct bench_sample_request {
 	char *const *env;
 	const struct http_url *url;	     /* NULL: time until it exits */
 	const struct warmup_options *warmup; /* after the first answer, not timed; NULL: none */
-	int null_fd, log_fd;		     /* its standard input; both its outputs */
+	bool (*over)(void *ctx); /* asked now and then, instead of the program; may be NULL */
+	void *over_ctx;
+	int null_fd, log_fd; /* its standard input; both its outputs */
 	uint64_t timeout_ns;
 };
 
@@ -58,8 +61,9 @@ struct bench_sample {
 
 /*
  * Refuses to start (-EADDRINUSE) while something answers at the URL's port: its answer would be
- * taken for the program's. Starts the program, waits for its first answer with a status below 400,
- * looks at its memory, ends it (SIGTERM, then SIGKILL) and returns when it is gone.
+ * taken for the program's. Starts the program, waits for its first answer with a status below 400
+ * (or until `over` says so), looks at its memory, ends it (SIGTERM, then SIGKILL) and returns when
+ * it is gone.
  */
 int bench_sample(const struct bench_sample_request *request, struct bench_sample *ret_sample,
 		 struct jsnap_error *err);

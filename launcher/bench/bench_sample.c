@@ -14,6 +14,7 @@
 #define END_PATIENCE_NS	 300000000000ull /* a JDK writes its archive when it is to end */
 #define PORT_PATIENCE_NS 3000000000ull
 #define KILL_GRACE_NS	 200000000ull
+#define LOOK_NS		 20000000ull
 #define MAX_DEPTH	 8u
 
 /* Between two attempts: a thousandth of the time so far, so that asking neither costs a slow start
@@ -120,6 +121,22 @@ static int wait_response(const struct bench_sample_request *r, uint64_t start,
 	return rc < 0 ? supervise_explain(r->supervise, rc, err) : 0;
 }
 
+/* A program that ends meanwhile may have brought it to its end first. */
+static int wait_over(const struct bench_sample_request *r, uint64_t start, struct jsnap_error *err)
+{
+	int rc = 0;
+
+	while (!r->over(r->over_ctx)) {
+		if (rc < 0)
+			return supervise_explain(r->supervise, rc, err);
+		if (monotonic_ns() >= start + r->timeout_ns)
+			return error_set(err, ETIMEDOUT, "not within %.0f s",
+					 (double)r->timeout_ns / 1e9);
+		rc = supervise_pause(r->supervise, LOOK_NS);
+	}
+	return 0;
+}
+
 static int wait_exit(const struct bench_sample_request *r, uint64_t start, struct jsnap_error *err)
 {
 	int rc = supervise_wait(r->supervise, NULL, 0, start + r->timeout_ns);
@@ -213,13 +230,15 @@ int bench_sample(const struct bench_sample_request *request, struct bench_sample
 		kill(pid, SIGKILL);
 		return rc;
 	}
-	rc = request->url ? wait_response(request, start, err) : wait_exit(request, start, err);
+	rc = request->over  ? wait_over(request, start, err)
+	     : request->url ? wait_response(request, start, err)
+			    : wait_exit(request, start, err);
 	sample.seconds = (double)(monotonic_ns() - start) / 1e9;
 	if (rc == 0 && request->url)
 		add_tree(pid, 0, &sample);
 	if (rc == 0 && request->warmup)
 		rc = warm(request, err);
-	if (rc == 0 && !request->url && s->wait_status)
+	if (rc == 0 && !request->url && !request->over && s->wait_status)
 		rc = supervise_explain(s, -ECHILD, err);
 	ended = end(s, rc < 0 ? NULL : err);
 	sample.user = seconds_of(&s->usage.ru_utime);

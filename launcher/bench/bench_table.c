@@ -41,7 +41,9 @@ void bench_table_text(const struct bench_table *table, FILE *out)
 			median(&v->pss) / 1e6, median(&v->shared) / 1e6);
 	}
 	if (table->image_bytes > 0)
-		fprintf(out, "\nsnapshot: image %.1f MB of %.1f MB in pages, paused %.0f ms\n",
+		fprintf(out,
+			"\nsnapshot: image %.1f MB of %.1f MB in pages; the program stood still "
+			"for %.1f ms and went on\n",
 			table->image_bytes / 1e6, table->pages_bytes / 1e6, table->pause * 1e3);
 }
 

@@ -16,7 +16,8 @@ static int add_options(const struct bench *b, unsigned verb, struct words *words
 
 		if (value->source != CONF_OPTION || !(option->verbs & verb) || i == SCHEMA_QUIET ||
 		    i == SCHEMA_LOG_FORMAT || i == SCHEMA_LOG_LEVEL || i == SCHEMA_METRICS ||
-		    i == SCHEMA_HOT_COPY || i == SCHEMA_ON_RESTORE_FAILURE)
+		    i == SCHEMA_HOT_COPY || i == SCHEMA_ON_RESTORE_FAILURE ||
+		    i == SCHEMA_KEEP_RUNNING)
 			continue;
 		for (size_t k = 0; rc == 0 && k < value->n_items; k++) {
 			CLEANUP_FREE char *word = NULL;
@@ -51,6 +52,7 @@ int bench_jsnap_words(const struct bench *b, unsigned verb, bool hot_copy, struc
 				     NULL};
 	const char *const store[] = {"--store", b->store, NULL};
 	const char *const restore[] = {"--on-restore-failure=fail", "--no-checkpoint", NULL};
+	const char *const checkpoint[] = {"--keep-running=on", NULL};
 	int rc = add_all(words, first);
 
 	if (rc == 0)
@@ -59,8 +61,8 @@ int bench_jsnap_words(const struct bench *b, unsigned verb, bool hot_copy, struc
 		rc = add_all(words, fixed);
 	if (rc == 0 && !s->store && !s->image)
 		rc = add_all(words, store);
-	if (rc == 0 && verb == SCHEMA_VERB_RUN)
-		rc = add_all(words, restore);
+	if (rc == 0)
+		rc = add_all(words, verb == SCHEMA_VERB_RUN ? restore : checkpoint);
 	if (rc == 0)
 		rc = words_add(words, "--");
 	return rc == 0 ? add_all(words, (const char *const *)s->argv) : rc;

@@ -116,43 +116,15 @@ static int explain(const struct bench *b, const char *what, struct jsnap_error *
 	return error_context(err, "%s", what);
 }
 
-enum until { UNTIL_ANSWER, UNTIL_WARM, UNTIL_EXIT };
-
-static int sample(struct bench *b, const char *what, struct words *words, enum until until,
-		  struct bench_sample *ret_sample, struct jsnap_error *err)
+/* False: there is no snapshot yet. */
+static bool read_metrics(void *ctx)
 {
-	const struct settings *s = b->start.settings;
-	const struct warmup_options warmup = {.steps = s->warmup,
-					      .n_steps = s->n_warmup,
-					      .requests = s->warmup_requests,
-					      .time_ns = s->warmup_time_ns};
-	bool asked = b->has_url && until != UNTIL_EXIT;
-	uint64_t timeout = s->timeout_ns;
-	const struct bench_sample_request request = {
-		.supervise = &b->start.supervise,
-		.argv = words->items,
-		.env = b->start.env.vars,
-		.url = asked ? &b->url : NULL,
-		.warmup = asked && until == UNTIL_WARM ? &warmup : NULL,
-		.null_fd = b->null_fd,
-		.log_fd = b->log_fd,
-		.timeout_ns = timeout ? timeout : 3600000000000ull,
-	};
-	int rc;
-
-	if (ftruncate(b->log_fd, 0) < 0)
-		return error_errno(err, "empty %s", b->log);
-	rc = bench_sample(&request, ret_sample, err);
-	return rc < 0 ? explain(b, what, err) : 0;
-}
-
-static void read_metrics(struct bench *b)
-{
+	struct bench *b = ctx;
 	CLEANUP_FREE char *text = NULL;
 	char *rest, *line;
 
 	if (read_file(b->metrics, 65536, &text, NULL) < 0)
-		return;
+		return false;
 	rest = text;
 	while ((line = strsep(&rest, "\n"))) {
 		const char *value = strrchr(line, ' ');
@@ -166,8 +138,43 @@ static void read_metrics(struct bench *b)
 		else if (strncmp(line, "jsnap_snapshot_pages_bytes{", 27) == 0)
 			b->table.pages_bytes = strtod(value, NULL);
 	}
+	return b->table.image_bytes > 0;
 }
 
+enum until { UNTIL_ANSWER, UNTIL_WARM, UNTIL_SNAPSHOT };
+
+static int sample(struct bench *b, const char *what, struct words *words, enum until until,
+		  struct bench_sample *ret_sample, struct jsnap_error *err)
+{
+	const struct settings *s = b->start.settings;
+	const struct warmup_options warmup = {.steps = s->warmup,
+					      .n_steps = s->n_warmup,
+					      .requests = s->warmup_requests,
+					      .time_ns = s->warmup_time_ns};
+	bool asked = b->has_url && until != UNTIL_SNAPSHOT;
+	uint64_t timeout = s->timeout_ns;
+	const struct bench_sample_request request = {
+		.supervise = &b->start.supervise,
+		.argv = words->items,
+		.env = b->start.env.vars,
+		.url = asked ? &b->url : NULL,
+		.warmup = asked && until == UNTIL_WARM ? &warmup : NULL,
+		.over = until == UNTIL_SNAPSHOT ? read_metrics : NULL,
+		.over_ctx = b,
+		.null_fd = b->null_fd,
+		.log_fd = b->log_fd,
+		.timeout_ns = timeout ? timeout : 3600000000000ull,
+	};
+	int rc;
+
+	if (ftruncate(b->log_fd, 0) < 0)
+		return error_errno(err, "empty %s", b->log);
+	rc = bench_sample(&request, ret_sample, err);
+	return rc < 0 ? explain(b, what, err) : 0;
+}
+
+/* Of a program that goes on, as `jsnap run` takes it too: the pause is one that somebody waits for.
+ */
 static int take_snapshot(struct bench *b, struct jsnap_error *err)
 {
 	CLEANUP_WORDS struct words words = {0};
@@ -180,10 +187,7 @@ static int take_snapshot(struct bench *b, struct jsnap_error *err)
 	rc = bench_jsnap_words(b, SCHEMA_VERB_CHECKPOINT, true, &words);
 	if (rc < 0)
 		return error_set(err, -rc, "out of memory");
-	rc = sample(b, "take the snapshot", &words, UNTIL_EXIT, &unused, err);
-	if (rc == 0)
-		read_metrics(b);
-	return rc;
+	return sample(b, "take the snapshot", &words, UNTIL_SNAPSHOT, &unused, err);
 }
 
 /* With the warm-up that the snapshot gets; without an archive java would start as ever, and say so

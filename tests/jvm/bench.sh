@@ -16,6 +16,8 @@ done
 expect "the rows of out.json" "$(grep -c '"median": 0\.\|"median": [0-9]' out.json)" 4
 expect "the exit codes in out.json" "$(grep -c '^ *143,\?$' out.json)" 8
 grep -q '"user": 0\.0*[1-9]\|"user": [1-9]' out.json || fail "out.json has no processor time"
+grep -q "stood still for [0-9.]* ms and went on" table || fail "no word of the pause: $(cat table)"
+grep -q '"pause": [0-9.]*[1-9]' out.json || fail "out.json has no pause"
 grep -q "^</svg>" out.svg || fail "out.svg is cut short"
 get /hello >/dev/null 2>&1 && fail "a program is left running"
 [ -z "$(ls -A tmp)" ] || fail "left in the temporary folder: $(ls -A tmp)"
