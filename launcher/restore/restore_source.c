@@ -10,26 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-int restore_source_open(const struct settings *settings, int fd, struct restore_source *ret_source,
-			struct jsnap_error *err)
-{
-	struct restore_source source = {.image_fd = fd, .hot.fd = -1};
-	int rc;
-
-	/* Nothing of an image is looked at with a capability effective, however jsnap has it. */
-	privilege_lower();
-	rc = trust_open_image(settings, fd, &source.image, err);
-
-	if (rc < 0) {
-		close(fd);
-		return rc;
-	}
-	source.manifest = image_manifest(source.image);
-	source.header = image_header(source.image);
-	*ret_source = source;
-	return 0;
-}
-
 /* A hot copy that is missing or of another image is ordinary; one that is damaged is worth a line.
  */
 static bool use_hot(struct restore_source *source, const struct store_slot *slot)
@@ -50,6 +30,38 @@ static bool use_hot(struct restore_source *source, const struct store_slot *slot
 	if (rc < 0)
 		source->hot.fd = -1;
 	return rc == 0;
+}
+
+static int open_source(const struct settings *settings, const struct store_slot *slot,
+		       struct restore_source *source, struct jsnap_error *err)
+{
+	int rc;
+
+	/* Nothing of an image is looked at with a capability effective, however jsnap has it. */
+	privilege_lower();
+	rc = trust_open_header(settings, source->image_fd, &source->image, err);
+	if (rc < 0)
+		return rc;
+	source->header = image_header(source->image);
+	if (slot && trust_keeps_copy(settings, source->header->protection) &&
+	    use_hot(source, slot)) {
+		source->manifest = &source->hot.manifest;
+		return 0;
+	}
+	source->manifest = image_manifest(source->image);
+	return image_read_manifest(source->image, err);
+}
+
+int restore_source_open(const struct settings *settings, const struct store_slot *slot, int fd,
+			struct restore_source *ret_source, struct jsnap_error *err)
+{
+	int rc;
+
+	*ret_source = (struct restore_source){.image_fd = fd, .hot.fd = -1};
+	rc = open_source(settings, slot, ret_source, err);
+	if (rc < 0)
+		restore_source_close(ret_source);
+	return rc;
 }
 
 static int extract(struct restore_source *source, struct hot *hot, struct jsnap_error *err)
@@ -115,10 +127,10 @@ static int load(struct restore_source *source, const struct store_slot *slot, bo
 {
 	int rc;
 
+	if (source->hot.fd >= 0)
+		return 0;
 	if (!slot || !hot_copy)
 		return make_memory(source, err);
-	if (use_hot(source, slot))
-		return 0;
 	rc = make_hot(source, slot, err);
 	if (!no_place(rc))
 		return rc;

@@ -1,9 +1,10 @@
 /*
  * A snapshot opened for restoring: manifest, and a page stream that can be mapped.
  *
- * The image is opened and its manifest verified in any case. The pages come from the hot copy when
- * it was made from this very image file, unmodified since; else from the image, decompressed into a
- * new hot copy, or into anonymous memory when there is to be none (or the folder can't be written).
+ * The image is opened and its header verified in any case. Manifest and pages come from the hot
+ * copy when it was made from this very image file, unmodified since; else from the image,
+ * decompressed into a new hot copy, or into anonymous memory when there is to be none (or the
+ * folder can't be written).
  */
 #ifndef JSNAP_LAUNCHER_RESTORE_SOURCE_H
 #define JSNAP_LAUNCHER_RESTORE_SOURCE_H
@@ -16,18 +17,17 @@
 struct restore_source {
 	struct image *image;
 	int image_fd;
-	struct hot hot; /* fd -1 until restore_source_load */
-	const struct manifest *manifest;
+	struct hot hot; /* fd -1: none yet */
+	const struct manifest *manifest; /* the hot copy's or the image's */
 	const struct image_header *header;
 };
 
 /* Opens and verifies header and manifest, by the settings' rules (trust.h). Takes over `fd` (a file
- * or a pipe), on failure too. */
-int restore_source_open(const struct settings *settings, int fd, struct restore_source *ret_source,
-			struct jsnap_error *err);
+ * or a pipe), on failure too. slot NULL: there is no place for a hot copy. */
+int restore_source_open(const struct settings *settings, const struct store_slot *slot, int fd,
+			struct restore_source *ret_source, struct jsnap_error *err);
 
-/* Makes the page stream available, and forgets the image's keys. slot NULL: there is no place for a
- * hot copy. */
+/* Makes the page stream available, and forgets the image's keys. `slot` as before. */
 int restore_source_load(struct restore_source *source, const struct store_slot *slot,
 			const struct settings *settings, struct jsnap_error *err);
 

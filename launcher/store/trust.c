@@ -65,14 +65,27 @@ int trust_check(const struct settings *settings, struct jsnap_error *err)
 	return load_key(settings, &key, err);
 }
 
-int trust_open_image(const struct settings *settings, int fd, struct image **ret_image,
-		     struct jsnap_error *err)
+int trust_open_header(const struct settings *settings, int fd, struct image **ret_image,
+		      struct jsnap_error *err)
 {
 	CLEANUP_IMAGE_KEY struct image_key *key = NULL;
 	int rc = load_key(settings, &key, err);
 	const struct image_trust trust = {.key = key, .required = trust_protection(settings)};
 
-	return rc < 0 ? rc : image_open(fd, &trust, ret_image, err);
+	return rc < 0 ? rc : image_open_header(fd, &trust, ret_image, err);
+}
+
+int trust_open_image(const struct settings *settings, int fd, struct image **ret_image,
+		     struct jsnap_error *err)
+{
+	CLEANUP_IMAGE struct image *image = NULL;
+	int rc = trust_open_header(settings, fd, &image, err);
+
+	if (rc == 0)
+		rc = image_read_manifest(image, err);
+	if (rc == 0)
+		*ret_image = STEAL_PTR(image);
+	return rc;
 }
 
 int trust_new_seal(const struct settings *settings, struct image_seal **ret_seal,

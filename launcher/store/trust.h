@@ -13,7 +13,9 @@
 /* 0 when the key can be had, if there is to be one; the error says what is wrong with it. */
 int trust_check(const struct settings *settings, struct jsnap_error *err);
 
-/* image_open by the settings' rules. */
+/* image_open_header and image_open by the settings' rules. */
+int trust_open_header(const struct settings *settings, int fd, struct image **ret_image,
+		      struct jsnap_error *err);
 int trust_open_image(const struct settings *settings, int fd, struct image **ret_image,
 		     struct jsnap_error *err);
 

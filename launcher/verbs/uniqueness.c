@@ -153,7 +153,7 @@ static int sample_once(const struct settings *settings, int image_fd, const stru
 		close(fd);
 		return rc;
 	}
-	rc = restore_source_open(settings, fd, &source, err);
+	rc = restore_source_open(settings, slot, fd, &source, err);
 	if (rc == 0)
 		rc = restore_source_load(&source, slot, settings, err);
 	if (rc == 0)

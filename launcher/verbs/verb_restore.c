@@ -75,7 +75,7 @@ static int open_source(struct restore *r, struct jsnap_error *err)
 		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
 			return error_errno(err, "standard input");
-		rc = restore_source_open(r->settings, fd, &r->source, err);
+		rc = restore_source_open(r->settings, NULL, fd, &r->source, err);
 		if (rc == 0)
 			rc = load(r, NULL, err);
 		return rc < 0 ? error_context(err, "standard input") : 0;
@@ -88,7 +88,7 @@ static int open_source(struct restore *r, struct jsnap_error *err)
 	fd = store_open_image(&r->slot, err);
 	if (fd < 0)
 		return fd;
-	rc = restore_source_open(r->settings, fd, &r->source, err);
+	rc = restore_source_open(r->settings, &r->slot, fd, &r->source, err);
 	if (rc == 0)
 		rc = load(r, &r->slot, err);
 	return rc < 0 ? error_context(err, "%s", r->slot.image) : 0;

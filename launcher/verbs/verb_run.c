@@ -82,7 +82,7 @@ static int look_at_snapshot(struct run *run, struct restore_source *source)
 	}
 	rc = store_open_image(slot, &run->problem);
 	if (rc >= 0)
-		rc = restore_source_open(run->settings, rc, source, &run->problem);
+		rc = restore_source_open(run->settings, slot, rc, source, &run->problem);
 	run->facts.image = rc < 0 ? rc : 0;
 	run->facts.image_problem = run->problem.text;
 	if (rc == 0 && probation_bad(slot, &source->header->id, run->stale, sizeof(run->stale)))

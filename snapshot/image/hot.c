@@ -20,7 +20,7 @@
 #include <time.h>
 #include <xxhash.h>
 
-#define HOT_VERSION 3u
+#define HOT_VERSION 4u
 #define HOT_HEADER  4096u
 #define HOT_CHUNK   (1u << 20) /* bytes of the stream that one hash of the table covers */
 #define HOT_ALIGN   (2ull << 20)
@@ -31,13 +31,13 @@ struct hot_header {
 	struct image_id id;
 	uint64_t manifest_size, stream_offset, stream_size;
 	int64_t mtime; /* seconds */
-	uint64_t manifest_hash, table_hash;
+	uint64_t table_hash;
 	uint64_t image_size;
 	int64_t image_mtime_ns;
 	uint64_t keyed;		    /* 1: `mac` and the table are the key's */
 	uint8_t mac[SEAL_MAC_SIZE]; /* of this header with zeros here and in `hash`, manifest, table
 				     */
-	char zero[HOT_HEADER - 144];
+	char zero[HOT_HEADER - 136];
 	uint64_t hash;
 };
 
@@ -253,7 +253,6 @@ static int commit_prepare(struct hot *hot, const struct manifest *m,
 	ret_header->stream_offset = hot->stream_offset;
 	ret_header->stream_size = m->process->stream_size;
 	ret_header->mtime = time(NULL);
-	ret_header->manifest_hash = XXH3_64bits(data, size);
 	*ret_manifest = STEAL_PTR(data);
 	return 0;
 }
@@ -337,6 +336,7 @@ static int open_manifest(int fd, const struct hot_header *h, const struct image_
 			 struct manifest *ret_m, struct jsnap_error *err)
 {
 	CLEANUP_FREE void *data = malloc(h->manifest_size ? h->manifest_size : 1);
+	struct image_id id;
 	int r;
 
 	if (!data)
@@ -344,7 +344,8 @@ static int open_manifest(int fd, const struct hot_header *h, const struct image_
 	r = pread_full(fd, data, h->manifest_size, HOT_HEADER);
 	if (r < 0)
 		return error_set(err, -r, "read its manifest: %s", strerror(-r));
-	if (XXH3_64bits(data, h->manifest_size) != h->manifest_hash)
+	image_id_of(data, h->manifest_size, seal, &id);
+	if (id.lo != h->id.lo || id.hi != h->id.hi)
 		return error_set(err, EBADMSG, "its manifest is damaged");
 	r = seal ? check_mac(fd, h, data, seal, err) : 0;
 	if (r < 0)

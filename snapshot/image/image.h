@@ -99,6 +99,13 @@ struct image; /* an image being read */
  */
 int image_open(int fd, const struct image_trust *trust, struct image **ret_image,
 	       struct jsnap_error *err);
+/*
+ * image_open in two steps, for who may know the manifest from elsewhere (hot_open): until the
+ * second has succeeded there is neither image_manifest nor a page stream.
+ */
+int image_open_header(int fd, const struct image_trust *trust, struct image **ret_image,
+		      struct jsnap_error *err);
+int image_read_manifest(struct image *image, struct jsnap_error *err);
 void image_close(struct image *image);
 static inline void cleanup_image(struct image **image)
 {
@@ -167,7 +174,8 @@ int hot_create(const char *path, struct hot *ret_hot, struct jsnap_error *err);
  * does. On failure hot_close still removes it. */
 int hot_commit(struct hot *hot, const struct manifest *m, const struct image_origin *origin,
 	       const struct image_seal *seal, struct jsnap_error *err);
-/* Opens and verifies header and manifest; -ESTALE when `expect` is given and differs, when the
+/* Opens and verifies header and manifest, the latter by the image's id; -ESTALE when `expect` is
+ * given and differs, when the
  * file was written after hot_commit, or one of `seal` and the copy is with a key and the other is
  * not; -EPERM when it is not the effective user's alone to write. The
  * stream's size is checked against the file's; its bytes are covered as docs/image-format.md says.

@@ -151,8 +151,8 @@ static int damaged(int r, struct jsnap_error *err)
 	return r;
 }
 
-int image_open(int fd, const struct image_trust *trust, struct image **ret_image,
-	       struct jsnap_error *err)
+int image_open_header(int fd, const struct image_trust *trust, struct image **ret_image,
+		      struct jsnap_error *err)
 {
 	static const struct image_trust none;
 	struct image *image = calloc(1, sizeof(*image));
@@ -170,15 +170,39 @@ int image_open(int fd, const struct image_trust *trust, struct image **ret_image
 		XXH3_64bits_reset(image->reader.hash);
 		r = open_header(image, trust ? trust : &none, err);
 	}
-	if (r == 0)
-		r = open_manifest(image, err);
 	if (r < 0) {
 		image_close(image);
 		return damaged(r, err);
 	}
+	*ret_image = image;
+	return 0;
+}
+
+int image_read_manifest(struct image *image, struct jsnap_error *err)
+{
+	int r = open_manifest(image, err);
+
+	if (r < 0)
+		return damaged(r, err);
 	XXH3_copyState(image->stream_hash, image->reader.hash);
 	image->stream_at = image->reader.offset;
 	image->stream_entries = image->reader.table.count;
+	return 0;
+}
+
+int image_open(int fd, const struct image_trust *trust, struct image **ret_image,
+	       struct jsnap_error *err)
+{
+	struct image *image;
+	int r = image_open_header(fd, trust, &image, err);
+
+	if (r < 0)
+		return r;
+	r = image_read_manifest(image, err);
+	if (r < 0) {
+		image_close(image);
+		return r;
+	}
 	*ret_image = image;
 	return 0;
 }
