@@ -9,7 +9,10 @@
  * mmap(MAP_FIXED) (os_linux.cpp, pd_uncommit_memory), which is safe on either.
  *
  * So: anonymous unless the caller vouched for the program (`file_backed`), and even then for
- * stacks, [heap], arenas, and everything when another allocator is loaded.
+ * stacks, and everything when another allocator is loaded. Arenas and [heap] may be mapped when
+ * malloc was told to keep them (`arenas_kept`): what it gives back then are only the insides of
+ * free chunks (malloc_trim(3)), which calloc clears again; what sbrk(2) takes from [heap] is
+ * unmapped, and fresh when it comes back.
  */
 #include "checkpoint/capture.h"
 
@@ -54,6 +57,12 @@ static bool in_arena(const struct manifest *m, uint32_t i)
 	return reach >= base + ARENA_SIZE;
 }
 
+/* By its place: what an earlier restore mapped there has no name. */
+static bool in_heap(const struct manifest *m, const struct m_vma *vma)
+{
+	return vma->start < m->process->brk && vma->end > m->process->start_brk;
+}
+
 static bool is_guarded(const struct capture *c, uint32_t i)
 {
 	const struct m_vma *vma = &c->m->vmas[i];
@@ -77,10 +86,12 @@ static bool must_be_anon(const struct capture *c, uint32_t i)
 {
 	const struct m_vma *vma = &c->m->vmas[i];
 
-	if (manifest_str(c->m, vma->name)[0] == '[' || holds_stack(c, vma))
+	if (holds_stack(c, vma))
 		return true;
-	if (in_arena(c->m, i))
+	if (in_arena(c->m, i) || in_heap(c->m, vma))
 		return !c->options->arenas_kept;
+	if (manifest_str(c->m, vma->name)[0] == '[')
+		return true;
 	return is_guarded(c, i);
 }
 

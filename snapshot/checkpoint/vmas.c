@@ -200,6 +200,12 @@ bool capture_from_stream(const struct capture *c, const struct maps_entry *entry
 	return c->stream_inode && entry->inode == c->stream_inode && !entry->shared;
 }
 
+/* The kernel names memory below the break as long as it is anonymous. */
+static bool is_unnamed(const char *name)
+{
+	return name[0] == '\0' || strcmp(name, "[heap]") == 0;
+}
+
 /* An earlier restore laid pieces of its stream over one mapping: make it one again. */
 static bool extends_last(const struct capture *c, const struct maps_entry *entry)
 {
@@ -209,8 +215,8 @@ static bool extends_last(const struct capture *c, const struct maps_entry *entry
 	return last && c->stream_inode && last->kind == M_VMA_ANON && last->end == entry->start &&
 	       !entry->shared && last->prot == (uint32_t)entry->prot &&
 	       ((last->vmflags ^ entry->vmflags) & matter) == 0 &&
-	       (capture_from_stream(c, entry) || (!entry->inode && entry->name[0] == '\0')) &&
-	       manifest_str(c->m, last->name)[0] == '\0';
+	       (capture_from_stream(c, entry) || (!entry->inode && is_unnamed(entry->name))) &&
+	       is_unnamed(manifest_str(c->m, last->name));
 }
 
 /* A private mapping of /dev/zero is anonymous memory by another name (drivers/char/mem.c). */
