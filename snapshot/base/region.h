@@ -1,7 +1,7 @@
 /*
- * The restorer's own memory in a restored process: one private mapping that starts with this magic
- * and its own address. It cannot unmap the code it runs on, so it stays (a few pages, no content
- * that matters); a checkpoint recognizes it and leaves it out.
+ * The restorer's own memory in a restored process: a private mapping that starts with this magic
+ * and its own address, and, up to `size`, a shared one. It cannot unmap the code it runs on, so it
+ * stays (no content that matters); a checkpoint recognizes it and leaves it out.
  */
 #ifndef JSNAP_BASE_REGION_H
 #define JSNAP_BASE_REGION_H
@@ -15,6 +15,7 @@ struct region_mark {
 	uint64_t
 		stream_inode; /* of the file that restored memory is mapped from: a later checkpoint
 			       * stores those pages in full, or it would depend on that file */
+	uint64_t size;		      /* bytes, of both mappings */
 };
 
 #endif

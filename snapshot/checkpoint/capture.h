@@ -44,7 +44,7 @@ struct capture {
 	uint64_t *dead_ends; /* for each of manifest.vmas, below which its bytes are dead */
 	uint64_t stored_bytes;
 	struct page_writer *writer; /* of the page stream; made when it is first needed */
-	uint64_t region;	    /* address of an earlier restore's region; 0: none */
+	uint64_t region, region_end; /* an earlier restore's (base/region.h); 0: none */
 	uint64_t stream_inode;	    /* of the stream an earlier restore mapped; 0: none */
 };
 

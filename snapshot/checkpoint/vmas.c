@@ -273,7 +273,8 @@ void capture_find_region(struct capture *c)
 		struct region_mark mark;
 
 		if (is_restorer(c, &c->maps.entries[i], &mark)) {
-			c->region = c->maps.entries[i].start;
+			c->region = mark.self;
+			c->region_end = mark.self + mark.size;
 			c->stream_inode = mark.stream_inode;
 		}
 	}
@@ -286,7 +287,8 @@ int capture_vmas(struct capture *c, struct jsnap_error *err)
 	for (size_t i = 0; r == 0 && i < c->maps.count; i++) {
 		const struct maps_entry *entry = &c->maps.entries[i];
 
-		if (is_kernels(entry) || (c->region && entry->start == c->region))
+		if (is_kernels(entry) ||
+		    (entry->start >= c->region && entry->end <= c->region_end))
 			continue;
 		if (extends_last(c, entry))
 			c->m->vmas[c->m->n_vmas - 1].end = entry->end;

@@ -19,7 +19,6 @@ extern const char restorer_blob[], restorer_blob_end[];
 #define HOLE_MARGIN  (1ull << 30)      /* of free space on both sides of the region */
 #define BLOB_OFFSET  PAGE
 #define LEADER_STACK (32u << 10)
-#define THREAD_STACK (4u << 10)
 
 struct span {
 	uint64_t start, end;
@@ -70,11 +69,11 @@ static int find_hole(const struct plan *plan, uint64_t size, uint64_t *ret_start
 static size_t count_ops(const struct manifest *m, const struct working_set *set)
 {
 	/* A run may be cut by every border of a mapping. */
-	return (set ? set->count + m->n_vmas + WORKING_SET_BYTES_MAX / PLAN_POPULATE_STEP : 0) +
+	return (set ? set->count + m->n_vmas + WORKING_SET_BYTES_MAX / PLAN_STEP : 0) +
 	       256 + 12ull * m->n_vmas + 2ull * m->n_pieces + 20ull * m->n_threads +
 	       2ull * m->n_siginfos + m->n_sigactions + 4ull * m->n_posix_timers + m->n_locks +
 	       4ull * m->n_objects + m->n_guards + 3ull * m->n_fds + m->n_epoll_targets +
-	       m->process->stream_size / PLAN_READ_MAX +
+	       m->process->stream_size / PLAN_STEP +
 	       (m->n_posix_timers ? 2ull * PLAN_TIMER_IDS_MAX : 0);
 }
 
@@ -85,8 +84,26 @@ static size_t count_data(const struct manifest *m)
 		       32ull * m->n_epoll_targets;
 
 	return (size_t)(m->n_threads + 1) *
-		       (SIGFRAME_MAX + THREAD_STACK + sizeof(struct rst_thread) + 512) +
+		       (SIGFRAME_MAX + PLAN_THREAD_STACK + sizeof(struct rst_thread) + 512) +
 	       LEADER_STACK + PLAN_VDSO_SCRATCH + blobs + 64 * 1024;
+}
+
+/*
+ * What is only data is shared with the child that is cloned: of private memory every page that it
+ * or one of its threads writes would be copied, and all processors told.
+ */
+static int map_region(struct plan *plan, uint64_t hole, size_t data_at, struct jsnap_error *err)
+{
+	const int flags = MAP_ANONYMOUS | MAP_NORESERVE;
+	char *region = mmap((void *)hole, plan->region_size, PROT_READ | PROT_WRITE | PROT_EXEC,
+			    flags | MAP_PRIVATE | MAP_FIXED_NOREPLACE, -1, 0);
+
+	plan->region = region == MAP_FAILED ? NULL : region;
+	if (!plan->region ||
+	    mmap(region + data_at, plan->region_size - data_at, PROT_READ | PROT_WRITE,
+		 flags | MAP_SHARED | MAP_FIXED, -1, 0) == MAP_FAILED)
+		return error_errno(err, "map %zu bytes for the restorer", plan->region_size);
+	return 0;
 }
 
 int plan_create(struct plan *plan, const struct restore_options *options, struct jsnap_error *err)
@@ -111,20 +128,16 @@ int plan_create(struct plan *plan, const struct restore_options *options, struct
 		r = find_hole(plan, plan->region_size, &hole, err);
 	if (r < 0)
 		return r;
-	plan->region =
-		mmap((void *)hole, plan->region_size, PROT_READ | PROT_WRITE | PROT_EXEC,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-	if (plan->region == MAP_FAILED) {
-		plan->region = NULL;
-		return error_errno(err, "map %zu bytes for the restorer", plan->region_size);
-	}
+	r = map_region(plan, hole, ops_at, err);
+	if (r < 0)
+		return r;
 	if (fstat(options->stream_fd, &st) < 0)
 		return error_errno(err, "stat the page stream");
 	plan->stream_noexec = fstatvfs(options->stream_fd, &fs) == 0 && (fs.f_flag & ST_NOEXEC);
 	memcpy(plan->region + BLOB_OFFSET, restorer_blob, blob_size);
 	plan->head = (struct rst_plan *)plan->region;
-	plan->head->mark = (struct region_mark){REGION_MAGIC, hole, st.st_ino};
-	plan->head->region_size = plan->region_size;
+	plan->head->mark =
+		(struct region_mark){REGION_MAGIC, hole, st.st_ino, plan->region_size};
 	plan->ops = (struct rst_op *)(plan->region + ops_at);
 	return 0;
 }
@@ -136,8 +149,12 @@ void plan_free(struct plan *plan)
 	maps_free(&plan->self);
 	free(plan->backing_fds);
 	free(plan->object_fds);
+	free(plan->reader);
+	free(plan->own_vma);
 	plan->region = NULL;
 	plan->backing_fds = plan->object_fds = NULL;
+	plan->reader = NULL;
+	plan->own_vma = NULL;
 }
 
 void *plan_alloc(struct plan *plan, size_t size, size_t align)
@@ -186,8 +203,10 @@ struct rst_ops plan_list(const struct plan *plan, size_t first)
 int plan_fill(struct plan *plan, struct jsnap_error *err)
 {
 	size_t first = plan->n_ops;
-	int r = plan_fill_memory(plan, err);
+	int r = plan_choose_readers(plan, err);
 
+	if (r == 0)
+		r = plan_fill_memory(plan, err);
 	if (r == 0)
 		r = plan_fill_layout(plan, err);
 	plan->head->map = plan_list(plan, first);

@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define PLAN_READ_MAX	   (1ull << 30) /* bytes that one operation reads */
-#define PLAN_POPULATE_STEP (1ull << 20) /* bytes: small enough to be shared out */
+#define PLAN_STEP	   (1ull << 20) /* bytes that one operation reads or populates */
+#define PLAN_THREAD_STACK  1024u /* bytes: the restorer's threads use 300, and take no signal */
 #define PLAN_TIMER_IDS_MAX 4096u /* highest POSIX timer id where ids must be used up in order */
 
 enum plan_what { /* what an operation is about, for its error text */
@@ -34,6 +34,12 @@ enum plan_what { /* what an operation is about, for its error text */
 		 PLAN_PRIVILEGE,
 		 PLAN_SETTING,
 		 PLAN_POPULATE,
+};
+
+enum plan_reader {	   /* of a mapping's pages that are not mapped: see plan_pages.c */
+		   PLAN_READER_LEADER, /* while it maps */
+		   PLAN_READER_THREAD, /* the one whose own_vma it is */
+		   PLAN_READER_ANY,    /* whoever is free */
 };
 
 struct plan {
@@ -57,6 +63,8 @@ struct plan {
 	bool doors_shut;      /* at first: see plan_doors.c */
 	int32_t *backing_fds; /* by backing: descriptor to map from, -1 when not needed */
 	int32_t *object_fds;  /* by object */
+	uint8_t *reader;      /* by mapping: enum plan_reader */
+	uint32_t *own_vma;    /* by thread: MANIFEST_NONE when it reads none */
 	int32_t stream_fd, status_fd, exe_fd, last_pid_fd;
 	uint32_t first_engine_fd;
 };
@@ -70,6 +78,11 @@ void plan_free(struct plan *plan);
 int plan_number_fds(struct plan *plan, struct jsnap_error *err);
 int plan_fill(struct plan *plan, struct jsnap_error *err);
 int plan_fill_memory(struct plan *plan, struct jsnap_error *err);
+/* Whether a stretch is mapped from the stream, else it is read; whether any of a mapping is. */
+bool plan_maps_piece(const struct plan *plan, const struct m_vma *vma, const struct m_piece *piece);
+bool plan_reads_any(const struct plan *plan, const struct m_vma *vma);
+int plan_choose_readers(struct plan *plan, struct jsnap_error *err);
+void plan_read_pages(struct plan *plan, uint32_t index);
 #define PLAN_VDSO_SCRATCH (64u << 10) /* bytes; vDSO and data have 32 KiB on Linux 6.18 */
 /* Moves the vDSO out of the way to `scratch`, or from there to its place. */
 int plan_fill_vdso(struct plan *plan, uint64_t scratch, bool out, struct jsnap_error *err);

@@ -3,7 +3,8 @@
  * move to where the target had them, then every mapping comes back with its pages.
  *
  * Pages of a mapping that may be file-backed are mapped privately from the page stream: that costs
- * one call for a stretch of any length, and memory only for what is touched. All others are read.
+ * one call for a stretch of any length, and memory only for what is touched. All others are read,
+ * most of them later (plan_pages.c).
  */
 #include "restore/plan.h"
 
@@ -13,8 +14,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#define USER_END  0x7ffffffff000ull
-#define MAP_WORTH 16384u /* bytes: a shorter stretch is read rather than mapped */
+#define USER_END 0x7ffffffff000ull
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -38,49 +38,15 @@ static void map(struct plan *plan, uint32_t index, uint64_t start, uint64_t size
 		PLAN_ARGS(start, size, prot, flags | MAP_FIXED, (uint64_t)(int64_t)fd, offset));
 }
 
-static bool maps_piece(const struct plan *plan, const struct m_vma *vma,
-		       const struct m_piece *piece)
-{
-	return (vma->kind == M_VMA_ANON || vma->kind == M_VMA_FILE_PRIVATE) && !vma->must_be_anon &&
-	       piece->size >= MAP_WORTH && !(plan->stream_noexec && (vma->prot & PROT_EXEC));
-}
-
-static bool reads_any(const struct plan *plan, const struct m_vma *vma)
-{
-	for (uint32_t i = 0; i < vma->n_pieces; i++)
-		if (!maps_piece(plan, vma, &plan->m->pieces[vma->first_piece + i]))
-			return true;
-	return false;
-}
-
-/* One read(2) transfers 2 GiB less a page at most. */
-static void fill_read(struct plan *plan, uint32_t index, const struct m_piece *piece,
-		      uint64_t offset)
-{
-	for (uint64_t done = 0; done < piece->size;) {
-		uint64_t size = piece->size - done;
-
-		if (size > PLAN_READ_MAX)
-			size = PLAN_READ_MAX;
-		plan_op(plan, SYS_pread64, RST_ARG2, PLAN_READ, index,
-			PLAN_ARGS((uint64_t)plan->stream_fd, piece->addr + done, size,
-				  offset + done));
-		done += size;
-	}
-}
-
-static void fill_pieces(struct plan *plan, uint32_t index, const struct m_vma *vma)
+static void map_pieces(struct plan *plan, uint32_t index, const struct m_vma *vma)
 {
 	for (uint32_t i = 0; i < vma->n_pieces; i++) {
 		const struct m_piece *piece = &plan->m->pieces[vma->first_piece + i];
-		uint64_t offset = plan->options->stream_offset + piece->offset;
 
-		if (maps_piece(plan, vma, piece))
+		if (plan_maps_piece(plan, vma, piece))
 			map(plan, index, piece->addr, piece->size, vma->prot,
 			    MAP_PRIVATE | (vma->map_flags & MAP_NORESERVE), plan->stream_fd,
-			    offset);
-		else
-			fill_read(plan, index, piece, offset);
+			    plan->options->stream_offset + piece->offset);
 	}
 }
 
@@ -110,7 +76,7 @@ static void fill_vma(struct plan *plan, uint32_t index)
 {
 	const struct m_vma *vma = &plan->m->vmas[index];
 	uint64_t size = vma->end - vma->start;
-	bool opened = reads_any(plan, vma) && !(vma->prot & PROT_WRITE);
+	bool opened = plan_reads_any(plan, vma) && !(vma->prot & PROT_WRITE);
 	uint32_t prot = vma->prot | (opened ? PROT_READ | PROT_WRITE : 0);
 	uint32_t flags = vma->map_flags;
 	uint64_t offset = vma->offset;
@@ -131,7 +97,9 @@ static void fill_vma(struct plan *plan, uint32_t index)
 		fd = plan->backing_fds[vma->backing];
 	}
 	map(plan, index, vma->start, size, prot, flags, fd, offset);
-	fill_pieces(plan, index, vma);
+	map_pieces(plan, index, vma);
+	if (plan->reader[index] == PLAN_READER_LEADER)
+		plan_read_pages(plan, index);
 	if (opened)
 		plan_op(plan, SYS_mprotect, RST_OK, PLAN_MAP, index,
 			PLAN_ARGS(vma->start, size, vma->prot));

@@ -54,6 +54,10 @@ int plan_fill_layout(struct plan *plan, struct jsnap_error *err)
 		return plan_out_of_region(err);
 	plan_op(plan, SYS_prctl, RST_OK, PLAN_LAYOUT, 0,
 		PLAN_ARGS(PR_SET_MM, PR_SET_MM_MAP, (uint64_t)base, sizeof(layout)));
+	/* For all threads, which are cloned after it. */
+	if (plan->drop_capabilities)
+		plan_op(plan, SYS_prctl, RST_IGNORE, PLAN_PRIVILEGE, 0,
+			PLAN_ARGS(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL));
 	if (!plan->userns && capability >= 0) {
 		privilege_capset_raise(raised, capability);
 		plan_op(plan, SYS_capset, RST_OK, PLAN_PRIVILEGE, 0,

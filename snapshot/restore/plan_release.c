@@ -1,7 +1,8 @@
 /*
- * What stands between "every thread exists" and "the program has answered": the pages it is known
- * to write by then are made its own beforehand, in few large steps and on all processors, and
- * threads that nobody waits for come back a moment later than the others.
+ * What stands between "every thread exists" and "the program has answered": what is left of its
+ * memory to read, and the pages it is known to write by then, made its own beforehand, are shared
+ * out to all processors while its threads are still being started; and threads that nobody waits
+ * for come back a moment later than the others.
  *
  * Populating for write changes no byte (madvise(2), MADV_POPULATE_WRITE); where the kernel does not
  * know it, or memory is short, the program faults the pages in by itself.
@@ -27,8 +28,8 @@ static bool may_populate(const struct m_vma *vma)
 
 static void populate(struct plan *plan, uint32_t index, uint64_t start, uint64_t end)
 {
-	for (; start < end; start += PLAN_POPULATE_STEP) {
-		uint64_t size = end - start < PLAN_POPULATE_STEP ? end - start : PLAN_POPULATE_STEP;
+	for (; start < end; start += PLAN_STEP) {
+		uint64_t size = end - start < PLAN_STEP ? end - start : PLAN_STEP;
 
 		plan_op(plan, SYS_madvise, RST_IGNORE, PLAN_POPULATE, index,
 			PLAN_ARGS(start, size, MADV_POPULATE_WRITE));
@@ -38,7 +39,6 @@ static void populate(struct plan *plan, uint32_t index, uint64_t start, uint64_t
 static void fill_populate(struct plan *plan)
 {
 	const struct working_set *set = plan->options->working_set;
-	size_t first = plan->n_ops;
 	uint32_t run = 0;
 
 	for (uint32_t i = 0; set && i < plan->m->n_vmas; i++) {
@@ -54,7 +54,13 @@ static void fill_populate(struct plan *plan)
 					 end < vma->end ? end : vma->end);
 		}
 	}
-	plan->head->populate = plan_list(plan, first);
+}
+
+static void fill_reads(struct plan *plan)
+{
+	for (uint32_t i = 0; i < plan->m->n_vmas; i++)
+		if (plan->reader[i] == PLAN_READER_ANY)
+			plan_read_pages(plan, i);
 }
 
 static uint64_t processors(void)
@@ -91,8 +97,11 @@ bool plan_holds(const struct plan *plan, const struct m_thread *t)
 void plan_fill_release(struct plan *plan)
 {
 	uint64_t cpus = processors(), hold = plan->options->hold_ns;
+	size_t first = plan->n_ops;
 
+	fill_reads(plan);
 	fill_populate(plan);
+	plan->head->shared = plan_list(plan, first);
 	/* The leader takes part too; with one processor it is alone. */
 	plan->head->helpers = cpus > HELPERS_MAX ? HELPERS_MAX : cpus > 1 ? cpus : 0;
 	plan->head->hold_ns = hold < HOLD_MAX_NS ? hold : HOLD_MAX_NS;

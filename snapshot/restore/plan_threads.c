@@ -14,7 +14,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#define THREAD_STACK   4096u
 #define AFFINITY_MAX   1024u
 #define SEEK_TRIES_MAX 262144u /* numbers that a walk, whose price was found right, may take */
 
@@ -161,8 +160,6 @@ static void fill_drop(struct plan *plan, const void *empty, const struct m_threa
 
 	if (!plan->drop_capabilities)
 		return;
-	plan_op(plan, SYS_prctl, RST_IGNORE, PLAN_PRIVILEGE, t->tid,
-		PLAN_ARGS(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL));
 	plan_op(plan, SYS_capset, RST_OK, PLAN_PRIVILEGE, t->tid,
 		PLAN_ARGS((uint64_t)header, (uint64_t)(header + PRIVILEGE_HEADER_SIZE)));
 }
@@ -171,8 +168,9 @@ static int fill_thread(struct plan *plan, const struct m_thread *t, struct rst_t
 		       const struct own_scheduling *own, const void *empty, struct jsnap_error *err)
 {
 	const struct user_regs_struct *regs = (const void *)t->regs;
-	char *stack = plan_alloc(plan, THREAD_STACK, 16);
+	char *stack = plan_alloc(plan, PLAN_THREAD_STACK, 16);
 	int32_t *set_tid = plan_alloc(plan, sizeof(*set_tid), 8);
+	uint32_t own_vma = plan->own_vma[t - plan->m->threads];
 	size_t first = plan->n_ops;
 	uint64_t top;
 	int r;
@@ -180,6 +178,8 @@ static int fill_thread(struct plan *plan, const struct m_thread *t, struct rst_t
 	if (!stack || !set_tid)
 		return plan_out_of_region(err);
 	fill_drop(plan, empty, t);
+	if (own_vma != MANIFEST_NONE)
+		plan_read_pages(plan, own_vma);
 	/* By itself: of a thread with a wrong number the kernel would clear the word. */
 	plan_op(plan, SYS_set_tid_address, RST_OK, PLAN_THREAD, t->tid,
 		PLAN_ARGS(t->clear_child_tid));
@@ -196,13 +196,13 @@ static int fill_thread(struct plan *plan, const struct m_thread *t, struct rst_t
 	thread->ops = plan_list(plan, first);
 	*set_tid = (int32_t)t->tid;
 	/* The record's address lies where the new thread pops it; the stack is then 16-aligned. */
-	top = (uint64_t)(stack + THREAD_STACK - 8);
+	top = (uint64_t)(stack + PLAN_THREAD_STACK - 8);
 	*(uint64_t *)top = (uint64_t)thread;
 	thread->clone =
 		(struct rst_clone_args){.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
 						 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS,
 					.stack = (uint64_t)stack,
-					.stack_size = THREAD_STACK - 8,
+					.stack_size = PLAN_THREAD_STACK - 8,
 					.tls = regs->fs_base,
 					.set_tid = (uint64_t)set_tid,
 					.set_tid_size = 1};

@@ -5,12 +5,12 @@
  * and jumps. Everything here is built beforehand in ordinary code, where failures are harmless.
  *
  * Order, and what holds after each stage:
- *   map      the target's memory and kernel settings are in place; capabilities as the threads need
- *   threads  every thread exists with its TID and waits at the barrier, its own list done; the
- * first few of them, and the leader, have made the working set's pages ready meanwhile leader   the
- * leader's own settings finish   signals, timers and locks are back; no capability is left; success
- * is reported go       the barrier opens; everybody returns from its signal frame, the held ones a
- * while later
+ *   map      the target's mappings and kernel settings are in place; capabilities as threads need
+ *   threads  every thread exists with its TID and waits at the barrier, its own list done;
+ *            the first few of them, and the leader, have read and populated memory meanwhile
+ *   leader   the leader's own settings
+ *   finish   signals, timers and locks are back; no capability is left; success is reported
+ *   go       the barrier opens; everybody returns from its signal frame, the held ones later
  */
 #ifndef JSNAP_RESTORE_RESTORER_PLAN_H
 #define JSNAP_RESTORE_RESTORER_PLAN_H
@@ -96,7 +96,6 @@ struct rst_report {	 /* what the restorer writes to status_fd */
 
 struct rst_plan { /* at the start of the region */
 	struct region_mark mark;
-	uint64_t region_size;
 	struct rst_ops map, finish;
 	struct rst_thread leader;
 	struct rst_thread *threads;
@@ -109,8 +108,8 @@ struct rst_plan { /* at the start of the region */
 	uint32_t ready;	  /* futex: threads at the barrier */
 	uint32_t release; /* futex: 1 opens it */
 	uint32_t fillers;
-	uint32_t populate_next; /* of `populate`, taken one by one by whoever is free */
-	struct rst_ops populate;
+	uint32_t shared_next; /* of `shared`, taken one by one by whoever is free */
+	struct rst_ops shared;
 	uint64_t helpers; /* so many threads, from the first on, take part in it */
 	uint64_t hold_ns;
 	struct rst_doors doors;

@@ -131,13 +131,13 @@ static void run(struct rst_plan *plan, const struct rst_ops *ops)
 		run_op(plan, &ops->first[i]);
 }
 
-static void populate(struct rst_plan *plan)
+static void take_share(struct rst_plan *plan)
 {
 	uint32_t i;
 
-	while ((i = __atomic_fetch_add(&plan->populate_next, 1, __ATOMIC_RELAXED)) <
-	       plan->populate.count)
-		run_op(plan, &plan->populate.first[i]);
+	while ((i = __atomic_fetch_add(&plan->shared_next, 1, __ATOMIC_RELAXED)) <
+	       plan->shared.count)
+		run_op(plan, &plan->shared.first[i]);
 }
 
 static void await_release(struct rst_plan *plan)
@@ -239,7 +239,7 @@ void restorer_thread(struct rst_thread *thread)
 
 	run(plan, &thread->ops);
 	if ((uint64_t)(thread - plan->threads) < plan->helpers)
-		populate(plan);
+		take_share(plan);
 	/* The leader waits for the last one, and is not woken by each. */
 	if (__atomic_add_fetch(&plan->ready, 1, __ATOMIC_SEQ_CST) == plan->n_threads)
 		futex(&plan->ready, FUTEX_WAKE, 1);
@@ -410,7 +410,7 @@ void restorer_entry(struct rst_plan *plan)
 	run(plan, &plan->map);
 	end_phase(plan, RST_MAP);
 	start_threads(plan);
-	populate(plan);
+	take_share(plan);
 	while ((ready = __atomic_load_n(&plan->ready, __ATOMIC_SEQ_CST)) != plan->n_threads)
 		futex(&plan->ready, FUTEX_WAIT, ready);
 	run(plan, &plan->leader.ops);
