@@ -1,0 +1,65 @@
+#!/bin/bash
+# When a program is ready, by each kind of condition that needs no more than the program: none before it holds,
+# a snapshot soon after. And what happens when it never is, or its warm-up fails: no snapshot, the reason,
+# and a program that serves on.
+#
+# ready.sh JDK cap|userns
+. "$(dirname "$0")/lib.sh"
+
+use_jdk "$1"
+use_mode "$2"
+port=$(free_port)
+answers() { [ "$(get /hello)" = hello ]; }
+
+begin() { # NAME OPTION...: a run that answers
+	local name=$1
+	shift
+	rm -rf store
+	start "$name" "$jsnap" run --store "$dir/store" --tids $tids "$@" -XX:+UseSerialGC -jar "$cache/tiny.jar" "$port"
+	until_true "$patience" "$name: it answers" answers
+}
+end() {
+	answers || fail "$1: it does not answer"
+	stop "$pid" TERM
+	expect "$1: the exit status" "$status" 143
+}
+
+# One that holds from the start, one that comes to hold, and two of them: both must.
+begin tcp --ready "tcp:$port"
+until_true "$patience" "tcp: the snapshot" snapshot_settled
+end tcp
+condition() { echo "exec:touch $dir/asked-$1; test -e $dir/$1"; }
+asked() { [ -e "asked-$1" ]; }
+begin two --ready "$(condition one)" --ready "$(condition two)"
+for it in one two; do
+	until_true "$patience" "the condition $it is asked" asked $it
+	snapshot_exists && fail "a snapshot without the file $it"
+	: >$it
+done
+until_true "$patience" "two conditions: the snapshot" snapshot_settled
+end two
+
+refused() { # NAME WORDS OPTION...
+	local name=$1 words=$2
+	shift 2
+	begin "$name" "$@"
+	until_true "$patience" "$name: the reason" grep -q "^jsnap: no snapshot: " "$name.err"
+	grep -q "^jsnap: no snapshot: .*$words" "$name.err" || fail "$name says: $(cat "$name.err")"
+	expect "$name: lines that say so" "$(grep -c "^jsnap: no snapshot" "$name.err")" 1
+	end "$name"
+	snapshot_exists && fail "$name: there is a snapshot"
+	return 0
+}
+refused never "not ready in time (file:$dir/never" --ready "file:$dir/never" --timeout 3s
+refused cold "was not warm in time" --warmup "exec:sleep 600" --timeout 3s
+refused broken "warm-up http://127.0.0.1:$port/nowhere, request 1.*status 404" --warmup "http://127.0.0.1:$port/nowhere"
+refused failing "warm-up exec:exit 3.*exits with status 3" --warmup "exec:exit 3"
+
+# The same under `checkpoint`, whose work it is: it fails, and ends the program.
+status=0
+timeout 120 "$jsnap" checkpoint --image "$dir/no.jsnap" --tids $tids --ready "file:$dir/never" --timeout 3s -jar "$cache/tiny.jar" "$port" \
+	2>checkpoint.err || status=$?
+expect "the status of checkpoint" $status 125
+grep -q "not ready in time" checkpoint.err || fail "checkpoint says: $(cat checkpoint.err)"
+[ ! -e no.jsnap ] || fail "checkpoint has left an image"
+nothing_left
