@@ -433,35 +433,69 @@ static int capture_kind(struct capture *c, const struct open_file *f, struct m_f
 	return capture_path(c, f, file, err);
 }
 
-/*
- * Slot of a descriptor that the restorer provides, or NULL. The standard streams are the caller's,
- * but for what no caller gives as a stream: kernel objects and listening sockets.
- */
-static const char *external_slot(struct capture *c, const struct open_file *f)
-{
-	static const char *const STANDARD[] = {"stdin", "stdout", "stderr"};
+static const char *const standard[] = {"stdin", "stdout", "stderr"};
 
+/*
+ * Slot that a descriptor has by its number, or NULL. The standard streams are the caller's, but for
+ * what no caller gives as a stream: kernel objects and listening sockets.
+ */
+static const char *slot_of_number(struct capture *c, const struct open_file *f)
+{
 	for (size_t i = 0; i < c->options->n_externals; i++)
 		if (c->options->externals[i].fd == f->fd)
 			return c->options->externals[i].slot;
-	for (int fd = 0; fd < 3 && f->fd > 2 && is_terminal(&f->st); fd++) {
+	if (f->fd > 2 || strncmp(f->link, "anon_inode:", 11) == 0 ||
+	    (S_ISSOCK(f->st.st_mode) && capture_socket_listens(c, f->fd)))
+		return NULL;
+	return standard[f->fd];
+}
+
+/*
+ * Of several streams that another descriptor may stand for (on a terminal all three are one file,
+ * and one description) it is the first output, if it can be written: it is kept for that.
+ */
+static bool stands_for(const struct open_file *f, int stream)
+{
+	return stream != 0 || (f->info.flags & O_ACCMODE) == O_RDONLY;
+}
+
+/* Slot of a terminal that was opened once more: that of a standard stream there, or NULL. */
+static const char *slot_of_terminal(struct capture *c, const struct open_file *f)
+{
+	const char *slot = NULL;
+
+	for (int fd = 0; fd < 3 && is_terminal(&f->st); fd++) {
 		struct stat st;
 		char path[64];
 
 		snprintf(path, sizeof(path), "/proc/%d/fd/%d", c->options->pid, fd);
-		if (stat(path, &st) == 0 && is_terminal(&st) && st.st_rdev == f->st.st_rdev)
-			return STANDARD[fd];
+		if (stat(path, &st) < 0 || !is_terminal(&st) || st.st_rdev != f->st.st_rdev)
+			continue;
+		slot = standard[fd];
+		if (stands_for(f, fd))
+			break;
 	}
-	if (f->fd > 2 || strncmp(f->link, "anon_inode:", 11) == 0 ||
-	    (S_ISSOCK(f->st.st_mode) && capture_socket_listens(c, f->fd)))
-		return NULL;
-	return STANDARD[f->fd];
+	return slot;
 }
 
-static int capture_file(struct capture *c, const struct open_file *f, uint32_t *ret_index,
-			struct jsnap_error *err)
+/* The file of an earlier descriptor of the same description; MANIFEST_NONE when there is none. */
+static uint32_t shared_file(struct capture *c, const struct open_file *f)
 {
-	const char *slot = external_slot(c, f);
+	uint32_t file = MANIFEST_NONE;
+
+	for (uint32_t i = 0; i < c->m->n_fds; i++) {
+		if (!same_description(c, f, i))
+			continue;
+		file = c->m->fds[i].file;
+		if (stands_for(f, (int)c->m->fds[i].fd))
+			break;
+	}
+	return file;
+}
+
+static int capture_file(struct capture *c, const struct open_file *f, const char *slot,
+			uint32_t *ret_index, struct jsnap_error *err)
+{
 	struct m_file *file = MANIFEST_ADD(c->m, files);
 	int r;
 
@@ -568,16 +602,21 @@ static int capture_fd(struct capture *c, int number, struct jsnap_error *err)
 {
 	struct open_file f = {0};
 	uint32_t file = MANIFEST_NONE;
+	const char *slot = NULL;
 	bool made = false;
 	struct m_fd *fd;
 	int r = look(c, number, &f, err);
 
-	for (uint32_t i = 0; r == 0 && i < c->m->n_fds && file == MANIFEST_NONE; i++)
-		if (same_description(c, &f, i))
-			file = c->m->fds[i].file;
+	if (r == 0)
+		slot = slot_of_number(c, &f);
+	/* One description here, each of those numbers may be another file at the restorer's. */
+	if (r == 0 && !slot)
+		file = shared_file(c, &f);
 	if (r == 0 && file == MANIFEST_NONE) {
 		made = true;
-		r = capture_file(c, &f, &file, err);
+		if (!slot)
+			slot = slot_of_terminal(c, &f);
+		r = capture_file(c, &f, slot, &file, err);
 		if (r == 0 && c->m->files[file].kind == M_FILE_EPOLL)
 			r = capture_epoll(c, &f, file, err);
 	}

@@ -2,6 +2,8 @@
 # On a terminal jsnap is what `java` is: Ctrl-\ prints a thread dump, Ctrl-Z stops the program and `fg`
 # continues it, Ctrl-C ends it by way of its hooks; cold and restored. The terminal is script(1)'s.
 #
+# What was taken on a terminal, where its streams are one, is restored with each of them elsewhere.
+#
 # terminal.sh JDK cap|userns
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/apps.sh"
@@ -51,4 +53,12 @@ shown '\r\x1b\[Kjsnap: waiting until it is ready \(auto: [^\r]+\r\x1b\[K' || fai
 shown '\r\x1b\[Kjsnap: warm-up http://\S+: \d+ of \d+ requests\r\x1b\[K' || fail "no progress of the warm-up"
 ! shown 'jsnap: (waiting|warm-up)[^\r]*\r(?!\x1b\[K)' || fail "progress stays on the terminal"
 session "jsnap: restored .*\(tids: $tids\)"
+
+start apart "$jsnap" run --store "$dir/store" --tids $tids "${warmup[@]}" -XX:+UseSerialGC "${java_args[@]}"
+until_true "$patience" "the program serves" answers
+said apart "jsnap: restored .*(tids: $tids)" "it was not restored from what was taken on a terminal"
+expect "its standard error" "$(readlink "/proc/$(java_below $pid)/fd/2")" "$dir/apart.err"
+stop $pid TERM
+expect "the exit status" $status 143
+app_stopped apart
 nothing_left
