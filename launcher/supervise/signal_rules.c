@@ -31,11 +31,16 @@ static bool terminal_generates(int signo)
 	}
 }
 
+static bool jvm_leaves_ignored(int signo)
+{
+	return signo == SIGHUP || signo == SIGINT || signo == SIGTERM;
+}
+
 enum signal_verdict signal_rule(const struct signal_arrival *arrival)
 {
 	if (arrival->signo == SIGCHLD)
 		return SIGNAL_DROP; /* about jsnap's children, the application among them */
-	if (arrival->ignored_by_caller)
+	if (arrival->ignored_by_caller && (jvm_leaves_ignored(arrival->signo) || !arrival->caught))
 		return SIGNAL_DROP;
 	if (arrival->code != SI_KERNEL) {
 		/* Its own: SIGPIPE of a write comes as SI_USER from the writer itself. */

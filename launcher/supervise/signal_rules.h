@@ -4,7 +4,12 @@
  * The application shares jsnap's process group, session and terminal. What the terminal generates
  * (the kernel, SI_KERNEL: ^C, ^Z, ^\, window size) goes to the whole foreground group, so the
  * application has it already; what somebody sent to jsnap's PID (SI_USER, SI_QUEUE) it has not.
- * Sources: kernel drivers/tty/tty_jobctrl.c, credentials(7), sigaction(2) on si_code.
+ *
+ * What the caller ignores is ignored: by the kernel what nobody handles, and by HotSpot SIGHUP,
+ * SIGINT and SIGTERM. Any other signal a JVM handles whatever it was started with, SIGQUIT above
+ * all, which every `&` of a script ignores. Sources: kernel drivers/tty/tty_jobctrl.c,
+ * credentials(7), sigaction(2) on si_code; HotSpot's os/posix/jvm_posix.cpp (JVM_RegisterSignal)
+ * and runtime/os.cpp (initialize_jdk_signal_support).
  */
 #ifndef JSNAP_LAUNCHER_SIGNAL_RULES_H
 #define JSNAP_LAUNCHER_SIGNAL_RULES_H
@@ -20,6 +25,7 @@ struct signal_arrival {
 	bool same_group;	/* the application is in this process's group */
 	bool session_leader;	/* this process leads its session: a hang-up goes to it alone */
 	bool ignored_by_caller; /* was SIG_IGN when jsnap was started (nohup, `&` in a script) */
+	bool caught;		/* the application has a handler for it */
 };
 
 enum signal_verdict {

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "launcher/supervise/signal_rules.h"
+#include "proc/status.h"
 
 #include <string.h>
 #include <sys/signalfd.h>
@@ -222,6 +223,14 @@ static void forward(struct supervise *s, const struct signalfd_siginfo *info)
 	kill(s->pid, signo);
 }
 
+static bool catches(pid_t pid, int signo)
+{
+	struct proc_status status;
+
+	return pid && proc_status_read(pid, 0, &status, NULL) == 0 &&
+	       (status.sig_caught & (1ull << (signo - 1)));
+}
+
 static void handle_signal(struct supervise *s, const struct signalfd_siginfo *info)
 {
 	int signo = (int)info->ssi_signo;
@@ -233,6 +242,7 @@ static void handle_signal(struct supervise *s, const struct signalfd_siginfo *in
 		.same_group = s->pid && getpgid(s->pid) == getpgrp(),
 		.session_leader = getsid(0) == getpid(),
 		.ignored_by_caller = sigismember(&s->caller_ignored, signo) == 1,
+		.caught = catches(s->pid, signo),
 	};
 	enum signal_verdict verdict = signal_rule(&arrival);
 

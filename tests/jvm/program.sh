@@ -24,10 +24,14 @@ done
 "$jsnap" run --quiet --store "$dir/store" -jar "$jar" 0 >quiet.out 2>quiet.err
 expect "what --quiet says" "$(cat quiet.err)" "args: 0"
 snapshot_exists && fail "a snapshot of a program that ended"
+# What `&` of a script has ignored java handles all the same.
+port=$(free_port)
+serves() { [ "$(get /hello)" = hello ]; }
+start killed "$jsnap" run --store "$dir/store" --no-checkpoint -jar "$cache/tiny.jar" "$port"
+until_true 30 "it serves" serves
+kill -QUIT "$pid"
+until_true 20 "a thread dump" grep -q "Full thread dump" killed.out
 # A signal's end is told as a shell tells it.
-start killed "$jsnap" run --store "$dir/store" --no-checkpoint -jar "$cache/tiny.jar" "$(free_port)"
-java_runs() { [ -n "$(java_below "$pid")" ]; }
-until_true 30 "java starts" java_runs
 kill -KILL "$(java_below "$pid")"
 status=0
 wait "$pid" || status=$?

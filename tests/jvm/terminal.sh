@@ -54,9 +54,12 @@ shown '\r\x1b\[Kjsnap: warm-up http://\S+: \d+ of \d+ requests\r\x1b\[K' || fail
 ! shown 'jsnap: (waiting|warm-up)[^\r]*\r(?!\x1b\[K)' || fail "progress stays on the terminal"
 session "jsnap: restored .*\(tids: $tids\)"
 
+# `&` of a script has SIGQUIT ignored, which java handles all the same.
 start apart "$jsnap" run --store "$dir/store" --tids $tids "${warmup[@]}" -XX:+UseSerialGC "${java_args[@]}"
 until_true "$patience" "the program serves" answers
 said apart "jsnap: restored .*(tids: $tids)" "it was not restored from what was taken on a terminal"
+kill -QUIT $pid
+until_true 20 "its thread dump goes to standard output" grep -q "Full thread dump" apart.out
 expect "its standard error" "$(readlink "/proc/$(java_below $pid)/fd/2")" "$dir/apart.err"
 stop $pid TERM
 expect "the exit status" $status 143
