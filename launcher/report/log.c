@@ -161,7 +161,13 @@ static void log_write(enum log_level level, const struct log_field *fields, size
 	(void)write_full(STDERR_FILENO, line, size);
 }
 
+static bool progress_shown;
 static uint64_t progress_ns; /* when the line on the terminal was written; 0: there is none */
+
+void log_show_progress(void)
+{
+	progress_shown = isatty(STDERR_FILENO);
+}
 
 void log_progress_end(void)
 {
@@ -172,21 +178,33 @@ void log_progress_end(void)
 	progress_ns = 0;
 }
 
+size_t log_format_progress(const char *text, char *ret_line, size_t size)
+{
+	char shown[LOG_PROGRESS_MAX + 1];
+	size_t n = strnlen(text, LOG_PROGRESS_MAX);
+
+	/* Not within a character: the bytes after its first are 10xxxxxx (RFC 3629). */
+	while (n && ((unsigned char)text[n] & 0xc0) == 0x80)
+		n--;
+	memcpy(shown, text, n);
+	shown[n] = '\0';
+	error_one_line(shown);
+	return (size_t)snprintf(ret_line, size, "\r\033[Kjsnap: %s", shown);
+}
+
 void log_progress(const char *fmt, ...)
 {
-	char text[120], line[160];
+	char text[2 * LOG_PROGRESS_MAX], line[2 * LOG_PROGRESS_MAX];
 	uint64_t now = monotonic_ns();
 	va_list ap;
 
-	if (!log_wants(LOG_LEVEL_INFO) || current.format != LOG_FORMAT_TEXT ||
-	    now - progress_ns < LOG_PROGRESS_NS || !isatty(STDERR_FILENO))
+	if (!progress_shown || !log_wants(LOG_LEVEL_INFO) || current.format != LOG_FORMAT_TEXT ||
+	    now - progress_ns < LOG_PROGRESS_NS)
 		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	/* Shorter than a terminal's line, or it could not be taken away. */
-	(void)write_full(STDERR_FILENO, line,
-			 (size_t)snprintf(line, sizeof(line), "\r\033[Kjsnap: %.70s", text));
+	(void)write_full(STDERR_FILENO, line, log_format_progress(text, line, sizeof(line)));
 	progress_ns = now;
 }
 

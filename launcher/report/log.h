@@ -33,10 +33,13 @@ void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * How far something long has come, where standard error is a terminal and lines are wanted at all:
- * one line that the next message overwrites, at most every LOG_PROGRESS_NS. The application may
- * write between; it stays readable.
+ * one line that the next message overwrites, at most every LOG_PROGRESS_NS. It erases what else is
+ * on that line of the terminal, a question of the application's and the answer to it among that:
+ * not shown until log_show_progress, which is for who waits for jsnap and not for the application.
  */
-#define LOG_PROGRESS_NS 200000000ull
+#define LOG_PROGRESS_NS	 200000000ull
+#define LOG_PROGRESS_MAX 70u /* bytes; with "jsnap: " less than a terminal's line */
+void log_show_progress(void);
 void log_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Takes the line away. */
 void log_progress_end(void);
@@ -49,5 +52,7 @@ void log_event(enum log_level level, const struct log_field *fields, size_t n_fi
 size_t log_format_line(enum log_format format, enum log_level level, const struct log_field *fields,
 		       size_t n_fields, const char *text, const char *time, char *ret_line,
 		       size_t size);
+/* The same for log_progress; it fits in LOG_PROGRESS_MAX + 16 bytes. */
+size_t log_format_progress(const char *text, char *ret_line, size_t size);
 
 #endif

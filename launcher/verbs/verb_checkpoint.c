@@ -83,9 +83,9 @@ int verb_checkpoint(const struct settings *settings, int *ret_status, struct jsn
 	if (settings->pid)
 		return demand_snapshot(settings->pid, settings->timeout_ns, ret_status, err);
 	rc = start_begin(&start, settings, ret_status, err);
-
 	if (rc < 0)
 		return rc;
+	log_show_progress();
 	if (start.command.no_snapshot)
 		return error_set(err, EINVAL, "there is nothing to take a snapshot of: %s",
 				 start.command.no_snapshot);

@@ -1,6 +1,7 @@
 #!/bin/bash
 # On a terminal jsnap is what `java` is: Ctrl-\ prints a thread dump, Ctrl-Z stops the program and `fg`
-# continues it, Ctrl-C ends it by way of its hooks; cold and restored. The terminal is script(1)'s.
+# continues it, Ctrl-C ends it by way of its hooks; cold and restored. The terminal is script(1)'s. Only
+# the program writes there but for lines of jsnap's; `checkpoint` alone shows how far it is.
 #
 # What was taken on a terminal, where its streams are one, is restored with each of them elsewhere.
 #
@@ -45,14 +46,13 @@ session() { # WORDS of the line by which jsnap says how it started
 	wait $terminal || fail "the terminal session: status $?"
 }
 
-# How far it is, in a line that is taken away before anything else is written (ECMA-48: to its start, erase).
 shown() { LC_ALL=C grep -aqP "$1" screen; }
+erases='\x1b\[K'
 
 session "jsnap: cold start:"
-shown '\r\x1b\[Kjsnap: waiting until it is ready \(auto: [^\r]+\r\x1b\[K' || fail "no progress until it is ready"
-shown '\r\x1b\[Kjsnap: warm-up http://\S+: \d+ of \d+ requests\r\x1b\[K' || fail "no progress of the warm-up"
-! shown 'jsnap: (waiting|warm-up)[^\r]*\r(?!\x1b\[K)' || fail "progress stays on the terminal"
+! shown "$erases" || fail "a cold start erases what stands on the terminal"
 session "jsnap: restored .*\(tids: $tids\)"
+! shown "$erases" || fail "a restore erases what stands on the terminal"
 
 # `&` of a script has SIGQUIT ignored, which java handles all the same.
 start apart "$jsnap" run --store "$dir/store" --tids $tids "${warmup[@]}" -XX:+UseSerialGC "${java_args[@]}"
@@ -64,4 +64,11 @@ expect "its standard error" "$(readlink "/proc/$(java_below $pid)/fd/2")" "$dir/
 stop $pid TERM
 expect "the exit status" $status 143
 app_stopped apart
+
+# How far it is, in a line that is taken away before anything else is written (ECMA-48: to its start, erase).
+echo "\"$jsnap\" checkpoint --store \"$dir/store\" ${warmup[*]} -XX:+UseSerialGC ${java_args[*]}" >shell.sh
+script -qec "bash shell.sh" /dev/null </dev/null >screen || fail "checkpoint on a terminal: status $?"
+shown '\r\x1b\[Kjsnap: waiting until it is ready \(auto: [^\r]+\r\x1b\[K' || fail "no progress until it is ready"
+shown '\r\x1b\[Kjsnap: warm-up http://\S+: \d+ of \d+ requests\r\x1b\[K' || fail "no progress of the warm-up"
+! shown 'jsnap: (waiting|warm-up)[^\r]*\r(?!\x1b\[K)' || fail "progress stays on the terminal"
 nothing_left

@@ -1,4 +1,5 @@
 /* Restore or cold, and why: every answer of the decision, and the lines that tell it. */
+#include "base/cleanup.h"
 #include "check.h"
 #include "launcher/supervise/environment.h"
 #include "launcher/report/log.h"
@@ -81,6 +82,25 @@ static void test_lines(void)
 	CHECK_EQ(line[n - 1], '\n');
 }
 
+/* Cut before the character that does not fit, not within it. */
+static void test_progress(void)
+{
+	static const char *const last[] = {"x", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(last); i++)
+		for (size_t before = LOG_PROGRESS_MAX - 5; before <= LOG_PROGRESS_MAX; before++) {
+			size_t fits = before + strlen(last[i]) <= LOG_PROGRESS_MAX;
+			char text[2 * LOG_PROGRESS_MAX], line[LOG_PROGRESS_MAX + 16],
+				wanted[LOG_PROGRESS_MAX + 16];
+
+			snprintf(text, sizeof(text), "%0*d%s", (int)before, 0, last[i]);
+			snprintf(wanted, sizeof(wanted), "\r\033[Kjsnap: %0*d%s", (int)before, 0,
+				 fits ? last[i] : "");
+			CHECK_EQ(log_format_progress(text, line, sizeof(line)), strlen(wanted));
+			CHECK_STR(line, wanted);
+		}
+}
+
 static void test_environment(void)
 {
 	static const char block[] = "A=1\0LD_LIBRARY_PATH=/x\0B=";
@@ -117,6 +137,7 @@ int main(void)
 	test_decisions();
 	test_failures();
 	test_lines();
+	test_progress();
 	test_environment();
 	return 0;
 }
