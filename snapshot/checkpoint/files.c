@@ -435,19 +435,24 @@ static int capture_kind(struct capture *c, const struct open_file *f, struct m_f
 
 static const char *const standard[] = {"stdin", "stdout", "stderr"};
 
-/*
- * Slot that a descriptor has by its number, or NULL. The standard streams are the caller's, but for
- * what no caller gives as a stream: kernel objects and listening sockets.
- */
+/* What no caller gives as a stream: kernel objects, listening sockets, and an output that can only
+ * be read, which is a file that was opened while the stream was closed. */
+static bool is_no_stream(struct capture *c, const struct open_file *f)
+{
+	if (strncmp(f->link, "anon_inode:", 11) == 0)
+		return true;
+	if (S_ISSOCK(f->st.st_mode))
+		return capture_socket_listens(c, f->fd);
+	return S_ISREG(f->st.st_mode) && f->fd != 0 && (f->info.flags & O_ACCMODE) == O_RDONLY;
+}
+
+/* Slot that a descriptor has by its number, or NULL. The standard streams are the caller's. */
 static const char *slot_of_number(struct capture *c, const struct open_file *f)
 {
 	for (size_t i = 0; i < c->options->n_externals; i++)
 		if (c->options->externals[i].fd == f->fd)
 			return c->options->externals[i].slot;
-	if (f->fd > 2 || strncmp(f->link, "anon_inode:", 11) == 0 ||
-	    (S_ISSOCK(f->st.st_mode) && capture_socket_listens(c, f->fd)))
-		return NULL;
-	return standard[f->fd];
+	return f->fd > 2 || is_no_stream(c, f) ? NULL : standard[f->fd];
 }
 
 /*

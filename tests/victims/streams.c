@@ -1,7 +1,8 @@
 /*
  * Standard streams that are one open file description, as a terminal's or those of `>out 2>&1`,
  * come back as the caller's three, each at its number; what else stands for one of them goes with
- * it. `terminal` or `outputs` says which.
+ * it. `terminal` or `outputs` says which. `closed`: what was opened where an output was closed is
+ * none of them.
  */
 #include "victim.h"
 
@@ -65,6 +66,18 @@ static void expect_file(int fd, const char *wanted)
 		victim_fault(__FILE__, __LINE__, "fd %d is %s, not %s", fd, file, wanted);
 }
 
+/* As started with `<&- >&-`: the first file that it reads has the number 1. */
+static int test_closed(void)
+{
+	SETUP(close(victim_file("read", 100)) == 0);
+	put(open(victim_path("read"), O_RDONLY), 1, 1);
+	SETUP(close(0) == 0);
+	victim_ready();
+	EXPECT_EQ(fcntl(0, F_GETFD), -1);
+	expect_file(1, "read");
+	return victim_result();
+}
+
 int main(int argc, char **argv)
 {
 	pid_t parent = getppid();
@@ -72,6 +85,8 @@ int main(int argc, char **argv)
 
 	victim_init(argc, argv);
 	SETUP(argc == 3);
+	if (strcmp(argv[2], "closed") == 0)
+		return test_closed();
 	if (strcmp(argv[2], "terminal") == 0) {
 		const char *name = make_terminal();
 
