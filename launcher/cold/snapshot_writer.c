@@ -64,7 +64,7 @@ static int write_image(struct snapshot_writer *w, struct snapshot_result *result
 {
 	const struct snapshot_request *r = w->request;
 	CLEANUP_IMAGE_SEAL struct image_seal *seal = NULL;
-	struct image_write_options options = {0};
+	struct image_write_options options = {.spare_others = r->settings->image != NULL};
 	struct jsnap_error *err = &result->error;
 	struct image_origin origin;
 	CLEANUP_CLOSE int fd = -1;
@@ -120,6 +120,7 @@ static _Noreturn void writer_main(struct snapshot_writer *w, int result_fd)
 	result.rc = write_image(w, &result);
 	result.write_ns = monotonic_ns() - started;
 	hot_close(&w->hot);
+	store_unlock(w->request->slot);
 	(void)write_full(result_fd, &result, sizeof(result));
 	_exit(0);
 }

@@ -5,7 +5,7 @@
  *   NAME-KEY.pages   the working set, which goes with the hot copy
  *   NAME-KEY.bad     says that this image crashes (probation.h)
  *   NAME-KEY.lock    flock(2)ed: shared while a restore reads image or hot copy, exclusive while
- * one is taken, replaced or removed
+ * one is taken, replaced or removed; an empty file that goes with the image
  *
  * A slot is one snapshot's names, present or not; with --image FILE it is FILE, FILE.hot,
  * FILE.pages and FILE.lock. The folder is $JSNAP_STORE, else $XDG_CACHE_HOME/jsnap, else
@@ -38,9 +38,11 @@ void store_name(const char *text, char ret_name[STORE_MAX_NAME + 1]);
 struct store_slot {
 	char *image, *hot, *pages, *lock, *bad; /* paths, owned; bad: see probation.h */
 	int lock_fd;				/* -1 while not locked */
+	bool exclusive;				/* how it is locked */
 };
 
-/* The slot of settings->image, or of `facts` in the store, which is prepared (created). */
+/* The slot of settings->image, where image_place allows an image, or of `facts` in the store, which
+ * is prepared (created). */
 int store_slot_open(const struct settings *settings, const struct key_facts *facts,
 		    struct store_slot *ret_slot, struct jsnap_error *err);
 /* The slot of one image file: PATH, PATH.hot ...; of a file named NAME-KEY.jsnap, its neighbours
@@ -52,12 +54,14 @@ void store_slot_close(struct store_slot *slot); /* unlocks */
 enum store_lock { STORE_LOCK_SHARED, STORE_LOCK_EXCLUSIVE };
 /*
  * Locks or converts the lock (which may let another in between). Getting it exclusively removes the
- * temporary files that a dead writer left. -EWOULDBLOCK when another process holds it in a way that
- * excludes this one and !wait; `err` is not set then and the slot is not locked, whatever it was
- * before. The lock belongs to the open file description: a forked child that keeps lock_fd keeps
- * the lock.
+ * temporary files that a dead writer left. Where there is neither an image nor a lock, a shared
+ * lock is of nothing and none: 0, and nothing is made. -EWOULDBLOCK when another process holds it
+ * in a way that excludes this one and !wait; `err` is not set then and the slot is not locked,
+ * whatever it was before. The lock belongs to the open file description: a forked child that keeps
+ * lock_fd keeps the lock.
  */
 int store_lock(struct store_slot *slot, enum store_lock mode, bool wait, struct jsnap_error *err);
+/* The lock file of a slot without an image goes with an exclusive lock. */
 void store_unlock(struct store_slot *slot);
 
 /* Opens the slot's image for reading after checking owner and mode. The descriptor, or -ENOENT
@@ -66,8 +70,8 @@ int store_open_image(const struct store_slot *slot, struct jsnap_error *err);
 /* The same check for the hot copy: 0 when it may be used. */
 int store_check_file(const char *path, struct jsnap_error *err);
 
-/* Removes image, hot copy, working set and mark (each may be missing) and the lock file. Needs the
- * exclusive lock. */
+/* Removes image, hot copy, working set and mark (each may be missing). Needs the exclusive lock,
+ * whose file goes with it. */
 int store_remove(struct store_slot *slot, struct jsnap_error *err);
 
 struct store_entry {
@@ -97,8 +101,9 @@ void store_entries_free(struct store_entries *entries);
 int store_find(const struct settings *settings, const char *word, struct store_slot *ret_slot,
 	       struct jsnap_error *err);
 
-/* Removes the temporary files (snapshot/image/tempfile.h) of every slot of this folder whose writer
- * is dead, and counts them. Writers hold the slot's lock, so a free lock tells. */
-int store_sweep(const char *path, unsigned *ret_removed, struct jsnap_error *err);
+/* Removes what nobody uses: the temporary files (snapshot/image/tempfile.h) of dead writers, and
+ * locks, marks and copies without an image. Who works on a slot holds its lock, so a free lock
+ * tells. */
+int store_sweep(const char *path, struct jsnap_error *err);
 
 #endif

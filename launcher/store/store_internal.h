@@ -10,6 +10,9 @@
 size_t store_parse_name(const char *file, char ret_key[KEY_HEX_SIZE]);
 
 /* Removes what dead writers left of this slot; the exclusive lock says that they are dead. */
-unsigned store_remove_temporaries(const struct store_slot *slot);
+void store_remove_temporaries(const struct store_slot *slot);
+
+/* Whether `file` of the slot's folder is a temporary file of it. */
+bool store_is_temporary(const struct store_slot *slot, const char *file);
 
 #endif

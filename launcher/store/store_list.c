@@ -209,51 +209,63 @@ int store_find(const struct settings *settings, const char *word, struct store_s
 	return store_slot_of_image(found->image, ret_slot, err);
 }
 
-/* The slot of whose files one the temporary file ".NAME.RANDOM.tmp" was to become. */
-static int slot_of_temporary(const char *folder, const char *file, struct store_slot *ret_slot)
+/* The slot of a file that may be a leftover: "NAME-KEY.lock", ".NAME-KEY.hot.RANDOM.tmp" ... */
+static int slot_of_leftover(const char *folder, const char *file, struct store_slot *ret_slot)
 {
+	bool hidden = file[0] == '.';
+	size_t length = strlen(file), end = hidden ? strlen(".0123456789abcdef.tmp") + 1 : 0;
+	CLEANUP_FREE char *stem = length > end ? strndup(file + hidden, length - end) : NULL;
+	char *suffix = stem ? strrchr(stem, '.') : NULL;
 	CLEANUP_FREE char *image = NULL;
-	const char *end = strstr(file, ".hot.");
 	char key[KEY_HEX_SIZE];
-	const char *name;
 
-	if (!end)
-		end = strstr(file, ".pages.");
-	if (!end)
-		end = strstr(file, STORE_IMAGE_SUFFIX ".");
-	if (!end || asprintf(&image, "%s/%.*s" STORE_IMAGE_SUFFIX, folder, (int)(end - file) - 1,
-			     file + 1) < 0) {
-		image = NULL;
+	if (!suffix || (!hidden && strcmp(suffix, STORE_IMAGE_SUFFIX) == 0))
 		return -EINVAL;
+	*suffix = '\0';
+	if (asprintf(&image, "%s/%s" STORE_IMAGE_SUFFIX, folder, stem) < 0) {
+		image = NULL;
+		return -ENOMEM;
 	}
-	name = image + strlen(folder) + 1;
-	return store_parse_name(name, key) ? store_slot_of_image(image, ret_slot, NULL) : -EINVAL;
+	return store_parse_name(image + strlen(folder) + 1, key)
+		       ? store_slot_of_image(image, ret_slot, NULL)
+		       : -EINVAL;
 }
 
-int store_sweep(const char *path, unsigned *ret_removed, struct jsnap_error *err)
+/* Whether `path`, of a slot without an image, is a file of it. */
+static bool is_companion(const struct store_slot *slot, const char *path)
+{
+	return strcmp(path, slot->lock) == 0 || strcmp(path, slot->bad) == 0 ||
+	       strcmp(path, slot->hot) == 0 || strcmp(path, slot->pages) == 0;
+}
+
+/* Whoever works on the slot holds its lock: getting it proves that nobody does, and removes. */
+static void sweep_file(const char *folder, const char *file)
+{
+	CLEANUP_STORE_SLOT struct store_slot slot = {.lock_fd = -1};
+	CLEANUP_FREE char *path = NULL;
+
+	if (slot_of_leftover(folder, file, &slot) < 0)
+		return;
+	if (asprintf(&path, "%s/%s", folder, file) < 0) {
+		path = NULL;
+		return;
+	}
+	if (!store_is_temporary(&slot, file) &&
+	    (!is_companion(&slot, path) || access(slot.image, F_OK) == 0))
+		return;
+	if (store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, NULL) == 0 &&
+	    access(slot.image, F_OK) < 0)
+		store_remove(&slot, NULL);
+}
+
+int store_sweep(const char *path, struct jsnap_error *err)
 {
 	CLEANUP_CLOSEDIR DIR *dir = opendir(path);
 	struct dirent *entry;
-	unsigned removed = 0;
 
 	if (!dir)
 		return error_errno(err, "read the store %s", path);
-	while ((entry = readdir(dir))) {
-		CLEANUP_STORE_SLOT struct store_slot slot = {.lock_fd = -1};
-		size_t n = strlen(entry->d_name);
-
-		if (entry->d_name[0] != '.' || n < 4 ||
-		    strcmp(entry->d_name + n - 4, ".tmp") != 0 ||
-		    slot_of_temporary(path, entry->d_name, &slot) < 0)
-			continue;
-		/* whoever writes holds the lock: getting it proves the writer dead, and removes */
-		if (store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, NULL) < 0)
-			continue;
-		if (faccessat(dirfd(dir), entry->d_name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-			removed++;
-		if (access(slot.image, F_OK) < 0)
-			store_remove(&slot, NULL);
-	}
-	*ret_removed = removed;
+	while ((entry = readdir(dir)))
+		sweep_file(path, entry->d_name);
 	return 0;
 }

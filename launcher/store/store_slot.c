@@ -2,6 +2,8 @@
 #include "launcher/store/store.h"
 
 #include "base/cleanup.h"
+#include "image/image.h"
+#include "image/tempfile.h"
 #include "launcher/store/store_internal.h"
 
 #include <ctype.h>
@@ -64,8 +66,10 @@ int store_slot_open(const struct settings *settings, const struct key_facts *fac
 	CLEANUP_FREE char *folder = NULL, *image = NULL;
 	int r;
 
-	if (settings->image)
-		return slot_fill(settings->image, ret_slot, err);
+	if (settings->image) {
+		r = image_place(settings->image, err);
+		return r < 0 ? r : slot_fill(settings->image, ret_slot, err);
+	}
 	r = store_path(settings, &folder, err);
 	if (r == 0)
 		r = store_prepare(folder, true, err);
@@ -91,15 +95,23 @@ void store_slot_close(struct store_slot *slot)
 
 /*
  * The file to lock. In a folder that this user cannot write (an image in a container's read-only
- * layer) there is nobody to exclude, and a reader locks the image itself.
+ * layer) there is nobody to exclude, and a reader locks the image itself. -ENOENT, without an
+ * error, for a reader of nothing.
  */
 static int open_lock(struct store_slot *slot, enum store_lock mode, const char **ret_path,
 		     struct jsnap_error *err)
 {
+	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+
 	*ret_path = slot->lock;
 	if (slot->lock_fd >= 0)
 		return 0;
-	slot->lock_fd = open(slot->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	slot->lock_fd = open(slot->lock, flags);
+	if (slot->lock_fd < 0 && errno == ENOENT) {
+		if (mode == STORE_LOCK_SHARED && image_place(slot->image, NULL) <= 0)
+			return -ENOENT;
+		slot->lock_fd = open(slot->lock, flags | O_CREAT, 0600);
+	}
 	if (slot->lock_fd < 0 && mode == STORE_LOCK_SHARED &&
 	    (errno == EACCES || errno == EROFS || errno == EPERM)) {
 		int reason = errno;
@@ -133,12 +145,13 @@ int store_lock(struct store_slot *slot, enum store_lock mode, bool wait, struct 
 {
 	int operation = (mode == STORE_LOCK_EXCLUSIVE ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB);
 
+	slot->exclusive = false;
 	for (;;) {
 		const char *path;
 		int r = open_lock(slot, mode, &path, err);
 
 		if (r < 0)
-			return r;
+			return mode == STORE_LOCK_SHARED && r == -ENOENT ? 0 : r;
 		r = lock_fd(slot->lock_fd, operation);
 		if (r < 0) {
 			/* a conversion that fails has lost the lock it had (flock(2)) */
@@ -150,51 +163,55 @@ int store_lock(struct store_slot *slot, enum store_lock mode, bool wait, struct 
 			break;
 		store_unlock(slot);
 	}
-	if (mode == STORE_LOCK_EXCLUSIVE)
+	slot->exclusive = mode == STORE_LOCK_EXCLUSIVE;
+	if (slot->exclusive)
 		store_remove_temporaries(slot);
 	return 0;
 }
 
+/* Who waits for it sees that it has lost its name. One that holds something is not ours. */
+static void remove_lock(const struct store_slot *slot)
+{
+	struct stat st;
+
+	if (image_place(slot->image, NULL) <= 0 && still_named(slot->lock, slot->lock_fd) &&
+	    fstat(slot->lock_fd, &st) == 0 && st.st_size == 0)
+		unlink(slot->lock);
+}
+
 void store_unlock(struct store_slot *slot)
 {
+	if (slot->lock_fd >= 0 && slot->exclusive)
+		remove_lock(slot);
 	if (slot->lock_fd >= 0)
 		close(slot->lock_fd);
 	slot->lock_fd = -1;
+	slot->exclusive = false;
 }
 
-/* ".NAME.RANDOM.tmp" of a slot's files (snapshot/image/tempfile.h). */
-static bool is_temporary_of(const char *file, const char *path)
+bool store_is_temporary(const struct store_slot *slot, const char *file)
 {
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	size_t n = strlen(name), length = strlen(file);
-
-	return file[0] == '.' && length > n + 6 && strncmp(file + 1, name, n) == 0 &&
-	       file[n + 1] == '.' && strcmp(file + length - 4, ".tmp") == 0;
+	return tempfile_is_of(file, slot->image) || tempfile_is_of(file, slot->hot) ||
+	       tempfile_is_of(file, slot->pages);
 }
 
-unsigned store_remove_temporaries(const struct store_slot *slot)
+void store_remove_temporaries(const struct store_slot *slot)
 {
 	const char *slash = strrchr(slot->image, '/');
 	CLEANUP_FREE char *folder =
 		strndup(slash ? slot->image : ".", slash ? (size_t)(slash - slot->image) + 1 : 1);
 	CLEANUP_CLOSEDIR DIR *dir = folder ? opendir(folder) : NULL;
 	struct dirent *entry;
-	unsigned removed = 0;
 
 	while (dir && (entry = readdir(dir)))
-		if ((is_temporary_of(entry->d_name, slot->image) ||
-		     is_temporary_of(entry->d_name, slot->hot) ||
-		     is_temporary_of(entry->d_name, slot->pages)) &&
-		    unlinkat(dirfd(dir), entry->d_name, 0) == 0)
-			removed++;
-	return removed;
+		if (store_is_temporary(slot, entry->d_name))
+			unlinkat(dirfd(dir), entry->d_name, 0);
 }
 
 int store_remove(struct store_slot *slot, struct jsnap_error *err)
 {
-	const char *const paths[] = {slot->pages, slot->hot, slot->image, slot->bad, slot->lock};
+	const char *const paths[] = {slot->pages, slot->hot, slot->image, slot->bad};
 
-	/* the lock last: while it has its name, nobody else takes the slot */
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
 		if (unlink(paths[i]) < 0 && errno != ENOENT)
 			return error_errno(err, "remove %s", paths[i]);

@@ -30,7 +30,7 @@ struct dump {
 static int write_image(void *ctx, const struct manifest *m, struct jsnap_error *err)
 {
 	struct dump *d = ctx;
-	struct image_write_options options = {.seal = d->seal};
+	struct image_write_options options = {.seal = d->seal, .spare_others = true};
 
 	return image_write(d->settings->image, m, d->stream.fd, d->stream.stream_offset, &d->header,
 			   &options, err);
@@ -88,7 +88,9 @@ int verb_dump(const struct settings *settings, int *ret_status, struct jsnap_err
 
 	if (!settings->pid || !settings->image)
 		return error_set(err, EINVAL, "dump needs --pid PID and --image FILE");
-	rc = image_header_here(settings->pid, &d.header, err);
+	rc = image_place(settings->image, err);
+	if (rc >= 0)
+		rc = image_header_here(settings->pid, &d.header, err);
 	if (rc == 0)
 		rc = trust_new_seal(settings, &d.seal, err);
 	if (rc == 0)

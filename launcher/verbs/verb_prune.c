@@ -137,12 +137,11 @@ static int remove_chosen(struct pruning *p, struct jsnap_error *err)
 static int sweep(const struct settings *settings, struct jsnap_error *err)
 {
 	CLEANUP_FREE char *folder = NULL;
-	unsigned removed;
 	int r = store_path(settings, &folder, err);
 
 	if (r < 0 || access(folder, F_OK) < 0)
 		return r;
-	return store_sweep(folder, &removed, err);
+	return store_sweep(folder, err);
 }
 
 int verb_prune(const struct settings *settings, int *ret_status, struct jsnap_error *err)

@@ -59,6 +59,17 @@ static int name_it(int fd, const char *temporary, struct jsnap_error *err)
 	return 0;
 }
 
+bool tempfile_is_of(const char *file, const char *path)
+{
+	char prefix[NAME_KEPT + 3];
+	size_t length =
+		(size_t)snprintf(prefix, sizeof(prefix), ".%.*s.", NAME_KEPT, last_component(path));
+
+	return strncmp(file, prefix, length) == 0 &&
+	       strspn(file + length, "0123456789abcdef") == RANDOM_DIGITS &&
+	       strcmp(file + length + RANDOM_DIGITS, SUFFIX) == 0;
+}
+
 /*
  * Removes what killed writers of the same file left. A writer holds a lock on its temporary file
  * (flock(2)) from the beginning, so one that can be locked is nobody's.
@@ -66,18 +77,12 @@ static int name_it(int fd, const char *temporary, struct jsnap_error *err)
 static void remove_stale(const char *folder, const char *name)
 {
 	CLEANUP_CLOSEDIR DIR *dir = opendir(folder);
-	char prefix[NAME_KEPT + 3];
 	struct dirent *entry;
-	size_t length;
 
-	length = (size_t)snprintf(prefix, sizeof(prefix), ".%.*s.", NAME_KEPT, name);
 	while (dir && (entry = readdir(dir))) {
-		size_t size = strlen(entry->d_name);
 		CLEANUP_CLOSE int fd = -1;
 
-		if (size != length + RANDOM_DIGITS + strlen(SUFFIX) ||
-		    strncmp(entry->d_name, prefix, length) != 0 ||
-		    strcmp(entry->d_name + size - strlen(SUFFIX), SUFFIX) != 0)
+		if (!tempfile_is_of(entry->d_name, name))
 			continue;
 		fd = openat(dirfd(dir), entry->d_name,
 			    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);

@@ -23,7 +23,7 @@ static void make(const char *path, mode_t mode)
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	CHECK(fd >= 0);
-	CHECK_EQ(write(fd, "image", 5), 5);
+	CHECK_EQ(write(fd, "\x50\x2a\x4d\x18\x20\x04\0\0JSNAPIMG", 16), 16);
 	CHECK_EQ(fchmod(fd, mode), 0);
 	close(fd);
 }
@@ -156,6 +156,7 @@ static void test_lock(void)
 	CLEANUP_STORE_SLOT struct store_slot slot;
 
 	slot_of(KEY_A, &slot);
+	make(slot.image, 0600);
 	CHECK_EQ(store_lock(&slot, STORE_LOCK_SHARED, false, &err), 0);
 	CHECK_EQ(try_in_child(KEY_A, STORE_LOCK_SHARED), 0);
 	CHECK_EQ(try_in_child(KEY_A, STORE_LOCK_EXCLUSIVE), 1);
@@ -164,6 +165,66 @@ static void test_lock(void)
 	CHECK_EQ(try_in_child(KEY_B, STORE_LOCK_EXCLUSIVE), 0);
 	store_unlock(&slot);
 	CHECK_EQ(try_in_child(KEY_A, STORE_LOCK_EXCLUSIVE), 0);
+}
+
+/* It comes with an image, or who makes one, and goes with them; a file of somebody's stays. */
+static void test_lock_without_image(void)
+{
+	CLEANUP_STORE_SLOT struct store_slot slot;
+
+	slot_of(KEY_A, &slot);
+	CHECK_EQ(unlink(slot.image), 0);
+	CHECK_EQ(store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, &err), 0);
+	CHECK(exists(slot.lock));
+	CHECK_EQ(try_in_child(KEY_A, STORE_LOCK_SHARED), 1);
+	store_unlock(&slot);
+	CHECK(!exists(slot.lock));
+	CHECK_EQ(store_lock(&slot, STORE_LOCK_SHARED, false, &err), 0);
+	CHECK(!exists(slot.lock));
+	make(slot.lock, 0600);
+	CHECK_EQ(store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, &err), 0);
+	store_unlock(&slot);
+	CHECK(exists(slot.lock));
+	CHECK_EQ(unlink(slot.lock), 0);
+	make(slot.image, 0600);
+	CHECK_EQ(store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, &err), 0);
+	store_unlock(&slot);
+	CHECK(exists(slot.lock));
+}
+
+/* --image FILE: only nothing, an empty file or an image is a place for one. */
+static void test_place(void)
+{
+	const struct {
+		const char *content;
+		int size, r;
+	} files[] = {{"", 0, 0},
+		     {"\x50\x2a\x4d\x18\x20\x04\0\0JSNAPIMG damaged", 24, 0},
+		     {"\x50\x2a\x4d\x18\x20\x04\0\0JSNAPIM", 15, -EEXIST},
+		     {"\x50\x2a\x4d\x18\x20\x04\0\0another skippable frame", 31, -EEXIST},
+		     {"PK\x03\x04 an application's jar", 24, -EEXIST}};
+	struct settings given = {.image = "given"};
+	struct store_slot slot;
+
+	CHECK_EQ(store_slot_open(&given, NULL, &slot, &err), 0);
+	store_slot_close(&slot);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		int fd = open("given", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+		CHECK_EQ(write(fd, files[i].content, (size_t)files[i].size), files[i].size);
+		close(fd);
+		CHECK_EQ(store_slot_open(&given, NULL, &slot, &err), files[i].r);
+		if (files[i].r == 0)
+			store_slot_close(&slot);
+		else
+			HAS(err.text, "given exists and is no jsnap image; it is not replaced");
+	}
+	CHECK_EQ(unlink("given"), 0);
+	CHECK_EQ(mkfifo("given", 0600), 0);
+	CHECK_EQ(store_slot_open(&given, NULL, &slot, &err), -EEXIST);
+	CHECK_EQ(unlink("given"), 0);
+	given.image = "deep";
+	CHECK_EQ(store_slot_open(&given, NULL, &slot, &err), -EEXIST);
 }
 
 static void test_lost_lock(void)
@@ -194,7 +255,9 @@ static void test_read_only_folder(void)
 	CHECK_EQ(store_lock(&slot, STORE_LOCK_SHARED, false, &err), 0);
 	CHECK_EQ(store_lock(&slot, STORE_LOCK_SHARED, false, &err), 0);
 	CHECK_EQ(store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, &err), -EACCES);
-	CHECK_EQ(store_lock(&missing, STORE_LOCK_SHARED, false, &err), -EACCES);
+	CHECK_EQ(store_lock(&missing, STORE_LOCK_SHARED, false, &err), 0);
+	CHECK_EQ(missing.lock_fd, -1);
+	CHECK_EQ(store_lock(&missing, STORE_LOCK_EXCLUSIVE, false, &err), -EACCES);
 	CHECK_EQ(chmod("ro", 0700), 0);
 }
 
@@ -229,31 +292,44 @@ static void test_lock_of_removed(void)
 static void test_sweep(void)
 {
 	CLEANUP_STORE_SLOT struct store_slot a, b;
-	char dead[PATH_MAX], pages[PATH_MAX], alive[PATH_MAX], other[PATH_MAX];
-	unsigned removed;
+	const char *dead = "deep/er/store/.app-" KEY_A ".hot.0011223344556677.tmp";
+	const char *pages = "deep/er/store/.app-" KEY_A ".pages.0011223344556677.tmp";
+	const char *alive = "deep/er/store/.app-" KEY_B ".jsnap.0011223344556677.tmp";
+	const char *others[] = {"deep/er/store/.somebody-elses.tmp",
+				"deep/er/store/.app-" KEY_A ".jsnap.my-own.tmp",
+				"deep/er/store/.app-" KEY_A ".jsnap.001122334455667z.tmp",
+				"deep/er/store/app-" KEY_A ".txt"};
 
 	slot_of(KEY_A, &a);
 	slot_of(KEY_B, &b);
-	snprintf(dead, sizeof(dead), "deep/er/store/.app-%s.hot.00112233.tmp", KEY_A);
-	snprintf(pages, sizeof(pages), "deep/er/store/.app-%s.pages.00112233.tmp", KEY_A);
-	snprintf(alive, sizeof(alive), "deep/er/store/.app-%s.jsnap.00112233.tmp", KEY_B);
-	snprintf(other, sizeof(other), "deep/er/store/.somebody-elses.tmp");
+	make(a.image, 0600);
+	make(a.bad, 0600);
 	make(dead, 0600);
-	make(other, 0600);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		make(others[i], 0600);
 	CHECK_EQ(store_lock(&b, STORE_LOCK_EXCLUSIVE, false, &err), 0);
 	make(alive, 0600);
-	CHECK_EQ(store_sweep(settings.store, &removed, &err), 0);
-	CHECK_EQ(removed, 1);
-	CHECK(!exists(dead) && exists(alive) && exists(other));
-	make(pages, 0600);
-	CHECK_EQ(store_sweep(settings.store, &removed, &err), 0);
-	CHECK_EQ(removed, 1);
+	make(b.bad, 0600);
+	CHECK_EQ(store_sweep(settings.store, &err), 0);
+	CHECK(!exists(dead) && exists(alive) && exists(b.lock) && exists(b.bad));
+	CHECK(exists(a.image) && exists(a.lock) && exists(a.bad));
 	make(dead, 0600);
 	make(pages, 0600);
 	CHECK_EQ(store_lock(&a, STORE_LOCK_EXCLUSIVE, false, &err), 0);
 	CHECK(!exists(dead) && !exists(pages));
+	store_unlock(&a);
+	/* What is left of one whose image has gone is of no use. */
+	CHECK_EQ(unlink(a.image), 0);
+	make(pages, 0600);
+	make(a.hot, 0600);
+	make(a.pages, 0600);
+	CHECK_EQ(store_sweep(settings.store, &err), 0);
+	CHECK(!exists(pages) && !exists(a.hot) && !exists(a.pages));
+	CHECK(!exists(a.bad) && !exists(a.lock));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		CHECK_EQ(unlink(others[i]), 0);
 	CHECK_EQ(unlink(alive), 0);
-	CHECK_EQ(unlink(other), 0);
+	CHECK_EQ(unlink(b.bad), 0);
 }
 
 static void finds(const char *word, const char *key)
@@ -310,9 +386,11 @@ static void test_remove(void)
 	slot_of(KEY_A, &slot);
 	CHECK_EQ(store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, &err), 0);
 	CHECK_EQ(store_remove(&slot, &err), 0);
-	CHECK(!exists(slot.image) && !exists(slot.hot) && !exists(slot.pages) &&
-	      !exists(slot.lock));
+	CHECK(!exists(slot.image) && !exists(slot.hot) && !exists(slot.pages));
 	CHECK_EQ(store_remove(&slot, &err), 0);
+	CHECK(exists(slot.lock));
+	store_unlock(&slot);
+	CHECK(!exists(slot.lock));
 }
 
 int main(void)
@@ -329,7 +407,9 @@ int main(void)
 	test_path();
 	test_prepare();
 	test_open();
+	test_place();
 	test_lock();
+	test_lock_without_image();
 	test_lost_lock();
 	test_read_only_folder();
 	test_lock_of_removed();
