@@ -56,17 +56,52 @@ static int make_again(struct opening *o, const struct m_backing *backing, int fl
 	return fd;
 }
 
-/* One that is another by now goes: who has it open keeps it. */
-static void make_room(const struct opening *o, const struct m_backing *backing)
+/* Whether one that is kept with its contents is missing, or another by now. */
+static bool is_another(const struct opening *o, const struct m_backing *backing)
 {
-	const char *path = manifest_str(o->m, backing->path);
 	struct stat st;
 
-	if (!(backing->uses & M_BACKING_KEEP) || lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
-		return;
-	if ((uint64_t)st.st_size != backing->size ||
-	    (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec != backing->mtime_ns)
-		unlink(path);
+	if (!(backing->uses & M_BACKING_KEEP) || backing->content_object == MANIFEST_NONE)
+		return false;
+	if (lstat(manifest_str(o->m, backing->path), &st) < 0)
+		return errno == ENOENT;
+	return S_ISREG(st.st_mode) &&
+	       ((uint64_t)st.st_size != backing->size ||
+		(int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec != backing->mtime_ns);
+}
+
+/*
+ * The other one goes when this one is whole, not before; who has it open keeps it. With its time of
+ * then the file is the same one for whatever opens it next.
+ */
+static int replace(struct opening *o, const struct m_backing *backing, int flags,
+		   struct jsnap_error *err)
+{
+	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+					  {.tv_sec = backing->mtime_ns / 1000000000,
+					   .tv_nsec = backing->mtime_ns % 1000000000}};
+	const char *path = manifest_str(o->m, backing->path), *parent;
+	char folder[4096], temporary[sizeof(folder) + 16];
+	CLEANUP_CLOSE int contents = -1, fd = -1;
+	int r;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	parent = dirname(folder);
+	mkdir(parent, 0755);
+	snprintf(temporary, sizeof(temporary), "%s/.jsnap-XXXXXX", parent);
+	contents = mkostemp(temporary, O_CLOEXEC);
+	if (contents < 0)
+		return error_errno(err, "make %s again", path);
+	r = opening_fill(o, &o->m->objects[backing->content_object], contents, err);
+	if (r == 0)
+		fd = open(temporary, (flags & ~O_CREAT) | O_CLOEXEC);
+	if (r == 0 && (fd < 0 || fchmod(contents, backing->mode & 0777) < 0 ||
+		       futimens(contents, times) < 0 || rename(temporary, path) < 0))
+		r = error_errno(err, "make %s again", path);
+	if (r == 0)
+		return steal_fd(&fd);
+	unlink(temporary);
+	return r;
 }
 
 /* A file that is memory in all but name, where there is no place for files (a read-only root):
@@ -87,9 +122,13 @@ int open_backing(struct opening *o, uint32_t index, int flags, struct jsnap_erro
 	const char *path = manifest_str(o->m, backing->path);
 	int fd;
 
-	make_room(o, backing);
-	fd = open(path, (flags & ~O_CREAT) | O_CLOEXEC | O_NOCTTY);
-
+	if (is_another(o, backing)) {
+		fd = replace(o, backing, flags, err);
+		if (fd < 0)
+			return fd;
+	} else {
+		fd = open(path, (flags & ~O_CREAT) | O_CLOEXEC | O_NOCTTY);
+	}
 	if (fd < 0 && errno == ENOENT && S_ISREG(backing->mode) &&
 	    (backing->content_object != MANIFEST_NONE || (flags & O_CREAT)))
 		fd = make_again(o, backing, flags, err);
