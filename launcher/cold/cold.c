@@ -193,6 +193,7 @@ bool cold_agent_exists(void)
 int cold_start(struct cold *cold, bool with_agent, int *ret_status, struct jsnap_error *err)
 {
 	cold->started_ns = monotonic_ns();
+	supervise_end_at_once(cold->supervise, false);
 	if (!with_agent)
 		return spawn(cold, cold->command->argv, ret_status, err);
 	return start_with_agent(cold, ret_status, err);

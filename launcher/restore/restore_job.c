@@ -140,6 +140,7 @@ static int start_process(struct restore_job *job, const struct restore_source *s
 								     .control_fd = -1};
 	const struct settings *s = job->settings;
 	struct restore_options options;
+	bool at_once;
 	char cwd[PATH_MAX];
 	int rc = find_inherits(source->manifest, job, &i, err);
 
@@ -161,12 +162,18 @@ static int start_process(struct restore_job *job, const struct restore_source *s
 		.n_listen_map = s->n_listen_map,
 		.working_set = set,
 		.hold_ns = HELD_THREADS_NS,
+		.stop_fd = job->supervise->end_fd,
 	};
 	options.held = held = held_threads(source->manifest, &options.n_held);
 	rc = restore_validate(&options, err);
 	phases_end(&job->phases, PHASE_VALIDATE);
-	if (rc == 0)
-		rc = restore_process(&options, &job->restored, err);
+	if (rc < 0)
+		return rc;
+	at_once = supervise_end_at_once(job->supervise, false);
+	rc = restore_process(&options, &job->restored, err);
+	/* Nothing of it is left: what asked to end meanwhile has its effect now. */
+	if (rc < 0)
+		supervise_end_at_once(job->supervise, at_once);
 	if (rc == 0)
 		phases_end_engine(&job->phases, &job->restored);
 	return rc;

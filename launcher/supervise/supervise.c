@@ -13,6 +13,8 @@
 #include <time.h>
 
 static const int own_faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
+static const int stops[] = {SIGTSTP, SIGTTIN, SIGTTOU};
 
 static void find_ignored(sigset_t *ret_ignored)
 {
@@ -25,13 +27,21 @@ static void find_ignored(sigset_t *ret_ignored)
 	}
 }
 
+/* Those of `signals` that the caller does not ignore. */
+static void add_heeded(const struct supervise *s, const int *signals, size_t n, sigset_t *set)
+{
+	for (size_t i = 0; i < n; i++)
+		if (sigismember(&s->caller_ignored, signals[i]) == 0)
+			sigaddset(set, signals[i]);
+}
+
 int supervise_begin(struct supervise *s, struct jsnap_error *err)
 {
 	struct sigaction action = {.sa_handler = SIG_DFL};
-	sigset_t watched;
+	sigset_t watched, asks;
 
 	memset(s, 0, sizeof(*s));
-	s->pidfd = s->signal_fd = -1;
+	s->pidfd = s->signal_fd = s->end_fd = -1;
 	find_ignored(&s->caller_ignored);
 	sigfillset(&watched);
 	for (size_t i = 0; i < ARRAY_SIZE(own_faults); i++)
@@ -41,9 +51,37 @@ int supervise_begin(struct supervise *s, struct jsnap_error *err)
 	/* Ignored, it would make the kernel throw children's statuses away (wait(2)). */
 	sigaction(SIGCHLD, &action, NULL);
 	s->signal_fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (s->signal_fd < 0)
+	sigemptyset(&asks);
+	add_heeded(s, ends, ARRAY_SIZE(ends), &asks);
+	s->end_fd = signalfd(-1, &asks, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (s->signal_fd < 0 || s->end_fd < 0)
 		return error_errno(err, "create a signalfd");
 	return 0;
+}
+
+static void end_now(int signo)
+{
+	_exit(128 + signo);
+}
+
+bool supervise_end_at_once(struct supervise *s, bool on)
+{
+	struct sigaction action = {.sa_handler = on ? end_now : SIG_DFL};
+	bool before = s->at_once;
+	sigset_t set;
+
+	sigemptyset(&set);
+	add_heeded(s, ends, ARRAY_SIZE(ends), &set);
+	add_heeded(s, stops, ARRAY_SIZE(stops), &set);
+	/* Blocked first: none may find its default action meanwhile. */
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (sigismember(&set, ends[i]) == 1)
+			sigaction(ends[i], &action, NULL);
+	if (on)
+		sigprocmask(SIG_UNBLOCK, &set, NULL);
+	s->at_once = on;
+	return before;
 }
 
 void supervise_end(struct supervise *s)
@@ -52,7 +90,9 @@ void supervise_end(struct supervise *s)
 		close(s->pidfd);
 	if (s->signal_fd >= 0)
 		close(s->signal_fd);
-	s->pidfd = s->signal_fd = -1;
+	if (s->end_fd >= 0)
+		close(s->end_fd);
+	s->pidfd = s->signal_fd = s->end_fd = -1;
 }
 
 void supervise_reset_signals(const struct supervise *s)
@@ -63,6 +103,9 @@ void supervise_reset_signals(const struct supervise *s)
 		sigaction(SIGCHLD, &action, NULL);
 	sigprocmask(SIG_SETMASK, &s->caller_mask, NULL);
 }
+
+static void read_signals(struct supervise *s, bool older);
+static void reap(struct supervise *s);
 
 int supervise_adopt(struct supervise *s, pid_t pid, struct jsnap_error *err)
 {
@@ -76,6 +119,8 @@ int supervise_adopt(struct supervise *s, pid_t pid, struct jsnap_error *err)
 	s->pid = pid;
 	s->ended = s->stopped = false;
 	s->wait_status = 0;
+	read_signals(s, true);
+	reap(s);
 	return 0;
 }
 
@@ -231,7 +276,8 @@ static bool catches(pid_t pid, int signo)
 	       (status.sig_caught & (1ull << (signo - 1)));
 }
 
-static void handle_signal(struct supervise *s, const struct signalfd_siginfo *info)
+/* One that may be older than the application was not given to it by the terminal. */
+static void handle_signal(struct supervise *s, const struct signalfd_siginfo *info, bool older)
 {
 	int signo = (int)info->ssi_signo;
 	struct signal_arrival arrival = {
@@ -239,7 +285,7 @@ static void handle_signal(struct supervise *s, const struct signalfd_siginfo *in
 		.code = info->ssi_code,
 		.sender = (pid_t)info->ssi_pid,
 		.self = getpid(),
-		.same_group = s->pid && getpgid(s->pid) == getpgrp(),
+		.same_group = !older && s->pid && getpgid(s->pid) == getpgrp(),
 		.session_leader = getsid(0) == getpid(),
 		.ignored_by_caller = sigismember(&s->caller_ignored, signo) == 1,
 		.caught = catches(s->pid, signo),
@@ -253,7 +299,7 @@ static void handle_signal(struct supervise *s, const struct signalfd_siginfo *in
 		s->ending_signal = signo;
 }
 
-static void read_signals(struct supervise *s)
+static void read_signals(struct supervise *s, bool older)
 {
 	struct signalfd_siginfo info[16];
 
@@ -265,7 +311,7 @@ static void read_signals(struct supervise *s)
 		if (n <= 0)
 			break;
 		for (size_t i = 0; i < (size_t)n / sizeof(info[0]); i++)
-			handle_signal(s, &info[i]);
+			handle_signal(s, &info[i], older);
 	}
 }
 
@@ -292,7 +338,7 @@ static int wait_round(struct supervise *s, struct pollfd *fds, size_t n, uint64_
 	if (poll_until(all, n + 2, deadline_ns) < 0)
 		return errno == EAGAIN ? -EINTR : -errno;
 	if (all[0].revents)
-		read_signals(s);
+		read_signals(s, false);
 	reap(s);
 	if (all[1].revents && !s->ended)
 		note_vanished(s);

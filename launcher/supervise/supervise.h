@@ -7,7 +7,8 @@
  *
  * Signals are blocked from supervise_begin() on and read from a signalfd: one that arrives while
  * there is no application yet, or during a restore, waits there and is not lost. SIGSEGV, SIGBUS,
- * SIGFPE, SIGILL, SIGTRAP and SIGSYS stay as they are: they are about jsnap's own faults.
+ * SIGFPE, SIGILL, SIGTRAP and SIGSYS stay as they are: they are about jsnap's own faults. While
+ * there is nothing yet, a verb can have those that ask to end act at once (supervise_end_at_once).
  * Sources: signalfd(2), pidfd_open(2), wait(2), credentials(7), termios(3).
  */
 #ifndef JSNAP_LAUNCHER_SUPERVISE_H
@@ -34,6 +35,8 @@ struct supervise_helper { /* a child of jsnap's own: a command, a relay, a write
 struct supervise {
 	pid_t pid; /* the application; 0 while there is none */
 	int pidfd, signal_fd;
+	int end_fd; /* readable (poll(2), never read) while a signal is pending that asks to end */
+	bool at_once;
 	pid_t namespace_init; /* restored.init_pid; 0 without one, or once reaped */
 
 	sigset_t caller_mask, caller_ignored; /* what the application starts with */
@@ -52,10 +55,19 @@ int supervise_begin(struct supervise *s, struct jsnap_error *err);
 void supervise_end(struct supervise *s);
 #define CLEANUP_SUPERVISE __attribute__((cleanup(supervise_end)))
 
+/*
+ * With `on`, SIGTERM, SIGINT and SIGHUP end this process at once with 128 + their number, as they
+ * end a JVM that starts, and those of job control stop it, wherever it is: for the time in which
+ * there is no program and nothing to undo. Without, as from the beginning, they wait. What the
+ * caller ignores stays ignored. Returns how it was before.
+ */
+bool supervise_end_at_once(struct supervise *s, bool on);
+
 /* In a forked child before exec: the mask and dispositions the caller gave. Async-signal-safe. */
 void supervise_reset_signals(const struct supervise *s);
 
-/* From now on the child `pid` is the application. Forgets an earlier one. */
+/* From now on the child `pid` is the application, and gets the signals that came before it. Forgets
+ * an earlier one. */
 int supervise_adopt(struct supervise *s, pid_t pid, struct jsnap_error *err);
 
 /*

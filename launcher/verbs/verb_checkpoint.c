@@ -86,6 +86,7 @@ int verb_checkpoint(const struct settings *settings, int *ret_status, struct jsn
 	if (rc < 0)
 		return rc;
 	log_show_progress();
+	supervise_end_at_once(&start.supervise, true);
 	if (start.command.no_snapshot)
 		return error_set(err, EINVAL, "there is nothing to take a snapshot of: %s",
 				 start.command.no_snapshot);

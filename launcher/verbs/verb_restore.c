@@ -51,8 +51,12 @@ static int find(struct restore *r, struct jsnap_error *err)
 /* A slot in a folder that can't be written has no lock; reading needs none there. */
 static int lock(struct restore *r, struct jsnap_error *err)
 {
-	int rc = store_lock(&r->slot, STORE_LOCK_SHARED, true, err);
+	int rc = store_lock(&r->slot, STORE_LOCK_SHARED, false, err);
 
+	if (rc == -EWOULDBLOCK) {
+		log_info("another jsnap is working on this snapshot: waiting for it");
+		rc = store_lock(&r->slot, STORE_LOCK_SHARED, true, err);
+	}
 	return rc == -EROFS || rc == -EACCES ? 0 : rc;
 }
 
@@ -132,6 +136,7 @@ int verb_restore(const struct settings *settings, int *ret_status, struct jsnap_
 	};
 	int rc = supervise_begin(&r.supervise, err);
 
+	supervise_end_at_once(&r.supervise, true);
 	if (rc == 0)
 		rc = fds_fill_standard(err);
 	if (rc == 0)

@@ -17,7 +17,7 @@
 
 /* A writer that is about to finish is worth waiting for, as long as a cold start takes anyway. */
 #define WRITER_WAIT_NS 3000000000ull
-#define WRITER_LOOK_NS 5000000ull
+#define WRITER_LOOK_US 5000
 
 struct run {
 	struct start start;
@@ -40,8 +40,7 @@ static void find_slot(struct run *run)
 
 /*
  * Shared, for reading. Whoever has it exclusively takes, replaces or removes the snapshot: the
- * writer that outlives an earlier run, as a rule. -EWOULDBLOCK when it takes too long, -ECANCELED
- * when jsnap was asked to end meanwhile.
+ * writer that outlives an earlier run, as a rule. -EWOULDBLOCK when it takes too long.
  */
 static int lock_snapshot(struct run *run)
 {
@@ -57,28 +56,25 @@ static int lock_snapshot(struct run *run)
 		 (double)limit / 1e9);
 	deadline = monotonic_ns() + limit;
 	while (rc == -EWOULDBLOCK && monotonic_ns() < deadline) {
-		if (supervise_pause(&run->start.supervise, WRITER_LOOK_NS) < 0)
-			return -ECANCELED;
+		usleep(WRITER_LOOK_US);
 		rc = store_lock(slot, STORE_LOCK_SHARED, false, &run->problem);
 	}
 	return rc;
 }
 
-/* Locks the slot and opens what is in it; -ECANCELED as above, nothing else is a failure. */
-static int look_at_snapshot(struct run *run, struct restore_source *source)
+/* Locks the slot and opens what is in it. */
+static void look_at_snapshot(struct run *run, struct restore_source *source)
 {
 	struct store_slot *slot = &run->start.slot;
 	int rc = lock_snapshot(run);
 
-	if (rc == -ECANCELED)
-		return rc;
 	if (rc == -EWOULDBLOCK) {
 		run->facts.locked = true;
-		return 0;
+		return;
 	}
 	if (rc < 0) {
 		run->facts.store_problem = run->problem.text;
-		return 0;
+		return;
 	}
 	rc = store_open_image(slot, &run->problem);
 	if (rc >= 0)
@@ -90,7 +86,6 @@ static int look_at_snapshot(struct run *run, struct restore_source *source)
 	else if (rc == 0 && key_compare(source->manifest, &run->start.facts, run->stale,
 					sizeof(run->stale)) != 0)
 		run->facts.stale = run->stale;
-	return 0;
 }
 
 /* Its number in the program; -1 in one without an agent. */
@@ -158,19 +153,15 @@ static int restore(struct run *run, struct restore_source *source, struct restor
 	return rc;
 }
 
-/* 1 when the program was restored, ran and ended, or is not to be started; 0 when it is to be
- * started cold. */
+/* 1 when the program was restored, ran and ended; 0 when it is to be started cold. */
 static int try_restore(struct run *run, int *ret_status, struct jsnap_error *err)
 {
 	CLEANUP_RESTORE_SOURCE struct restore_source source = {.image_fd = -1, .hot.fd = -1};
 	struct restore_job job;
 	int rc, control;
 
-	if (!run->facts.no_snapshot && !run->facts.store_problem &&
-	    look_at_snapshot(run, &source) == -ECANCELED) {
-		*ret_status = 128 + run->start.supervise.ending_signal;
-		return 1;
-	}
+	if (!run->facts.no_snapshot && !run->facts.store_problem)
+		look_at_snapshot(run, &source);
 	run_decide(&run->facts, &run->decision);
 	if (run->decision.action != RUN_RESTORE)
 		return 0;
@@ -248,6 +239,7 @@ int verb_run(const struct settings *settings, int *ret_status, struct jsnap_erro
 
 	if (rc < 0)
 		return rc;
+	supervise_end_at_once(&run.start.supervise, true);
 	run.facts.no_snapshot = run.start.command.no_snapshot;
 	run.facts.no_restore = settings->no_restore;
 	run.facts.no_checkpoint = settings->no_checkpoint;

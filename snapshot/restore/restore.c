@@ -112,6 +112,19 @@ static void child_main(void *arg, const struct tids_threads *threads)
 	_exit(125);
 }
 
+/* 0 when there is word of the child, or its end. */
+static int await_report(const struct plan *plan, int fd, struct jsnap_error *err)
+{
+	int stop_fd = plan->options->stop_fd;
+	struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
+			       {.fd = stop_fd ? stop_fd : -1, .events = POLLIN}};
+
+	while (poll(fds, 2, -1) < 0)
+		if (errno != EINTR)
+			return error_errno(err, "wait for the restored process");
+	return fds[0].revents ? 0 : error_set(err, ECANCELED, "the restore was asked to end");
+}
+
 static int read_report(const struct plan *plan, int fd, uint64_t phase_ns[RESTORE_PHASES],
 		       struct jsnap_error *err)
 {
@@ -171,7 +184,9 @@ static int run_plan(struct plan *plan, enum tids_way way, struct restored *ret_r
 	if (r < 0)
 		return r;
 	close(steal_fd(&out));
-	r = read_report(plan, in, phase_ns, err);
+	r = await_report(plan, in, err);
+	if (r == 0)
+		r = read_report(plan, in, phase_ns, err);
 	if (r < 0) {
 		end_all(&child);
 		return r;

@@ -45,6 +45,7 @@ struct restore_options {
 	const uint32_t *held; /* TIDs, ascending */
 	size_t n_held;
 	uint64_t hold_ns;
+	int stop_fd; /* readable (never read): give up, -ECANCELED; 0: there is none */
 	bool keep_parent_death_signal; /* false: the restored process dies (SIGKILL) with the caller
 					*/
 };

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -205,6 +206,72 @@ static void test_early_signal(void)
 	supervise_end(&s);
 }
 
+/* The terminal gave it to the group before the program was in it: it reaches the program too. */
+static void test_older_than_the_program(void)
+{
+	int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	const char *name;
+	pid_t pid;
+
+	CHECK(terminal >= 0);
+	CHECK_EQ(grantpt(terminal), 0);
+	CHECK_EQ(unlockpt(terminal), 0);
+	name = ptsname(terminal);
+	pid = fork();
+	if (pid == 0) {
+		struct supervise s;
+		struct jsnap_error err = {0};
+		sigset_t pending;
+
+		setsid();
+		if (open(name, O_RDWR | O_CLOEXEC) < 0 || supervise_begin(&s, &err) < 0 ||
+		    write(terminal, "\003", 1) != 1)
+			_exit(99);
+		do
+			sigpending(&pending);
+		while (sigismember(&pending, SIGINT) != 1);
+		start_shell(&s, "exec sleep 100", -1);
+		_exit(supervise_to_end(&s));
+	}
+	CHECK_EQ(wait_for(pid), 128 + SIGINT);
+	close(terminal);
+}
+
+/* In a process of its own: `signo` is sent to it before and after it is to end at once. */
+static int end_at_once(int signo, bool before)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct supervise s;
+		struct jsnap_error err = {0};
+
+		signal(SIGINT, SIG_IGN);
+		if (supervise_begin(&s, &err) < 0)
+			_exit(99);
+		if (before)
+			raise(signo);
+		if (supervise_end_at_once(&s, true))
+			_exit(98);
+		if (!before)
+			raise(signo);
+		if (!supervise_end_at_once(&s, false))
+			_exit(97);
+		raise(SIGTERM); /* waits again */
+		_exit(0);
+	}
+	return wait_for(pid);
+}
+
+static void test_end_at_once(void)
+{
+	CHECK_EQ(end_at_once(SIGTERM, true), 128 + SIGTERM);
+	CHECK_EQ(end_at_once(SIGTERM, false), 128 + SIGTERM);
+	CHECK_EQ(end_at_once(SIGHUP, false), 128 + SIGHUP);
+	CHECK_EQ(end_at_once(SIGINT, false), 0); /* which the caller ignores */
+	CHECK_EQ(end_at_once(SIGUSR1, true), 0);
+}
+
 /* The program stops: so does the supervisor, which its parent (this test, as a shell) sees. */
 static void test_job_control(void)
 {
@@ -362,6 +429,8 @@ int main(void)
 	test_forwarding();
 	test_default_action();
 	test_early_signal();
+	test_older_than_the_program();
+	test_end_at_once();
 	test_job_control();
 	test_inheritance();
 	test_commands();
