@@ -178,7 +178,7 @@ for kind in v d; do
 	rm -f limited.err
 	start limited bash -c "$limit; exec \"\$@\"" - "$jsnap" run "${common[@]}" --no-checkpoint "${preload[@]}" "${program[@]}"
 	said limited "jsnap: cold start: .*$words" "$limit"
-	ended "$pid" || stop "$pid" TERM
+	kill -TERM "$pid" 2>/dev/null || true
 	wait "$pid" || true
 	item "$limit"
 done
