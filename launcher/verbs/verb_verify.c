@@ -51,7 +51,7 @@ static int check_place(const struct settings *settings, const struct opened *ope
 {
 	const struct image_header *header = image_header(opened->image);
 	const struct manifest *m = image_manifest(opened->image);
-	struct restore_options options = {.manifest = m, .stream_fd = -1};
+	struct restore_options options = {.manifest = m, .stream_fd = -1, .vouch = key_vouches};
 	char reason[512];
 	int r;
 

@@ -22,6 +22,7 @@ run_it() { # NAME WORDS
 }
 
 touch -d 2001-02-03 own.jar
+"$jsnap" verify store/*.jsnap >verify.out || fail "verify: $(cat verify.out)"
 run_it touched "jsnap: restored"
 cp own.jar another.jar
 mv another.jar own.jar
