@@ -113,8 +113,6 @@ int twin_make(struct capture *c, struct jsnap_error *err)
 	return read_certain(c, err);
 }
 
-/* What the kernel sets by itself, and no restore brings back. */
-#define NO_MARKS (MAPS_VM_SOFTDIRTY | MAPS_VM_ACCOUNT)
 /* What madvise(2) sets and fork(2) copies. */
 #define ADVICE                                                                          \
 	(MAPS_VM_DONTDUMP | MAPS_VM_HUGEPAGE | MAPS_VM_NOHUGEPAGE | MAPS_VM_MERGEABLE | \
@@ -149,7 +147,7 @@ int twin_check(struct capture *c, struct jsnap_error *err)
 			"while it was being stopped; try again");
 	for (size_t i = 0; i < now.count; i++) {
 		const struct maps_entry *entry = &now.entries[i];
-		uint32_t changed = (entry->vmflags ^ c->maps.entries[i].vmflags) & ~NO_MARKS;
+		uint32_t changed = (entry->vmflags ^ c->maps.entries[i].vmflags) & ~MAPS_VM_KERNELS;
 
 		if (!changed || (!(changed & ~ADVICE) && set_right(c, entry)))
 			continue;

@@ -210,11 +210,10 @@ static bool is_unnamed(const char *name)
 static bool extends_last(const struct capture *c, const struct maps_entry *entry)
 {
 	const struct m_vma *last = c->m->n_vmas ? &c->m->vmas[c->m->n_vmas - 1] : NULL;
-	const uint32_t matter = ~(uint32_t)(MAPS_VM_SOFTDIRTY | MAPS_VM_ACCOUNT);
 
 	return last && c->stream_inode && last->kind == M_VMA_ANON && last->end == entry->start &&
 	       !entry->shared && last->prot == (uint32_t)entry->prot &&
-	       ((last->vmflags ^ entry->vmflags) & matter) == 0 &&
+	       ((last->vmflags ^ entry->vmflags) & ~MAPS_VM_KERNELS) == 0 &&
 	       (capture_from_stream(c, entry) || (!entry->inode && is_unnamed(entry->name))) &&
 	       is_unnamed(manifest_str(c->m, last->name));
 }
@@ -287,8 +286,7 @@ int capture_vmas(struct capture *c, struct jsnap_error *err)
 	for (size_t i = 0; r == 0 && i < c->maps.count; i++) {
 		const struct maps_entry *entry = &c->maps.entries[i];
 
-		if (is_kernels(entry) ||
-		    (entry->start >= c->region && entry->end <= c->region_end))
+		if (is_kernels(entry) || (entry->start >= c->region && entry->end <= c->region_end))
 			continue;
 		if (extends_last(c, entry))
 			c->m->vmas[c->m->n_vmas - 1].end = entry->end;

@@ -40,6 +40,9 @@ enum maps_vmflag {
 	MAPS_VM_PKEY = 1 << 20,		/* smaps' ProtectionKey is not 0 (pkeys(7)) */
 };
 
+/* What the kernel sets by itself, and no restore brings back. */
+#define MAPS_VM_KERNELS ((uint32_t)(MAPS_VM_SOFTDIRTY | MAPS_VM_ACCOUNT))
+
 struct maps_entry {
 	uint64_t start, end; /* bytes, page aligned, start < end */
 	uint64_t offset;     /* bytes into the file */
