@@ -642,14 +642,6 @@ static int capture_fd(struct capture *c, int number, struct jsnap_error *err)
 	return r;
 }
 
-static uint32_t file_of_number(const struct manifest *m, uint32_t number)
-{
-	for (uint32_t i = 0; i < m->n_fds; i++)
-		if (m->fds[i].fd == number)
-			return m->fds[i].file;
-	return MANIFEST_NONE;
-}
-
 /* Whether a descriptor is the one that an epoll set watches under a number: 0 when it is. */
 static long compare_watched(struct capture *c, uint32_t fd, uint32_t epoll_fd, uint32_t number,
 			    uint32_t nth)
@@ -660,21 +652,13 @@ static long compare_watched(struct capture *c, uint32_t fd, uint32_t epoll_fd, u
 		       (unsigned long)fd, &slot);
 }
 
-static uint32_t number_of_file(const struct manifest *m, uint32_t file)
-{
-	for (uint32_t i = 0; i < m->n_fds; i++)
-		if (m->fds[i].file == file)
-			return m->fds[i].fd;
-	return MANIFEST_NONE;
-}
-
 /* What is watched is nearly always what has the number now; a closed or reused one takes a search.
  */
 static int resolve_epoll_target(struct capture *c, uint32_t index, struct jsnap_error *err)
 {
 	struct m_epoll_target *target = &c->m->epoll_targets[index];
-	uint32_t epoll_fd = number_of_file(c->m, target->file), nth = 0;
-	uint32_t file = file_of_number(c->m, target->fd);
+	uint32_t epoll_fd = manifest_fd_of_file(c->m, target->file), nth = 0;
+	uint32_t file = manifest_file_of_fd(c->m, target->fd);
 	long r;
 
 	for (uint32_t i = 0; i < index; i++)

@@ -183,9 +183,8 @@ int hot_create(const char *path, struct hot *ret_hot, struct jsnap_error *err);
 int hot_commit(struct hot *hot, const struct manifest *m, const struct image_origin *origin,
 	       const struct image_seal *seal, struct jsnap_error *err);
 /* Opens and verifies header and manifest, the latter by the image's id; -ESTALE when `expect` is
- * given and differs, when the
- * file was written after hot_commit, or one of `seal` and the copy is with a key and the other is
- * not; -EPERM when it is not the effective user's alone to write. The
+ * given and differs, when the file was written after hot_commit, or one of `seal` and the copy is
+ * with a key and the other is not; -EPERM when it is not the effective user's alone to write. The
  * stream's size is checked against the file's; its bytes are covered as docs/image-format.md says.
  */
 int hot_open(const char *path, const struct image_origin *expect, const struct image_seal *seal,

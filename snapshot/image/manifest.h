@@ -376,6 +376,24 @@ bool manifest_accepted(const struct manifest *m, const struct manifest_ports *po
 /* The port of an IPv4 or IPv6 address, host byte order; 0 without one. */
 uint16_t manifest_port(const struct manifest *m, struct m_blob address);
 
+/* The file of a descriptor, and a descriptor of a file (the first of several); NONE: there is none.
+ */
+static inline uint32_t manifest_file_of_fd(const struct manifest *m, uint32_t fd)
+{
+	for (uint32_t i = 0; i < m->n_fds; i++)
+		if (m->fds[i].fd == fd)
+			return m->fds[i].file;
+	return MANIFEST_NONE;
+}
+
+static inline uint32_t manifest_fd_of_file(const struct manifest *m, uint32_t file)
+{
+	for (uint32_t i = 0; i < m->n_fds; i++)
+		if (m->fds[i].file == file)
+			return m->fds[i].fd;
+	return MANIFEST_NONE;
+}
+
 /* Written at its end and nowhere else: it goes on at the end of what it is by then, and is made
  * again when it is gone. `file` is an M_FILE_PATH. */
 static inline bool manifest_file_is_log(const struct manifest *m, const struct m_file *file)

@@ -417,10 +417,7 @@ static int place_files(struct opening *o, struct jsnap_error *err)
  */
 static bool number_moved(const struct opening *o, const struct m_epoll_target *target)
 {
-	for (uint32_t i = 0; i < o->m->n_fds; i++)
-		if (o->m->fds[i].fd == target->fd)
-			return o->m->fds[i].file != target->target_file;
-	return true;
+	return manifest_file_of_fd(o->m, target->fd) != target->target_file;
 }
 
 static int fill_moved_epolls(struct opening *o, struct jsnap_error *err)

@@ -33,23 +33,6 @@ static const struct m_socket *socket_of(const struct manifest *m, uint32_t file)
 	return f->kind == M_FILE_SOCKET ? &m->sockets[f->target] : NULL;
 }
 
-static const struct m_fd *find_fd(const struct manifest *m, uint32_t number)
-{
-	for (uint32_t i = 0; i < m->n_fds; i++)
-		if (m->fds[i].fd == number)
-			return &m->fds[i];
-	return NULL;
-}
-
-/* The number of the set; any will do that has it. */
-static int set_number(const struct manifest *m, uint32_t file)
-{
-	for (uint32_t i = 0; i < m->n_fds; i++)
-		if (m->fds[i].file == file)
-			return (int)m->fds[i].fd;
-	return -1;
-}
-
 /* One that the program has made, and whose end it would be told. */
 static bool is_ended(const struct manifest *m, const struct manifest_ports *listening,
 		     const struct m_epoll_target *target)
@@ -63,33 +46,31 @@ static bool is_ended(const struct manifest *m, const struct manifest_ports *list
 bool plan_door(const struct plan *plan, const struct m_epoll_target *target)
 {
 	const struct m_socket *s = socket_of(plan->m, target->target_file);
-	const struct m_fd *fd;
 
-	if (!plan->doors_shut || !s || s->state != M_SOCKET_LISTEN ||
-	    !(target->events & EPOLLIN) || (target->events & EPOLLEXCLUSIVE))
+	if (!plan->doors_shut || !s || s->state != M_SOCKET_LISTEN || !(target->events & EPOLLIN) ||
+	    (target->events & EPOLLEXCLUSIVE))
 		return false;
-	fd = find_fd(plan->m, target->fd);
-	return fd && fd->file == target->target_file && set_number(plan->m, target->file) >= 0;
+	return manifest_file_of_fd(plan->m, target->fd) == target->target_file &&
+	       manifest_fd_of_file(plan->m, target->file) != MANIFEST_NONE;
 }
 
 bool plan_accepts(const struct plan *plan, const struct m_thread *t)
 {
 	const struct user_regs_struct *regs = (const void *)t->regs;
 	const struct m_socket *s;
-	const struct m_fd *fd;
+	uint32_t file;
 
 	if (!plan->doors_shut || (regs->rax != SYS_accept && regs->rax != SYS_accept4))
 		return false;
-	fd = find_fd(plan->m, (uint32_t)regs->rdi);
-	s = fd ? socket_of(plan->m, fd->file) : NULL;
+	file = manifest_file_of_fd(plan->m, (uint32_t)regs->rdi);
+	s = file == MANIFEST_NONE ? NULL : socket_of(plan->m, file);
 	return s && s->state == M_SOCKET_LISTEN;
 }
 
 static uint64_t put_ended(struct plan *plan, uint64_t *ret_count)
 {
 	struct manifest_ports listening;
-	struct pollfd *ended =
-		plan_alloc(plan, (plan->m->n_epoll_targets + 1) * sizeof(*ended), 8);
+	struct pollfd *ended = plan_alloc(plan, (plan->m->n_epoll_targets + 1) * sizeof(*ended), 8);
 	uint64_t n = 0;
 
 	manifest_listening(plan->m, &listening);
@@ -118,9 +99,9 @@ static int fill_open(struct plan *plan, struct jsnap_error *err)
 		copy = plan_put(plan, &event, sizeof(event));
 		if (!copy)
 			return plan_out_of_region(err);
-		/* The program may have taken it out by then. */
+		/* Any number of the set will do. The program may have taken it out by then. */
 		plan_op(plan, SYS_epoll_ctl, RST_IGNORE, PLAN_SETTING, target->fd,
-			PLAN_ARGS((uint64_t)set_number(plan->m, target->file), EPOLL_CTL_MOD,
+			PLAN_ARGS(manifest_fd_of_file(plan->m, target->file), EPOLL_CTL_MOD,
 				  target->fd, (uint64_t)copy));
 	}
 	plan->head->doors.open = plan_list(plan, first);
