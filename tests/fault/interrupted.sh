@@ -24,14 +24,14 @@ feed() {
 	fed=$!
 }
 
-ends() { # SIGNAL STATUS WHAT: the jsnap that was started
+ends() { # SIGNAL STATUS WHAT [GONE]: the jsnap that was started; GONE tells that nothing is left
 	until_true 10 "$3: jsnap waits" waits "$pid"
 	kill "-$1" "$pid"
 	until_true 10 "$3: SIG$1 ends it" ended "$pid"
 	status=0
 	wait "$pid" || status=$?
 	expect "$3: the exit status after SIG$1" "$status" "$2"
-	until_true 10 "$3: no process is left" no_program
+	until_true 10 "$3: no process is left" "${4:-no_program}"
 }
 
 each_signal=("TERM 143" "INT 130" "HUP 129")
@@ -112,13 +112,8 @@ for how in "${each_signal[@]}"; do
 	start_restore images/log.jsnap
 	until_true 10 "the process is being made" hangs
 	sleep 0.2
-	until_true 10 "jsnap waits" waits "$pid"
-	kill "-${how% *}" "$pid"
-	until_true 10 "SIG${how% *} ends a restore that hangs" ended "$pid"
-	status=0
-	wait "$pid" || status=$?
-	expect "the exit status of a restore that hangs" "$status" "${how#* }"
-	until_true 10 "nothing but the lease's holder is left" no_jsnap
+	# shellcheck disable=SC2086
+	ends $how "a restore that hangs" no_jsnap
 done
 kill "$holder"
 wait "$holder" || true
