@@ -11,7 +11,7 @@
 #include <sys/uio.h>
 
 #define CONGRUENT     (64ull << 10)
-#define CONGRUENT_BIG (2ull << 20) /* so that large folios can be mapped by one entry */
+#define CONGRUENT_BIG MANIFEST_PIECE_GAP /* so that large folios can be mapped by one entry */
 
 #define BATCH 256 /* stretches read by one system call; IOV_MAX is 1024 */
 

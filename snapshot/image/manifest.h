@@ -7,7 +7,9 @@
  *  - every string offset lies in the pool and its string is NUL-terminated; every blob lies in the
  *    blob pool; every index names an existing record, or is MANIFEST_NONE where that is allowed;
  *  - VMAs are page aligned, ascending and do not overlap; pieces lie inside the VMA or object that
- *    owns them, ascending, and inside the stream; threads and fds are ascending and unique.
+ *    owns them, ascending; threads and fds are ascending and unique;
+ *  - the stream is the pieces, in their order, with less than MANIFEST_PIECE_GAP before each: so
+ *    what it decompresses to is no more than what the manifest accounts for.
  * Numbers are little-endian, records naturally aligned with explicit padding. Addresses are the
  * target's and are never pointers here.
  */
@@ -22,6 +24,8 @@
 #include <stdint.h>
 
 #define MANIFEST_NONE 0xffffffffu
+/* What is left free in the stream before a piece, to be mapped where its address asks, is less. */
+#define MANIFEST_PIECE_GAP (2ull << 20)
 #define MANIFEST_REGS 27 /* unsigned longs of struct user_regs_struct, <sys/user.h> */
 
 #define M_OOM_AS_RESTORER INT32_MIN

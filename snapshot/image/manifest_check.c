@@ -148,7 +148,7 @@ static int check_run(const struct manifest *m, const char *owner, uint32_t index
 
 static int check_pieces(const struct manifest *m, struct jsnap_error *err)
 {
-	uint64_t stream = m->process->stream_size;
+	uint64_t stream = m->process->stream_size, end = 0;
 
 	for (uint32_t i = 0; i < m->n_pieces; i++) {
 		const struct m_piece *p = &m->pieces[i];
@@ -157,7 +157,14 @@ static int check_pieces(const struct manifest *m, struct jsnap_error *err)
 			return BAD("piece %u is empty or not page aligned", i);
 		if (p->offset > stream || p->size > stream - p->offset)
 			return BAD("piece %u lies outside the page stream", i);
+		if (p->offset < end || p->offset - end >= MANIFEST_PIECE_GAP)
+			return BAD("piece %u does not follow the one before it in the page stream",
+				   i);
+		end = p->offset + p->size;
 	}
+	if (end != stream)
+		return BAD("the page stream has %llu bytes, and its pieces end after %llu",
+			   (unsigned long long)stream, (unsigned long long)end);
 	return 0;
 }
 

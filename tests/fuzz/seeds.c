@@ -49,6 +49,8 @@ static void seed(const char *folder, const char *name, char first, unsigned page
 	m.process->stream_size = pages * 4096ull;
 	m.process->exe_backing = MANIFEST_NONE;
 	MANIFEST_ADD(&m, threads)->tid = 7;
+	if (pages)
+		*MANIFEST_ADD(&m, pieces) = (struct m_piece){4096, pages * 4096ull, 0};
 	if (protection != IMAGE_PLAIN && image_seal_new(fuzz_key(), protection, &seal, NULL) < 0)
 		die("the seal");
 	options.seal = seal;

@@ -20,7 +20,7 @@ static inline void manifest_sample(struct manifest *m)
 	CHECK_EQ(manifest_init(m, NULL), 0);
 	m->process->pid = 100;
 	m->process->page_size = MANIFEST_SAMPLE_PAGE;
-	m->process->stream_size = 16 * MANIFEST_SAMPLE_PAGE;
+	m->process->stream_size = 4 * MANIFEST_SAMPLE_PAGE;
 	m->process->exe_backing = 0;
 	CHECK_EQ(manifest_string(m, "/home", &m->process->cwd), 0);
 	for (uint32_t i = 0; i < 40; i++) {

@@ -21,6 +21,7 @@ static void build(struct manifest *m)
 	m->process->page_size = PAGE;
 	m->process->stream_size = STREAM;
 	m->process->exe_backing = MANIFEST_NONE;
+	*MANIFEST_ADD(m, pieces) = (struct m_piece){PAGE, STREAM, 0};
 	CHECK_EQ(manifest_set_note(m, "main", "App", NULL), 0);
 }
 

@@ -29,6 +29,8 @@ static void build(struct manifest *m, uint64_t stream_size)
 	m->process->stream_size = stream_size;
 	m->process->exe_backing = MANIFEST_NONE;
 	MANIFEST_ADD(m, threads)->tid = 7;
+	if (stream_size)
+		*MANIFEST_ADD(m, pieces) = (struct m_piece){PAGE, stream_size, 0};
 	CHECK_EQ(manifest_set_note(m, "main", "App", NULL), 0);
 }
 
@@ -382,7 +384,7 @@ static void test_failures_leave_nothing(void)
 	CHECK_EQ(image_write(path, &m, stream, 0, &header, NULL, &err), -ENODATA);
 	m.process->stream_size = PAGE + 1;
 	CHECK_EQ(image_write(path, &m, stream, 0, &header, NULL, &err), -EBADMSG);
-	m.process->stream_size = PAGE;
+	m.process->stream_size = m.pieces[0].size = PAGE;
 	CHECK_EQ(image_write(folder, &m, stream, 0, &header, NULL, &err), -EISDIR);
 	snprintf(missing, sizeof(missing), "%s/none/x.jsnap", folder);
 	CHECK_EQ(image_write(missing, &m, stream, 0, &header, NULL, &err), -ENOENT);

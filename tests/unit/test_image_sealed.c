@@ -124,6 +124,7 @@ static void make(const char *file, enum image_protection protection, unsigned se
 	m.process->page_size = PAGE;
 	m.process->stream_size = STREAM;
 	m.process->exe_backing = MANIFEST_NONE;
+	*MANIFEST_ADD(&m, pieces) = (struct m_piece){PAGE, STREAM, 0};
 	CHECK_EQ(manifest_set_note(&m, "main", MARKER, NULL), 0);
 	if (protection != IMAGE_PLAIN)
 		CHECK_EQ(image_seal_new(key, protection, &seal, &err), 0);

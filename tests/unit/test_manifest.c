@@ -137,6 +137,9 @@ static void climb(struct manifest *m, const char *path)
 	X(piece_align, m->pieces[1].offset += 8, "piece 1")                 \
 	X(piece_empty, m->pieces[1].size = 0, "piece 1")                    \
 	X(piece_stream, m->pieces[1].offset = 16 * PAGE, "piece 1")         \
+	X(piece_again, m->pieces[1].offset = 0, "piece 1")                  \
+	X(stream_more, m->process->stream_size += PAGE, "end after 16384")  \
+	X(stream_gap, (m->pieces[2].offset += 2 << 20, m->process->stream_size += 2 << 20), "piece 2") \
 	X(piece_wrap, m->pieces[1].size = -(uint64_t)PAGE, "piece 1")       \
 	X(object_out, m->pieces[2].addr = PAGE, "object 0")                 \
 	X(object_kind, m->objects[0].kind = 3, "object 0")                  \
