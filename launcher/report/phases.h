@@ -13,8 +13,8 @@
 
 enum phase {
 	PHASE_DECIDE,	/* command line, key, hot copy or image: restore it or start cold */
-	PHASE_LOAD,	/* the pages can be mapped: without a hot copy, the image is decompressed */
 	PHASE_VALIDATE, /* all that can be known to fail */
+	PHASE_LOAD,	/* the pages can be mapped: without a hot copy, the image is decompressed */
 	PHASE_PLAN,	/* these to PHASE_RELEASE: enum restore_phase */
 	PHASE_CLONE,
 	PHASE_FILES,

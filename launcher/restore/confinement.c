@@ -59,14 +59,31 @@ static int check_capabilities(const struct manifest *m, uint64_t here, struct js
 	return error_hint(err, "--lsm ignore restores it without them");
 }
 
+static int check_arch(const struct image_header *header, const struct image_header *here,
+		      struct jsnap_error *err)
+{
+	if (strcmp(header->arch, here->arch) == 0)
+		return 0;
+	return error_set(err, ENOTSUP,
+			 "the snapshot is of another architecture (%s) than this machine (%s)",
+			 header->arch, here->arch);
+}
+
+int confinement_check_arch(const struct image_header *header, struct jsnap_error *err)
+{
+	struct image_header here;
+	int r = image_header_here(getpid(), &here, err);
+
+	return r < 0 ? r : check_arch(header, &here, err);
+}
+
 int confinement_check(const struct image_header *header, const struct manifest *m,
 		      const struct confinement *here, enum lsm_policy lsm, struct jsnap_error *err)
 {
-	if (strcmp(header->arch, here->header.arch) != 0)
-		return error_set(
-			err, ENOTSUP,
-			"the snapshot is of another architecture (%s) than this machine (%s)",
-			header->arch, here->header.arch);
+	int r = check_arch(header, &here->header, err);
+
+	if (r < 0)
+		return r;
 	if (lsm == LSM_IGNORE)
 		return 0;
 	if (strcmp(header->lsm_label, here->header.lsm_label) != 0)

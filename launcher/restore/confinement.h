@@ -19,6 +19,9 @@ struct confinement {		    /* of who restores */
 /* Pure. -ESTALE names both sides: one taken here would do, and run takes it. */
 int confinement_check(const struct image_header *header, const struct manifest *m,
 		      const struct confinement *here, enum lsm_policy lsm, struct jsnap_error *err);
+/* The part of it that comes before the manifest, whose records are of its architecture: -ENOTSUP
+ * names both. */
+int confinement_check_arch(const struct image_header *header, struct jsnap_error *err);
 /* Against this process. */
 int confinement_check_here(const struct image_header *header, const struct manifest *m,
 			   enum lsm_policy lsm, struct jsnap_error *err);

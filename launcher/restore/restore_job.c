@@ -132,6 +132,37 @@ static void record_working_set(const struct restore_job *job, const struct resto
 		recorder_start(&recorder);
 }
 
+/* What the manifest alone decides: before a byte of the page stream is decompressed. */
+static int check(const struct restore_job *job, const struct restore_source *source,
+		 struct jsnap_error *err)
+{
+	const struct settings *s = job->settings;
+	const struct restore_options options = {.manifest = source->manifest,
+						.stream_fd = -1,
+						.say = log_debug,
+						.vouch = key_vouches,
+						.listen_map = s->listen_map,
+						.n_listen_map = s->n_listen_map};
+	int rc = confinement_check_here(source->header, source->manifest, s->lsm, err);
+
+	if (rc == 0)
+		rc = heap_limit_check_here(source->manifest, err);
+	return rc < 0 ? rc : restore_validate(&options, err);
+}
+
+static int check_and_load(struct restore_job *job, struct restore_source *source,
+			  struct jsnap_error *err)
+{
+	int rc = check(job, source, err);
+
+	phases_end(&job->phases, PHASE_VALIDATE);
+	if (rc < 0)
+		return rc;
+	rc = restore_source_load(source, err);
+	phases_end(&job->phases, PHASE_LOAD);
+	return rc;
+}
+
 static int start_process(struct restore_job *job, const struct restore_source *source,
 			 const struct working_set *set, struct jsnap_error *err)
 {
@@ -153,7 +184,6 @@ static int start_process(struct restore_job *job, const struct restore_source *s
 		.tids = s->tids,
 		.walk_budget_ns = s->walk_budget_ns,
 		.say = log_debug,
-		.vouch = key_vouches,
 		.inherits = i.list,
 		.n_inherits = i.count,
 		/* A Java program's working folder is its caller's; any other's is its own. */
@@ -165,10 +195,6 @@ static int start_process(struct restore_job *job, const struct restore_source *s
 		.stop_fd = job->supervise->end_fd,
 	};
 	options.held = held = held_threads(source->manifest, &options.n_held);
-	rc = restore_validate(&options, err);
-	phases_end(&job->phases, PHASE_VALIDATE);
-	if (rc < 0)
-		return rc;
 	at_once = supervise_end_at_once(job->supervise, false);
 	rc = restore_process(&options, &job->restored, err);
 	/* Nothing of it is left: what asked to end meanwhile has its effect now. */
@@ -212,17 +238,16 @@ static int refresh(struct restore_job *job, struct jsnap_error *err)
 	return rc;
 }
 
-int restore_job_run(struct restore_job *job, const struct restore_source *source,
-		    struct jsnap_error *err)
+int restore_job_run(struct restore_job *job, struct restore_source *source, struct jsnap_error *err)
 {
 	CLEANUP_WORKING_SET struct working_set set = {0};
-	bool recorded = load_working_set(job, source, &set);
-	int rc = confinement_check_here(source->header, source->manifest, job->settings->lsm, err);
+	bool recorded = false;
+	int rc = check_and_load(job, source, err);
 
-	if (rc == 0)
-		rc = heap_limit_check_here(source->manifest, err);
-	if (rc == 0)
+	if (rc == 0) {
+		recorded = load_working_set(job, source, &set);
 		rc = start_process(job, source, &set, err);
+	}
 	if (rc < 0) {
 		agent_client_close(&job->agent);
 		return rc;

@@ -1,7 +1,8 @@
 /*
- * From an opened snapshot to a running, refreshed and supervised process: the host is compared, the
- * engine validates, restores, and the agent (where there is one) refreshes what the process knows
- * of the world. On failure nothing of it is left.
+ * From an opened snapshot to a running, refreshed and supervised process: the host is compared and
+ * the engine validates, by the manifest alone; then the pages are loaded, the engine restores, and
+ * the agent (where there is one) refreshes what the process knows of the world. On failure nothing
+ * of it is left, and where the manifest is the reason nothing was written.
  */
 #ifndef JSNAP_LAUNCHER_RESTORE_JOB_H
 #define JSNAP_LAUNCHER_RESTORE_JOB_H
@@ -31,8 +32,8 @@ struct restore_job {
 	uint64_t running_ns; /* CLOCK_MONOTONIC of when it was */
 };
 
-/* job->agent.fd is -1 and restored all zeros on entry. */
-int restore_job_run(struct restore_job *job, const struct restore_source *source,
+/* job->agent.fd is -1 and restored all zeros on entry. Loads the source. */
+int restore_job_run(struct restore_job *job, struct restore_source *source,
 		    struct jsnap_error *err);
 /* Ends the restored process at once. */
 void restore_job_kill(struct restore_job *job);

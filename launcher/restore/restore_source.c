@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/privilege.h"
 #include "launcher/report/log.h"
+#include "launcher/restore/confinement.h"
 #include "launcher/store/trust.h"
 
 #include <string.h>
@@ -12,8 +13,9 @@
 
 /* A hot copy that is missing or of another image is ordinary; one that is damaged is worth a line.
  */
-static bool use_hot(struct restore_source *source, const struct store_slot *slot)
+static bool use_hot(struct restore_source *source)
 {
+	const struct store_slot *slot = source->slot;
 	struct jsnap_error problem = {0};
 	struct image_origin origin;
 	int rc = store_check_file(slot->hot, &problem);
@@ -32,19 +34,25 @@ static bool use_hot(struct restore_source *source, const struct store_slot *slot
 	return rc == 0;
 }
 
-static int open_source(const struct settings *settings, const struct store_slot *slot,
-		       struct restore_source *source, struct jsnap_error *err)
+static bool keeps_copy(const struct restore_source *source)
+{
+	return source->slot && trust_keeps_copy(source->settings, source->header->protection);
+}
+
+static int open_source(struct restore_source *source, struct jsnap_error *err)
 {
 	int rc;
 
 	/* Nothing of an image is looked at with a capability effective, however jsnap has it. */
 	privilege_lower();
-	rc = trust_open_header(settings, source->image_fd, &source->image, err);
+	rc = trust_open_header(source->settings, source->image_fd, &source->image, err);
 	if (rc < 0)
 		return rc;
 	source->header = image_header(source->image);
-	if (slot && trust_keeps_copy(settings, source->header->protection) &&
-	    use_hot(source, slot)) {
+	rc = confinement_check_arch(source->header, err);
+	if (rc < 0)
+		return rc;
+	if (keeps_copy(source) && use_hot(source)) {
 		source->manifest = &source->hot.manifest;
 		return 0;
 	}
@@ -57,8 +65,9 @@ int restore_source_open(const struct settings *settings, const struct store_slot
 {
 	int rc;
 
-	*ret_source = (struct restore_source){.image_fd = fd, .hot.fd = -1};
-	rc = open_source(settings, slot, ret_source, err);
+	*ret_source = (struct restore_source){
+		.settings = settings, .slot = slot, .image_fd = fd, .hot.fd = -1};
+	rc = open_source(ret_source, err);
 	if (rc < 0)
 		restore_source_close(ret_source);
 	return rc;
@@ -82,9 +91,9 @@ static int extract(struct restore_source *source, struct hot *hot, struct jsnap_
 }
 
 /* Into a named hot copy, read back through the door that every later restore uses. */
-static int make_hot(struct restore_source *source, const struct store_slot *slot,
-		    struct jsnap_error *err)
+static int make_hot(struct restore_source *source, struct jsnap_error *err)
 {
+	const struct store_slot *slot = source->slot;
 	CLEANUP_HOT struct hot hot = {.fd = -1};
 	struct image_origin origin;
 	/* Before it is read: a change from then on makes the copy useless, not wrong. */
@@ -122,29 +131,29 @@ static bool no_place(int rc)
 	       rc == -EFBIG;
 }
 
-static int load(struct restore_source *source, const struct store_slot *slot, bool hot_copy,
-		struct jsnap_error *err)
+static int load(struct restore_source *source, struct jsnap_error *err)
 {
 	int rc;
 
 	if (source->hot.fd >= 0)
 		return 0;
-	if (!slot || !hot_copy)
+	if (!keeps_copy(source))
 		return make_memory(source, err);
-	rc = make_hot(source, slot, err);
+	rc = make_hot(source, err);
 	if (!no_place(rc))
 		return rc;
 	log_debug("no hot copy can be kept: %s", err->text);
 	return make_memory(source, err);
 }
 
-int restore_source_load(struct restore_source *source, const struct store_slot *slot,
-			const struct settings *settings, struct jsnap_error *err)
+int restore_source_load(struct restore_source *source, struct jsnap_error *err)
 {
-	int rc = load(source, slot, trust_keeps_copy(settings, source->header->protection), err);
+	int rc = load(source, err);
 
 	image_forget_keys(source->image);
-	return rc;
+	return rc < 0 ? error_context(err, "%s",
+				      source->slot ? source->slot->image : "standard input")
+		      : 0;
 }
 
 void restore_source_close(struct restore_source *source)

@@ -155,8 +155,6 @@ static int sample_once(const struct settings *settings, int image_fd, const stru
 	}
 	rc = restore_source_open(settings, slot, fd, &source, err);
 	if (rc == 0)
-		rc = restore_source_load(&source, slot, settings, err);
-	if (rc == 0)
 		rc = restore_job_run(&job, &source, err);
 	if (rc == 0)
 		restore_job_kill(&job);

@@ -19,7 +19,6 @@ struct restore {
 	struct environment env;
 	struct store_slot slot; /* image NULL: read from standard input */
 	struct restore_source source;
-	struct phases phases;
 };
 
 static void restore_end(struct restore *r)
@@ -60,17 +59,6 @@ static int lock(struct restore *r, struct jsnap_error *err)
 	return rc == -EROFS || rc == -EACCES ? 0 : rc;
 }
 
-static int load(struct restore *r, const struct store_slot *slot, struct jsnap_error *err)
-{
-	int rc;
-
-	phases_begin(&r->phases, start_time_ns());
-	phases_end(&r->phases, PHASE_DECIDE);
-	rc = restore_source_load(&r->source, slot, r->settings, err);
-	phases_end(&r->phases, PHASE_LOAD);
-	return rc;
-}
-
 static int open_source(struct restore *r, struct jsnap_error *err)
 {
 	int fd, rc;
@@ -80,8 +68,6 @@ static int open_source(struct restore *r, struct jsnap_error *err)
 		if (fd < 0)
 			return error_errno(err, "standard input");
 		rc = restore_source_open(r->settings, NULL, fd, &r->source, err);
-		if (rc == 0)
-			rc = load(r, NULL, err);
 		return rc < 0 ? error_context(err, "standard input") : 0;
 	}
 	rc = find(r, err);
@@ -93,8 +79,6 @@ static int open_source(struct restore *r, struct jsnap_error *err)
 	if (fd < 0)
 		return fd;
 	rc = restore_source_open(r->settings, &r->slot, fd, &r->source, err);
-	if (rc == 0)
-		rc = load(r, &r->slot, err);
 	return rc < 0 ? error_context(err, "%s", r->slot.image) : 0;
 }
 
@@ -104,7 +88,6 @@ static int run(struct restore *r, int *ret_status, struct jsnap_error *err)
 	struct restore_job job = {.supervise = &r->supervise,
 				  .settings = s,
 				  .env = s->env_refresh ? r->env.vars : NULL,
-				  .phases = r->phases,
 				  .slot = r->slot.image ? &r->slot : NULL,
 				  .args = s->args,
 				  .n_args = (size_t)s->n_args,
@@ -116,8 +99,9 @@ static int run(struct restore *r, int *ret_status, struct jsnap_error *err)
 		error_set(err, ESTALE, "%s", reason);
 		return error_hint(err, "remove %s to try it again", job.slot->bad);
 	}
+	phases_begin(&job.phases, start_time_ns());
+	phases_end(&job.phases, PHASE_DECIDE);
 	rc = restore_job_run(&job, &r->source, err);
-
 	if (rc < 0)
 		return rc;
 	verb_report_restored(&r->source, &job);

@@ -144,10 +144,7 @@ static int restore(struct run *run, struct restore_source *source, struct restor
 				    .agent.fd = -1};
 	phases_begin(&job->phases, start_time_ns());
 	phases_end(&job->phases, PHASE_DECIDE);
-	rc = restore_source_load(source, &run->start.slot, s, err);
-	phases_end(&job->phases, PHASE_LOAD);
-	if (rc == 0)
-		rc = restore_job_run(job, source, err);
+	rc = restore_job_run(job, source, err);
 	if (rc == 0)
 		verb_report_restored(source, job);
 	return rc;

@@ -86,7 +86,8 @@ static void judge(const struct settings *settings, const char *word, bool is_pat
 	}
 	verdict->restores = r == 0;
 	if (r == 0 && settings->uniqueness) {
-		r = uniqueness_check(settings, opened.fd, &opened.slot, verdict->random,
+		r = uniqueness_check(settings, opened.fd,
+				     opened.slot.image ? &opened.slot : NULL, verdict->random,
 				     sizeof(verdict->random), &err);
 		verdict->unique = r == 0;
 		if (r < 0)

@@ -1,7 +1,8 @@
 /*
  * Images whose checksums are all right and whose content is hostile, written by hand from
  * docs/image-format.md, one lie in each: jsnap inspect, verify and restore refuse it by name, none
- * of them crashes or says anything that a terminal would obey, and no process is left.
+ * of them crashes or says anything that a terminal would obey, and no process is left. Where header
+ * or manifest are the reason, restore has decompressed nothing: it could not write a byte.
  *
  * hostile JSNAP
  *
@@ -23,6 +24,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -38,6 +40,7 @@
 #define HIDDEN	"/nowhere/\x1b]0;owned\x07\xc2\x9b" /* what a terminal would obey */
 
 static char folder[64], program[96], path[96], output[65536];
+static uint64_t stream_size = PAGE; /* what the next image's manifest says */
 static unsigned failures;
 
 static void die(const char *what)
@@ -64,7 +67,7 @@ static void fill(struct manifest *m)
 	m->process->pid = 100;
 	m->process->euid = geteuid();
 	m->process->page_size = PAGE;
-	m->process->stream_size = PAGE;
+	m->process->stream_size = stream_size;
 	m->process->exe_backing = MANIFEST_NONE;
 	m->process->dumpable = 1;
 	m->process->start_code = CODE;
@@ -83,7 +86,7 @@ static void fill(struct manifest *m)
 	manifest_blob(m, xsave, sizeof(xsave), &t->xsave);
 	t->altstack_flags = 2; /* SS_DISABLE */
 	*MANIFEST_ADD(m, vmas) = (struct m_vma){.start = CODE,
-						.end = CODE + PAGE,
+						.end = CODE + stream_size,
 						.prot = PROT_READ | PROT_EXEC,
 						.map_flags = MAP_PRIVATE,
 						.n_pieces = 1};
@@ -91,7 +94,7 @@ static void fill(struct manifest *m)
 						.end = STACK + PAGE,
 						.prot = PROT_READ | PROT_WRITE,
 						.map_flags = MAP_PRIVATE};
-	*MANIFEST_ADD(m, pieces) = (struct m_piece){CODE, PAGE, 0};
+	*MANIFEST_ADD(m, pieces) = (struct m_piece){CODE, stream_size, 0};
 	host = MANIFEST_ADD(m, host);
 	cpu_here(&cpu);
 	cpu_keep_known(&cpu);
@@ -163,13 +166,17 @@ static struct user_regs_struct *regs(struct manifest *m)
 /* What is wrong, how, words of the refusal, and by whom: 'L' whoever reads it, 'V' verify and
  * restore, 'R' restore alone; 'S': it starts, and the program dies of its own. */
 #define LIES(X)                                                                                    \
+	X('L', page_size, m->process->page_size = 65536, "page size 65536")                        \
 	X('L', two_processes, m->n_process = 0, "0 process records")                               \
 	X('L', overlapping, m->vmas[1].start = CODE, "VMA 1")                                      \
 	X('L', backwards, m->vmas[1].end = STACK - PAGE, "VMA 1")                                  \
 	X('L', beyond, m->vmas[1].end = 1ull << 62, "out of range")                                \
 	X('L', piece_outside, m->pieces[0].size = 1ull << 40, "outside")                           \
 	X('L', piece_wraps, m->pieces[0].offset = -(uint64_t)PAGE, "outside the page stream")      \
-	X('L', stream, m->process->stream_size = 1ull << 40, "stream sizes")                       \
+	X('L', stream, m->process->stream_size = 1ull << 40, "its pieces end after 4096")          \
+	X('L', stream_header,                                                                        \
+	  (m->process->stream_size = m->pieces[0].size = 2 * PAGE, m->vmas[0].end += PAGE),         \
+	  "different stream sizes")                                                                \
 	X('L', string, m->process->cwd = UINT32_MAX, "string pool")                                \
 	X('L', blob, m->threads[0].xsave.offset = UINT32_MAX - 15, "XSAVE")                        \
 	X('L', endless_name, memset(m->threads[0].comm, 'x', 16), "its name does not end")         \
@@ -185,7 +192,7 @@ static struct user_regs_struct *regs(struct manifest *m)
 	X('V', no_host, m->n_host = 0, "does not say what machine")                                \
 	X('V', user, m->process->euid++, "of a process of user")                                   \
 	X('V', low, add_low(m), "none below")                                                      \
-	X('V', high, add_vma(m, 1ull << 50, (1ull << 50) + PAGE, M_VMA_ANON, ""), "address space") \
+	X('V', high, add_vma(m, 1ull << 50, (1ull << 50) + PAGE, M_VMA_ANON, ""), "five-level page") \
 	X('V', processor, memset(m->host->cpu_words, 0xff, 48), "lacks")                           \
 	X('V', gone, mapped_file(m, "/nowhere/" HIDDEN, M_BACKING_MAPPED), "/nowhere/")            \
 	X('V', changed, mapped_file(m, "/etc/passwd", M_BACKING_MAPPED), "/etc/passwd")            \
@@ -233,7 +240,7 @@ LIES(X)
 struct bytes {
 	unsigned char data[8 << 20];
 	size_t size;
-	struct seek_entry entries[8];
+	struct seek_entry entries[512];
 	uint32_t n_frames;
 };
 
@@ -274,18 +281,30 @@ static void put_chunks(const char *data, size_t size)
 		put_frame(data + at, size - at < IMAGE_FRAME_SIZE ? size - at : IMAGE_FRAME_SIZE);
 }
 
-/* `edit` may lie in the header too, before its checksum is made. */
-static void write_image(void *manifest, size_t size, void (*edit)(struct image_disk_header *d))
+/* The honest process's page; of a longer stream what compresses best and is no hole. */
+static void put_stream(void)
 {
 	/* mov $60,%eax; mov $42,%edi; syscall */
 	static char page[PAGE] = "\xb8\x3c\0\0\0\xbf\x2a\0\0\0\x0f\x05";
+	static char much[IMAGE_FRAME_SIZE];
+
+	if (stream_size == PAGE)
+		return put_chunks(page, sizeof(page));
+	memset(much, 'x', sizeof(much));
+	for (uint64_t at = 0; at < stream_size; at += sizeof(much))
+		put_chunks(much, sizeof(much));
+}
+
+/* `edit` may lie in the header too, before its checksum is made. */
+static void write_image(void *manifest, size_t size, void (*edit)(struct image_disk_header *d))
+{
 	struct image_disk_header d = {.skippable_magic = IMAGE_MAGIC_HEADER,
 				      .skippable_size = sizeof(d) - 8,
 				      .magic = "JSNAPIMG",
 				      .version = IMAGE_FORMAT_VERSION,
 				      .frame_size = IMAGE_FRAME_SIZE,
 				      .manifest_size = size,
-				      .stream_size = PAGE};
+				      .stream_size = stream_size};
 	struct image_disk_trailer t = {.skippable_magic = IMAGE_MAGIC_TRAILER,
 				       .skippable_size = sizeof(t) - 8,
 				       .magic = "JSNAPEND"};
@@ -308,7 +327,7 @@ static void write_image(void *manifest, size_t size, void (*edit)(struct image_d
 	d.hash = XXH3_64bits(&d, sizeof(d) - sizeof(d.hash));
 	put_skippable(&d, sizeof(d));
 	put_chunks(manifest, size);
-	put_chunks(page, sizeof(page));
+	put_stream();
 	t.offset = image.size;
 	t.hash = XXH3_64bits(image.data, image.size);
 	put_skippable(&t, sizeof(t));
@@ -329,8 +348,10 @@ static int status_of(int status)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-/* Its exit status, or 1000 and the signal that ended it; all that it printed is in `output`. */
-static int run(const char *const argv[])
+/* Its exit status, or 1000 and the signal that ended it; all that it printed is in `output`. The
+ * image is its standard input. With `writes` false a write to any file, one in memory too, ends it
+ * (SIGXFSZ, setrlimit(2)). */
+static int run_limited(const char *const argv[], bool writes)
 {
 	int fds[2], status;
 	size_t size = 0;
@@ -342,8 +363,11 @@ static int run(const char *const argv[])
 	pid = fork();
 	if (pid == 0) {
 		alarm(SECONDS); /* SIGALRM is inherited by exec */
+		dup2(open(path, O_RDONLY | O_CLOEXEC), 0);
 		dup2(fds[1], 1);
 		dup2(fds[1], 2);
+		if (!writes)
+			setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, 0});
 		execv(argv[0], (char *const *)argv);
 		_exit(127);
 	}
@@ -356,6 +380,11 @@ static int run(const char *const argv[])
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		die("wait");
 	return status_of(status);
+}
+
+static int run(const char *const argv[])
+{
+	return run_limited(argv, true);
 }
 
 static void fault(const char *name, const char *verb, const char *what)
@@ -385,6 +414,19 @@ static void judge(const char *name, const char *verb, int status, int wanted, co
 		fault(name, verb, "left a process");
 }
 
+/* From a file, beside which a hot copy may be made, and from a pipe's place. */
+static void try_untouched(const char *name, const char *words)
+{
+	const char *const sources[] = {path, "-"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+		const char *restore[] = {program, "restore", "--tids", "userns", sources[i], NULL};
+
+		judge(name, i ? "restore -" : "restore, without writing",
+		      run_limited(restore, false), 125, words);
+	}
+}
+
 /* Whoever is to refuse it does, in these words. */
 static void try(char who, const char *name, const char *words, bool restores)
 {
@@ -396,6 +438,8 @@ static void try(char who, const char *name, const char *words, bool restores)
 
 	judge(name, "inspect", run(inspect), loads ? 0 : 125, loads ? NULL : words);
 	judge(name, "verify", run(verify), valid ? 0 : 1, valid ? "whole, and would" : words);
+	if (!valid)
+		try_untouched(name, words);
 	if (!restores)
 		return;
 	if (who != 'S')
@@ -478,6 +522,25 @@ static void header_lies(void *good, size_t size, bool restores)
 		write_image(good, size, lies[i].edit);
 		try(lies[i].who, lies[i].name, lies[i].words, restores);
 	}
+}
+
+/* 19 KB that are 256 MB: of another architecture, and of a process of somebody else's. */
+static void bombs(bool restores)
+{
+	CLEANUP_MANIFEST struct manifest m = {0};
+	CLEANUP_FREE void *data = NULL;
+	size_t size;
+
+	stream_size = 256u << 20;
+	fill(&m);
+	m.process->euid++;
+	if (manifest_save(&m, &data, &size, NULL) < 0)
+		die("manifest");
+	write_image(data, size, header_arch);
+	try('V', "bomb of another architecture", "ARM", restores);
+	write_image(data, size, NULL);
+	try('V', "bomb of another user", "of a process of user", restores);
+	stream_size = PAGE;
 }
 
 static bool user_namespaces(void)
@@ -577,6 +640,7 @@ int main(int argc, char **argv)
 	}
 	raw_lies(good, size, restores);
 	header_lies(good, size, restores);
+	bombs(restores);
 	if (restores) {
 		write_image(good, size, NULL);
 		judge("honest again", "restore", run(restore), GOOD, NULL);
@@ -585,7 +649,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "kept: %s\nrun again: %s %s\n", folder, argv[0], argv[1]);
 	else
 		leave();
-	printf("%zu hostile images, %u faults%s\n", ARRAY_SIZE(lies) + 13, failures,
+	printf("%zu hostile images, %u faults%s\n", ARRAY_SIZE(lies) + 15, failures,
 	       restores ? "" : "; none restored: no unprivileged user namespaces here");
 	return failures ? 1 : 0;
 }
