@@ -16,6 +16,9 @@
 #include <sys/user.h>
 #include <unistd.h>
 
+#define XCR0_V2 0x3u /* x87 and SSE */
+#define XCR0_V3 0x7u /* and AVX */
+
 static int changed(struct jsnap_error *err, const char *path, const char *how)
 {
 	return error_set(err, ESTALE, "%s %s since the snapshot was taken; take a new one", path,
@@ -235,6 +238,20 @@ static int check_vdso(const struct manifest *m, struct jsnap_error *err)
 	return 0;
 }
 
+/* "popcnt": without that feature; "x86-64-v2": with those of that level alone. */
+static void play_other_cpu(struct cpu *cpu, const char *what)
+{
+	struct cpu level;
+
+	if (strncmp(what, "x86-64-v", 8) != 0) {
+		cpu_remove(cpu, what);
+		return;
+	}
+	cpu_level((unsigned)atoi(what + 8), cpu, &level);
+	memcpy(cpu->words, level.words, sizeof(cpu->words));
+	cpu->xcr0 &= atoi(what + 8) >= 3 ? XCR0_V3 : XCR0_V2;
+}
+
 static int check_host(const struct manifest *m, struct jsnap_error *err)
 {
 	struct machine machine;
@@ -247,7 +264,7 @@ static int check_host(const struct manifest *m, struct jsnap_error *err)
 				 "the image does not say what machine its process needs");
 	cpu_here(&cpu);
 	if (fault_value(FAULT_OTHER_CPU))
-		cpu_remove(&cpu, fault_value(FAULT_OTHER_CPU));
+		play_other_cpu(&cpu, fault_value(FAULT_OTHER_CPU));
 	if (fault_value(FAULT_OTHER_XSAVE))
 		cpu.xsave_at[atoi(fault_value(FAULT_OTHER_XSAVE)) % (int)CPU_COMPONENTS] += 64;
 	r = host_check_cpu(m, &cpu, err);

@@ -2,7 +2,8 @@
 # What a snapshot takes for granted, each item changed alone: restore refuses in words that name it,
 # verify says the same, and run serves all the same, cold. Other machines are played by named faults
 # (snapshot/base/fault.h), which jsnap without capabilities alone knows. Items that this machine can't
-# play are tests/unit/test_host's: page size, five-level page tables.
+# play are those of images written by hand (fault/hostile) and of unit/test_host: page size, five-level
+# page tables.
 #
 # identity.sh JDK
 . "$(dirname "$0")/lib.sh"
@@ -81,10 +82,13 @@ halt() {
 	until_true 20 "all is gone" no_process
 }
 item() { say "$1: $(grep -Eom1 -- "(this|the) .*" r.err | head -c 200)"; checked=$((checked + 1)); }
+# For none of it a page is decompressed: nobody makes the hot copy that is not there.
 differs() {
+	rm -f store/*.hot
 	refused "$1" "$2"
 	doubted "whole, but would not restore here: .*($1)" "$2"
 	served "$1" "$2"
+	[ -z "$(find store -name '*.hot*')" ] || fail "$2: its pages were decompressed"
 	item "$2"
 }
 
@@ -274,6 +278,34 @@ done
 fault=other-cpu=popcnt
 JSNAP_FAULT=$fault "$jsnap" restore --tids $tids "$image" </dev/null >r.out 2>r.err && fail "restored without popcnt"
 grep -q "lacks popcnt, which the snapshot (made for x86-64-v2)" r.err || fail "x86-64-v2: $(cat r.err)"
+
+# The same for x86-64-v3: on a processor that has nothing more, and on one that has less.
+uses_v3() {
+	tr '\0' ' ' <"/proc/$1/cmdline" | grep -q -- '-XX:UseAVX=2 ' &&
+		tr '\0' '\n' <"/proc/$1/environ" | grep -q '^GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512F,'
+}
+if grep -qw avx2 /proc/cpuinfo; then
+	rm -rf store/* store/.tiny*
+	fault=
+	native=("${preload[@]}")
+	preload=(--cpu x86-64-v3 "${native[@]}")
+	take
+	fault=other-cpu=x86-64-v3
+	JSNAP_FAULT=$fault "$jsnap" verify "$image" >v.out 2>&1 || fail "x86-64-v3 on such a processor: $(cat v.out)"
+	restores "x86-64-v3 on such a processor" uses_v3
+	fault=other-cpu=x86-64-v2
+	beyond="pclmulqdq, fma, movbe, aes, avx, f16c, bmi1, avx2, bmi2, abm, xsavec"
+	differs "this processor lacks $beyond, which the snapshot \(made for x86-64-v3\) may use" "x86-64-v3 on x86-64-v2"
+	preload=("${native[@]}")
+fi
+if grep -qw avx512f /proc/cpuinfo; then
+	rm -rf store/* store/.tiny*
+	fault=
+	take
+	fault=other-cpu=x86-64-v3
+	differs "this processor lacks ([a-z0-9_]+, )*avx512f(, [a-z0-9_]+)*, which the snapshot \(made for .+\) may use" \
+		"this processor's own on x86-64-v3"
+fi
 
 say "$checked items"
 nothing_left
