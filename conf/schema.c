@@ -178,9 +178,10 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 		 .fallback = "auto",
 		 .metavar = "CONDITION",
 		 .help = "When the application is up: auto (it listens or its main thread has "
-			 "parked, and it has gone quiet), tcp:PORT, http://..., log:REGEX (a line "
-			 "of its output), file:PATH, exec:CMD (exits 0) or api (it asks). "
-			 "Repeatable: all must hold.",
+			 "parked, and it has gone quiet), tcp:PORT, http://... (a page that "
+			 "answers with a status below 400), log:REGEX (a line of its output), "
+			 "file:PATH, exec:CMD (exits 0) or api (it asks). Repeatable: all must "
+			 "hold.",
 		 .forms = ready_forms,
 		 .check = form_ready},
 	[SCHEMA_WARMUP] = {.name = "warmup",

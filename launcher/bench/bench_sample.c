@@ -27,23 +27,31 @@ static uint64_t pause_after(uint64_t elapsed_ns)
 }
 
 /* A listener whose queue is full says nothing: only a refusal means that the port is free. */
-static bool port_answers(const struct http_url *url)
+static bool address_answers(const struct http_address *a)
 {
 	CLEANUP_CLOSE int fd =
-		socket(url->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct pollfd wait = {.fd = fd, .events = POLLOUT};
 	int failure = 0;
 	socklen_t size = sizeof(failure);
 
 	if (fd < 0)
 		return false;
-	if (connect(fd, (const struct sockaddr *)&url->address, url->address_size) == 0)
+	if (connect(fd, &a->any, a->size) == 0)
 		return true;
 	if (errno != EINPROGRESS)
 		return false;
 	if (poll(&wait, 1, 500) != 1)
 		return true;
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &size) == 0 && failure == 0;
+}
+
+static bool port_answers(const struct http_url *url)
+{
+	for (size_t i = 0; i < url->n_addresses; i++)
+		if (address_answers(&url->addresses[i]))
+			return true;
+	return false;
 }
 
 /* What ran before may be a moment in going. */

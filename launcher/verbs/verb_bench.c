@@ -9,13 +9,15 @@
 #include "conf/schema.h"
 #include "launcher/bench/bench_run.h"
 #include "launcher/store/trust.h"
+#include "launcher/warm/host_name.h"
 
 #include <fcntl.h>
 #include <ftw.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define LOG_MAX_BYTES (1u << 20)
+#define LOG_MAX_BYTES	   (1u << 20)
+#define LOOK_UP_TIMEOUT_NS 10000000000ull
 
 static const struct {
 	const char *name, *title;
@@ -95,6 +97,7 @@ static int find_url(struct bench *b, struct jsnap_error *err)
 {
 	const struct settings *s = b->start.settings;
 	const char *found = NULL;
+	int rc;
 
 	for (size_t i = 0; !found && i < s->n_warmup; i++)
 		found = strncmp(s->warmup[i], "http://", 7) == 0 ? s->warmup[i] : NULL;
@@ -102,7 +105,12 @@ static int find_url(struct bench *b, struct jsnap_error *err)
 		found = strncmp(s->ready[i], "http://", 7) == 0 ? s->ready[i] : NULL;
 	b->has_url = found != NULL;
 	b->table.request = found;
-	return found ? http_url_parse(found, &b->url, err) : 0;
+	if (!found)
+		return 0;
+	rc = http_url_parse(found, &b->url, err);
+	return rc < 0 ? rc
+		      : host_name_look_up(&b->start.supervise, &b->url,
+					  monotonic_ns() + LOOK_UP_TIMEOUT_NS, err);
 }
 
 /* The end of what the last program said, on one line, for an error. */

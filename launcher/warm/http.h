@@ -1,10 +1,11 @@
 /*
  * Just enough of an HTTP/1.1 client to ask a local server for a page: GET over TCP, one exchange
  * for each connection (`Connection: close`, so that nothing stays open in the server), no TLS, no
- * redirects, no name service (RFC 9112).
+ * redirects (RFC 9112).
  *
  * The parser is fed bytes and knows when the response is whole; the exchange is a non-blocking
- * state machine that runs beside the supervision.
+ * state machine that runs beside the supervision. It knows addresses alone; who has a URL with a
+ * name looks that up first (host_name.h).
  */
 #ifndef JSNAP_LAUNCHER_HTTP_H
 #define JSNAP_LAUNCHER_HTTP_H
@@ -17,20 +18,31 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define HTTP_MAX_URL	2048u
-#define HTTP_MAX_HEADER 65536u /* bytes of status line and fields */
+#define HTTP_MAX_URL	   2048u
+#define HTTP_MAX_HEADER	   65536u /* bytes of status line and fields */
+#define HTTP_MAX_ADDRESSES 8u
+
+struct http_address {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	};
+	socklen_t size;
+};
 
 struct http_url {
 	char host[256];		   /* as written, without brackets */
 	char authority[272];	   /* for the Host field */
 	char target[HTTP_MAX_URL]; /* "/path?query", never empty */
 	uint16_t port;
-	struct sockaddr_storage address;
-	socklen_t address_size;
+	struct http_address addresses[HTTP_MAX_ADDRESSES]; /* in the order to try them */
+	size_t n_addresses;				   /* 0: its name is to be looked up */
 };
 
-/* "http://HOST[:PORT][/PATH]" where HOST is localhost, an IPv4 or an [IPv6] address. -EINVAL says
- * what is wrong with it; https is refused by name. */
+/* "http://HOST[:PORT][/PATH]" where HOST is a name, an IPv4 or an [IPv6] address; localhost is
+ * 127.0.0.1 and ::1 without a look (RFC 6761, section 6.3). -EINVAL says what is wrong with it;
+ * https is refused by name. */
 int http_url_parse(const char *text, struct http_url *ret_url, struct jsnap_error *err);
 
 enum http_body { HTTP_BODY_NONE, HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED, HTTP_BODY_TO_EOF };
@@ -54,14 +66,16 @@ int http_parser_end(struct http_parser *parser, struct jsnap_error *err);
 
 struct http_exchange {
 	const struct http_url *url;
-	int fd; /* -1 when idle */
+	size_t address; /* of the URL's, the one that is tried */
+	int fd;		/* -1 when idle */
 	char request[HTTP_MAX_URL + 512];
 	size_t request_size, sent;
 	bool connected;
 	struct http_parser parser;
 };
 
-/* Starts connecting; the exchange is to be all zeros but fd = -1, or finished. */
+/* Starts connecting, to the first address that can be reached; the exchange is to be all zeros but
+ * fd = -1, or finished. */
 int http_exchange_start(struct http_exchange *x, const struct http_url *url,
 			struct jsnap_error *err);
 short http_exchange_events(const struct http_exchange *x); /* what to poll fd for */

@@ -13,25 +13,39 @@ void http_exchange_close(struct http_exchange *x)
 	x->fd = -1;
 }
 
+/* Begins with address `first`, or else with the next that can be begun with. */
+static int connect_from(struct http_exchange *x, size_t first, struct jsnap_error *err)
+{
+	const struct http_url *url = x->url;
+	int rc = -EDESTADDRREQ;
+
+	for (x->address = first; x->address < url->n_addresses; x->address++) {
+		const struct http_address *a = &url->addresses[x->address];
+		CLEANUP_CLOSE int fd =
+			socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+		if (fd >= 0 && (connect(fd, &a->any, a->size) == 0 || errno == EINPROGRESS)) {
+			http_exchange_close(x);
+			x->fd = steal_fd(&fd);
+			return 0;
+		}
+		rc = -errno;
+	}
+	errno = -rc;
+	return error_errno(err, "connect to %s", url->authority);
+}
+
 int http_exchange_start(struct http_exchange *x, const struct http_url *url,
 			struct jsnap_error *err)
 {
-	CLEANUP_CLOSE int fd =
-		socket(url->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return error_errno(err, "create a socket");
-	if (connect(fd, (const struct sockaddr *)&url->address, url->address_size) < 0 &&
-	    errno != EINPROGRESS)
-		return error_errno(err, "connect to %s", url->authority);
 	memset(x, 0, sizeof(*x));
+	x->fd = -1;
 	x->url = url;
 	x->request_size = (size_t)snprintf(x->request, sizeof(x->request),
 					   "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: jsnap\r\n"
 					   "Accept: */*\r\nConnection: close\r\n\r\n",
 					   url->target, url->authority);
-	x->fd = steal_fd(&fd);
-	return 0;
+	return connect_from(x, 0, err);
 }
 
 short http_exchange_events(const struct http_exchange *x)
@@ -48,6 +62,8 @@ static int check_connected(struct http_exchange *x, struct jsnap_error *err)
 		x->connected = true;
 		return 0;
 	}
+	if (x->address + 1 < x->url->n_addresses)
+		return connect_from(x, x->address + 1, err);
 	errno = error;
 	return error_errno(err, "connect to %s", x->url->authority);
 }
@@ -95,7 +111,7 @@ int http_exchange_step(struct http_exchange *x, struct jsnap_error *err)
 {
 	int rc = x->connected ? 0 : check_connected(x, err);
 
-	if (rc == 0)
+	if (rc == 0 && x->connected)
 		rc = send_request(x, err);
 	if (rc == 0 && x->sent == x->request_size)
 		rc = read_response(x, err);

@@ -7,26 +7,47 @@
 #include <ctype.h>
 #include <string.h>
 
-static int set_address(struct http_url *url, bool bracketed, struct jsnap_error *err)
+static bool add_address(struct http_url *url, int family, const char *host)
 {
-	struct sockaddr_in *in = (struct sockaddr_in *)&url->address;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&url->address;
-	const char *host = strcmp(url->host, "localhost") == 0 ? "127.0.0.1" : url->host;
+	struct http_address *a = &url->addresses[url->n_addresses];
+	void *bytes = family == AF_INET ? (void *)&a->in.sin_addr : (void *)&a->in6.sin6_addr;
 
-	if (!bracketed && inet_pton(AF_INET, host, &in->sin_addr) == 1) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(url->port);
-		url->address_size = sizeof(*in);
+	if (inet_pton(family, host, bytes) != 1)
+		return false;
+	a->any.sa_family = (sa_family_t)family;
+	a->in.sin_port = htons(url->port); /* in6.sin6_port is at the same place */
+	a->size = family == AF_INET ? sizeof(a->in) : sizeof(a->in6);
+	url->n_addresses++;
+	return true;
+}
+
+/* Letters, digits, - . and _; not one whose last label is a number: such a name is meant as an
+ * address (WHATWG URL, "ends in a number"), and the C library would take "1.2.3" for 1.2.0.3. */
+static bool is_name(const char *host)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-._";
+	const char *last = strrchr(host, '.');
+
+	last = last ? last + 1 : host;
+	return !strchr("-.", *host) && !host[strspn(host, letters)] && !strstr(host, "..") &&
+	       (!*last || last[strspn(last, "0123456789")]);
+}
+
+static int set_addresses(struct http_url *url, bool bracketed, struct jsnap_error *err)
+{
+	if (bracketed && add_address(url, AF_INET6, url->host))
 		return 0;
+	if (bracketed)
+		return error_set(err, EINVAL, "'[%s]' is no IPv6 address", url->host);
+	if (strcasecmp(url->host, "localhost") == 0) {
+		add_address(url, AF_INET, "127.0.0.1");
+		add_address(url, AF_INET6, "::1");
+	} else if (!add_address(url, AF_INET, url->host) && !is_name(url->host)) {
+		return error_set(err, EINVAL, "'%s' is neither a host name nor an address",
+				 url->host);
 	}
-	if (bracketed && inet_pton(AF_INET6, host, &in6->sin6_addr) == 1) {
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons(url->port);
-		url->address_size = sizeof(*in6);
-		return 0;
-	}
-	return error_set(err, EINVAL,
-			 "the host '%s' is neither localhost nor an IPv4 or [IPv6] address", host);
+	return 0;
 }
 
 static int split_authority(const char *text, size_t size, struct http_url *url, bool *ret_bracketed,
@@ -82,7 +103,7 @@ int http_url_parse(const char *text, struct http_url *ret_url, struct jsnap_erro
 		return error_set(err, EINVAL, "URL '%.60s...' is too long", text);
 	rc = split_authority(authority, (size_t)(path - authority), &url, &bracketed, err);
 	if (rc == 0)
-		rc = set_address(&url, bracketed, err);
+		rc = set_addresses(&url, bracketed, err);
 	if (rc < 0)
 		return error_context(err, "URL '%s'", text);
 	snprintf(url.target, sizeof(url.target), "%s%.*s", *path == '/' ? "" : "/",

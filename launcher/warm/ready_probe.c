@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "launcher/warm/command.h"
+#include "launcher/warm/host_name.h"
 #include "launcher/warm/sockets.h"
 #include "proc/status.h"
 
@@ -95,8 +96,13 @@ static int ask_auto(struct ready_probe *probe, struct jsnap_error *err)
 static int http_get(struct ready_probe *probe, struct http_exchange *x, struct jsnap_error *err)
 {
 	uint64_t deadline = monotonic_ns() + HTTP_TIMEOUT_NS;
-	int rc = http_exchange_start(x, &probe->condition->url, err);
+	int rc = host_name_look_up(
+		probe->target->supervise, &probe->url,
+		probe->deadline_ns && probe->deadline_ns < deadline ? probe->deadline_ns : deadline,
+		err);
 
+	if (rc == 0)
+		rc = http_exchange_start(x, &probe->url, err);
 	while (rc == 0) {
 		struct pollfd fd = {.fd = x->fd, .events = http_exchange_events(x)};
 
@@ -114,8 +120,15 @@ static int ask_http(struct ready_probe *probe, struct jsnap_error *err)
 {
 	struct http_exchange x = {.fd = -1};
 	struct jsnap_error failure = {0};
-	int rc = http_get(probe, &x, &failure);
+	int rc;
 
+	if (monotonic_ns() < probe->next_ns)
+		return 0;
+	if (!*probe->url.host)
+		probe->url = probe->condition->url;
+	rc = http_get(probe, &x, &failure);
+	if (!probe->url.n_addresses)
+		probe->next_ns = monotonic_ns() + COMMAND_INTERVAL_NS;
 	http_exchange_close(&x);
 	if (rc == -ECHILD || rc == -ECANCELED) {
 		*err = failure;
@@ -124,7 +137,8 @@ static int ask_http(struct ready_probe *probe, struct jsnap_error *err)
 	if (rc < 0)
 		return missing(probe, "%.150s", failure.text);
 	if (x.parser.status >= 400)
-		return missing(probe, "it answers with status %d", x.parser.status);
+		return missing(probe, "it answers with status %d, and one below 400 is wanted",
+			       x.parser.status);
 	return 1;
 }
 

@@ -12,8 +12,9 @@ struct ready_probe {
 	uint64_t deadline_ns; /* for a question that takes time itself; 0: none */
 	bool quiet_only;      /* READY_AUTO: leave out what it has to have reached */
 	struct quiet quiet;
-	uint64_t next_ns;  /* not before: expensive questions are asked less often */
-	char missing[160]; /* what was missing at the last look */
+	struct http_url url; /* READY_HTTP: the condition's, with addresses once it was looked up */
+	uint64_t next_ns;    /* not before: expensive questions are asked less often */
+	char missing[160];   /* what was missing at the last look */
 };
 
 /* 1 when the condition holds, 0 when not yet (probe->missing says why), negative: it never will. */

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "launcher/warm/command.h"
+#include "launcher/warm/host_name.h"
 #include "launcher/report/log.h"
 #include "launcher/warm/steady.h"
 
@@ -187,6 +188,8 @@ static int run_url(struct run *run, const char *text, struct jsnap_error *err)
 	int rc = http_url_parse(text, &b.url, err);
 
 	b.exchange.fd = -1;
+	if (rc == 0)
+		rc = host_name_look_up(run->target->supervise, &b.url, run->until_ns, err);
 	while (rc == 0 && wants_more(&b)) {
 		log_progress("%s %s: %llu of %llu requests", run->options->what, text,
 			     (unsigned long long)b.answered,

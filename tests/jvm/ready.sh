@@ -11,11 +11,12 @@ use_mode "$2"
 port=$(free_port)
 answers() { [ "$(get /hello)" = hello ]; }
 
+inside=() # a command that runs jsnap somewhere else
 begin() { # NAME OPTION...: a run that answers
 	local name=$1
 	shift
 	rm -rf store
-	start "$name" "$jsnap" run --store "$dir/store" --tids $tids "$@" -XX:+UseSerialGC -jar "$cache/tiny.jar" "$port"
+	start "$name" "${inside[@]}" "$jsnap" run --store "$dir/store" --tids $tids "$@" -XX:+UseSerialGC -jar "$cache/tiny.jar" "$port"
 	until_true "$patience" "$name: it answers" answers
 }
 end() {
@@ -28,6 +29,20 @@ end() {
 begin tcp --ready "tcp:$port"
 until_true "$patience" "tcp: the snapshot" snapshot_settled
 end tcp
+begin page --ready "http://localhost:$port/hello"
+until_true "$patience" "a page: the snapshot" snapshot_settled
+end page
+# A name that the name service knows: a file of ours in the place of /etc/hosts.
+inside=(unshare -Urm sh -c 'mount --bind hosts /etc/hosts && exec "$@"' sh)
+echo "127.0.0.1 here.example" >hosts
+if "${inside[@]}" true 2>/dev/null; then
+	begin name --ready "http://here.example:$port/hello" --warmup "http://here.example:$port/hello"
+	until_true "$patience" "a name: the snapshot" snapshot_settled
+	end name
+else
+	say "left out, no user namespaces: a name in a URL"
+fi
+inside=()
 condition() { echo "exec:touch $dir/asked-$1; test -e $dir/$1"; }
 asked() { [ -e "asked-$1" ]; }
 begin two --ready "$(condition one)" --ready "$(condition two)"
@@ -51,6 +66,10 @@ refused() { # NAME WORDS OPTION...
 	return 0
 }
 refused never "not ready in time (file:$dir/never" --ready "file:$dir/never" --timeout 3s
+refused absent "not ready in time (http://127.0.0.1:$port/nowhere: it answers with status 404" \
+	--ready "http://127.0.0.1:$port/nowhere" --timeout 3s
+refused nameless "not ready in time (http://nowhere.invalid/: .* the host 'nowhere.invalid'" \
+	--ready "http://nowhere.invalid/" --timeout 3s
 refused cold "was not warm in time" --warmup "exec:sleep 600" --timeout 3s
 refused broken "warm-up http://127.0.0.1:$port/nowhere, request 1.*status 404" --warmup "http://127.0.0.1:$port/nowhere"
 refused failing "warm-up exec:exit 3.*exits with status 3" --warmup "exec:exit 3"

@@ -1,5 +1,7 @@
 /* The HTTP client's parsers, and an exchange with a server that answers byte by byte. */
+#include "base/io.h"
 #include "check.h"
+#include "launcher/warm/host_name.h"
 #include "launcher/warm/http.h"
 
 #include <arpa/inet.h>
@@ -18,14 +20,21 @@ static void test_urls(void)
 	CHECK_STR(url.authority, "localhost:8080");
 	CHECK_STR(url.target, "/a/b?c=d");
 	CHECK_EQ(url.port, 8080);
-	CHECK_EQ(url.address.ss_family, AF_INET);
+	CHECK_EQ(url.n_addresses, 2);
+	CHECK_EQ(url.addresses[0].any.sa_family, AF_INET);
+	CHECK_EQ(url.addresses[1].any.sa_family, AF_INET6);
 	CHECK_EQ(http_url_parse("http://127.0.0.1", &url, &err), 0);
 	CHECK_EQ(url.port, 80);
 	CHECK_STR(url.target, "/");
 	CHECK_EQ(http_url_parse("http://[::1]:99?x", &url, &err), 0);
-	CHECK_EQ(url.address.ss_family, AF_INET6);
+	CHECK_EQ(url.n_addresses, 1);
+	CHECK_EQ(url.addresses[0].any.sa_family, AF_INET6);
+	CHECK_EQ(ntohs(url.addresses[0].in6.sin6_port), 99);
 	CHECK_EQ(url.port, 99);
 	CHECK_STR(url.target, "/?x");
+	CHECK_EQ(http_url_parse("http://my-host_1.example:8080/", &url, &err), 0);
+	CHECK_STR(url.host, "my-host_1.example");
+	CHECK_EQ(url.n_addresses, 0);
 }
 
 static void test_bad_urls(void)
@@ -41,7 +50,13 @@ static void test_bad_urls(void)
 		"http://localhost:65536/",
 		"http://localhost:80x/",
 		"http://localhost:-1/",
-		"http://example.org/",
+		"http://a..b/",
+		"http://.a/",
+		"http://-a/",
+		"http://a@b/",
+		"http://1.2.3.4.5/",
+		"http://[127.0.0.1]/",
+		"http://[localhost]/",
 		"http://[::1/",
 		"http://[::1]x/",
 		"http://[]/",
@@ -148,7 +163,7 @@ static int listen_loopback(uint16_t *ret_port)
 	return fd;
 }
 
-static void serve_slowly(int listener)
+static void serve_slowly(int listener, const char *host)
 {
 	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc";
 	char request[4096] = {0};
@@ -163,8 +178,7 @@ static void serve_slowly(int listener)
 		used += (size_t)n;
 	}
 	if (strncmp(request, "GET /x?y=1 HTTP/1.1\r\n", 21) != 0 ||
-	    !strstr(request, "\r\nConnection: close\r\n") ||
-	    !strstr(request, "\r\nHost: 127.0.0.1:"))
+	    !strstr(request, "\r\nConnection: close\r\n") || !strstr(request, host))
 		_exit(3);
 	for (const char *p = answer; *p; p++) {
 		if (write(fd, p, 1) != 1)
@@ -200,7 +214,7 @@ static void test_exchange(void)
 	pid_t server = fork();
 
 	if (server == 0)
-		serve_slowly(listener);
+		serve_slowly(listener, "\r\nHost: 127.0.0.1:");
 	snprintf(text, sizeof(text), "http://127.0.0.1:%u/x?y=1", port);
 	CHECK_EQ(http_url_parse(text, &url, &err), 0);
 	CHECK_EQ(run_exchange(&url, &x, &err), 1);
@@ -212,6 +226,62 @@ static void test_exchange(void)
 	CHECK(strstr(err.text, "127.0.0.1"));
 }
 
+/* A server that listens on ::1 alone: localhost is that, too. */
+static void test_second_address(void)
+{
+	struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+	socklen_t size = sizeof(address);
+	int listener = socket(AF_INET6, SOCK_STREAM, 0), status;
+	struct http_exchange x = {.fd = -1};
+	struct jsnap_error err = {0};
+	struct http_url url;
+	char text[64];
+	pid_t server;
+
+	if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) < 0) {
+		fprintf(stderr, "left out: no IPv6 here\n");
+		return;
+	}
+	CHECK_EQ(listen(listener, 1), 0);
+	CHECK_EQ(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	server = fork();
+	if (server == 0)
+		serve_slowly(listener, "\r\nHost: localhost:");
+	snprintf(text, sizeof(text), "http://localhost:%u/x?y=1", ntohs(address.sin6_port));
+	CHECK_EQ(http_url_parse(text, &url, &err), 0);
+	CHECK_EQ(run_exchange(&url, &x, &err), 1);
+	CHECK_EQ(x.parser.status, 200);
+	CHECK_EQ(waitpid(server, &status, 0), server);
+	CHECK_EQ(status, 0);
+	close(listener);
+	CHECK_EQ(run_exchange(&url, &x, &err), -ECONNREFUSED);
+}
+
+static void test_look_up(void)
+{
+	struct supervise s;
+	struct jsnap_error err = {0};
+	struct http_url url, known;
+
+	CHECK_EQ(supervise_begin(&s, &err), 0);
+	CHECK_EQ(http_url_parse("http://localhost:8080/", &known, &err), 0);
+	url = known;
+	url.n_addresses = 0;
+	CHECK_EQ(host_name_look_up(&s, &url, monotonic_ns() + 20000000000ull, &err), 0);
+	CHECK(url.n_addresses > 0);
+	CHECK_EQ(ntohs(url.addresses[0].in.sin_port), 8080);
+	CHECK(memcmp(&url.addresses[0].any, &known.addresses[0].any, known.addresses[0].size) ==
+		      0 ||
+	      memcmp(&url.addresses[0].any, &known.addresses[1].any, known.addresses[1].size) == 0);
+
+	/* Name servers may be silent for longer than anybody waits. */
+	CHECK_EQ(http_url_parse("http://nowhere.invalid/", &url, &err), 0);
+	CHECK_EQ(host_name_look_up(&s, &url, monotonic_ns() + 200000000, &err), -EHOSTUNREACH);
+	CHECK(strstr(err.text, "nowhere.invalid"));
+	CHECK_EQ(waitpid(-1, NULL, WNOHANG), -1);
+	supervise_end(&s);
+}
+
 int main(void)
 {
 	test_urls();
@@ -219,5 +289,7 @@ int main(void)
 	test_responses();
 	test_bad_responses();
 	test_exchange();
+	test_second_address();
+	test_look_up();
 	return 0;
 }
