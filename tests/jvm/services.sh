@@ -1,7 +1,12 @@
 # Services that depend on others, and those others; sourced after lib.sh.
 #
-# service_use shop|reactive sets `port`, `path`, `java_args`, `warmup`, and starts what the service needs:
-# PostgreSQL from the distribution's packages, and another service that it calls.
+# service_use SERVICE [SUPPORT] sets `port`, `path`, `java_args`, `warmup`, and starts what the service needs:
+# PostgreSQL from the distribution's packages, and another service that it calls. Services: shop, reactive,
+# micronaut, quarkus. SUPPORT is its framework's own support for org.crac:
+#
+#	off		it is not there, or told to be idle; the default
+#	on		it hears of each snapshot and restore
+#	onrefresh	Spring's asks for the snapshot itself, before the server is up
 
 postgres_bin() {
 	local found
@@ -35,26 +40,94 @@ start_backend() {
 
 service_use() {
 	service=$1
+	support=${2:-off}
 	port=$(free_port)
 	[ -e "$cache/shop.jar" ] || fail "no services in $cache: tests/fetch_services.sh builds them"
 	start_backend
+	backend=http://127.0.0.1:$backend_port/hello
+	path=/order
 	case $service in
-	shop)
+	shop | micronaut | quarkus)
 		start_postgres
-		path=/order
-		java_args=(-jar "$cache/shop.jar" --server.port="$port" --server.address=127.0.0.1
-			--backend="http://127.0.0.1:$backend_port/hello"
-			--spring.datasource.url="jdbc:postgresql://127.0.0.1:$pg_port/postgres" --spring.datasource.username=test)
+		database=jdbc:postgresql://127.0.0.1:$pg_port/postgres
 		;;
-	reactive)
-		path=/relay
-		java_args=(-jar "$cache/reactive.jar" --server.port="$port" --server.address=127.0.0.1
-			--backend="http://127.0.0.1:$backend_port/hello")
-		;;
-	*) fail "no service $1" ;;
 	esac
+	told_before=() told_after=()
+	"use_$service"
 	warmup=(--ready "http://127.0.0.1:$port$path" --warmup "http://127.0.0.1:$port$path"
 		--warmup-requests "${JSNAP_TEST_WARMUP:-300}")
+	[ $support != onrefresh ] || warmup=(--ready api)
+}
+
+use_shop() {
+	use_spring shop.jar
+	java_args+=(--spring.datasource.url="$database" --spring.datasource.username=test)
+	[ $support = on ] || return 0
+	java_args+=(--spring.datasource.hikari.allow-pool-suspension=true
+		--logging.level.org.springframework.boot.jdbc.HikariCheckpointRestoreLifecycle=debug)
+	told_before+=("Suspending Hikari pool" "Evicting Hikari connections")
+	told_after+=("Resuming Hikari pool")
+}
+
+use_reactive() {
+	path=/relay
+	use_spring reactive.jar
+	[ $support = off ] || java_args+=(--spring.profiles.active=restarted)
+}
+
+# Spring's support lights up when the library is there: a nested jar, stored.
+use_spring() { # JAR
+	local jar=$cache/$1 refresh=()
+	if [ $support != off ]; then
+		jar=$dir/$1
+		cp "$cache/$1" "$jar"
+		mkdir -p BOOT-INF/lib
+		cp "$cache/crac-api.jar" BOOT-INF/lib/
+		jar uf0 "$jar" BOOT-INF/lib/crac-api.jar
+		told_after+=("Restarting Spring-managed lifecycle beans after JVM restore")
+	fi
+	[ $support != onrefresh ] || refresh=(-Dspring.context.checkpoint=onRefresh)
+	java_args=("${refresh[@]}" -jar "$jar" --server.port="$port" --server.address=127.0.0.1 --backend="$backend")
+}
+
+# A pool that Micronaut's support is to find must be one that can be suspended.
+use_micronaut() {
+	java_args=(-Dmicronaut.server.port="$port" -Dmicronaut.server.host=127.0.0.1 -Dbackend="$backend"
+		-Ddatasources.default.url="$database" -Ddatasources.default.username=test
+		-Ddatasources.default.maximum-pool-size=6 -Ddatasources.default.allow-pool-suspension=true)
+	if [ $support = on ]; then
+		told_before+=("Suspending Hikari pool" "Stopping netty server")
+		told_after+=("Resuming hikari datasource" "Starting netty server")
+	else
+		java_args+=(-Dcrac.enabled=false)
+	fi
+	java_args+=(-cp "$cache/micronaut/*" app.Application)
+}
+
+# Its support says nothing: it closes the listener and opens it again. Agroal lends connections without a look unless
+# told to.
+use_quarkus() {
+	java_args=(-Dquarkus.http.port="$port" -Dquarkus.http.host=127.0.0.1 -Dbackend="$backend"
+		-Dquarkus.datasource.jdbc.url="$database" -Dquarkus.datasource.username=test
+		-Dquarkus.datasource.jdbc.max-size=6 -Dquarkus.datasource.jdbc.validate-on-borrow=true)
+	# Another implementation, which is not there: org.crac then does nothing, as on any JDK without one.
+	[ $support = on ] || java_args+=(-Dorg.crac.Core.Compat=none)
+	java_args+=(-jar "$cache/quarkus.jar")
+}
+
+# What stands in an output is what a support that is on has done there.
+heard() { # OUTPUT WORDS...
+	local output=$1 words
+	shift
+	for words in "$@"; do
+		grep -q "$words" "$output" || fail "its support was not told: $output does not say '$words'"
+	done
+}
+
+# Listeners in the snapshot, which a support that is on has closed.
+listeners_in() { # INSPECT_OUTPUT
+	expect "listeners in the snapshot, with the support $support" "$(grep -c "stream listening .*:$port$" "$1" || true)" \
+		$([ $support = off ] && echo 1 || echo 0)
 }
 
 # start_hammer NAME CONNECTIONS SECONDS: in the background; sets `hammer`.
@@ -76,6 +149,10 @@ hammered() {
 service_check() {
 	local before
 	case $service in
+	micronaut | quarkus)
+		expect "GET /order" "$(get /order)" postgres,hello
+		[ "$(pool_connections)" -gt 0 ] || fail "the pool has no connection"
+		;;
 	shop)
 		expect "GET /order" "$(get /order)" book,hello,hello
 		expect "GET /item?id=2" "$(get '/item?id=2')" pen
