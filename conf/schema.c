@@ -284,7 +284,7 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 		 .restore_fallback = "fail",
 		 .metavar = "cold|fail",
 		 .help = "What to do when a snapshot cannot be restored: start "
-			 "cold, or fail.",
+			 "cold, or fail (all that `jsnap restore` can).",
 		 .values = failure_values},
 	[SCHEMA_TIDS] = {.name = "tids",
 			 .section = "restore",

@@ -121,7 +121,7 @@ static int wait_answer(struct agent_client *client, enum agent_message expected,
 		       uint64_t timeout_ns, struct agent_payload *ret_payload,
 		       struct jsnap_error *err)
 {
-	uint64_t deadline = monotonic_ns() + timeout_ns;
+	uint64_t deadline = timeout_ns ? monotonic_ns() + timeout_ns : 0;
 
 	for (;;) {
 		CLEANUP_PAYLOAD struct agent_payload payload = {0};
@@ -193,8 +193,16 @@ int agent_client_status(struct agent_client *client, struct agent_status *ret_st
 	return 0;
 }
 
-int agent_client_prepare(struct agent_client *client, struct agent_prepared *ret_prepared,
-			 struct jsnap_error *err)
+/* The agent's own limits come first: it waits for resources that are still being told of the
+ * snapshot before, for its turn, for those that it tells, and then says who hangs
+ * (agent/java/jsnap/crac/Announcement.java). */
+uint64_t agent_client_patience(uint64_t hook_timeout_ns)
+{
+	return hook_timeout_ns ? AGENT_PREPARE_TIMEOUT_NS + 3 * hook_timeout_ns : 0;
+}
+
+int agent_client_prepare(struct agent_client *client, uint64_t hook_timeout_ns,
+			 struct agent_prepared *ret_prepared, struct jsnap_error *err)
 {
 	CLEANUP_PAYLOAD struct agent_payload question = {0}, answer = {0};
 	int rc = agent_payload_add(&question, "gc", "1");
@@ -207,8 +215,8 @@ int agent_client_prepare(struct agent_client *client, struct agent_prepared *ret
 		rc = agent_payload_add(&question, "keep_arenas", "1");
 	if (rc < 0)
 		return error_set(err, -rc, "no memory for a message to the agent");
-	rc = ask(client, AGENT_PREPARE, &question, AGENT_PREPARED, AGENT_PREPARE_TIMEOUT_NS,
-		 &answer, err);
+	rc = ask(client, AGENT_PREPARE, &question, AGENT_PREPARED,
+		 agent_client_patience(hook_timeout_ns), &answer, err);
 	if (rc < 0)
 		return rc;
 	ret_prepared->heap_before = agent_payload_u64(&answer, "heap_before", 0);

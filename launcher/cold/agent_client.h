@@ -16,7 +16,7 @@
 
 #define AGENT_HELLO_TIMEOUT_NS	 60000000000ull
 #define AGENT_STATUS_TIMEOUT_NS	 10000000000ull
-#define AGENT_PREPARE_TIMEOUT_NS 120000000000ull /* full collections of a large heap */
+#define AGENT_PREPARE_TIMEOUT_NS 120000000000ull /* full collections of a large heap, no resources */
 #define AGENT_REFRESH_TIMEOUT_NS 30000000000ull
 
 struct agent_client {
@@ -68,8 +68,12 @@ void agent_client_close(struct agent_client *client);
 int agent_client_hello(struct agent_client *client, struct jsnap_error *err);
 int agent_client_status(struct agent_client *client, struct agent_status *ret_status,
 			struct jsnap_error *err);
-int agent_client_prepare(struct agent_client *client, struct agent_prepared *ret_prepared,
-			 struct jsnap_error *err);
+/* `hook_timeout_ns` is what resources have (--hook-timeout; 0: no limit), on top of jsnap's own
+ * patience. */
+int agent_client_prepare(struct agent_client *client, uint64_t hook_timeout_ns,
+			 struct agent_prepared *ret_prepared, struct jsnap_error *err);
+/* How long PREPARED may take then; 0: for ever. Pure. */
+uint64_t agent_client_patience(uint64_t hook_timeout_ns);
 int agent_client_hold(struct agent_client *client, struct agent_held *ret_held,
 		      struct jsnap_error *err);
 /* `ret_sample`, unless NULL: random numbers are drawn, the answer (the caller's) holds them, and

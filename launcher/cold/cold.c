@@ -11,6 +11,7 @@
 #include "launcher/report/log.h"
 #include "launcher/report/metrics.h"
 #include "launcher/report/phases.h"
+#include "launcher/warm/hooks.h"
 #include "restore/walk.h"
 
 #include <string.h>
@@ -46,24 +47,17 @@ void cold_close(struct cold *cold)
 int cold_check(struct cold *cold, struct jsnap_error *err)
 {
 	const struct settings *s = cold->settings;
-	const struct warmup_options steps[] = {
-		{.what = "--warmup", .steps = s->warmup, .n_steps = s->n_warmup},
-		{.what = "--before-checkpoint",
-		 .steps = s->before_checkpoint,
-		 .n_steps = s->n_before_checkpoint},
-		{.what = "--after-restore",
-		 .steps = s->after_restore,
-		 .n_steps = s->n_after_restore},
-	};
+	const struct warmup_options warmup = {
+		.what = "--warmup", .steps = s->warmup, .n_steps = s->n_warmup};
 	const char *policies =
 		s->fd_policies_given ? NULL : crac_policies_property(cold->command->argv);
 	int rc = ready_parse(s->ready, s->n_ready, &cold->ready, err);
 
 	if (rc == 0 && policies)
 		rc = crac_policies_load(&cold->policy, policies, err);
-	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(steps); i++)
-		rc = warmup_check(&steps[i], err);
-	return rc;
+	if (rc == 0)
+		rc = warmup_check(&warmup, err);
+	return rc < 0 ? rc : hooks_check(s, err);
 }
 
 /* "-agentpath:LIBRARY=fd=N,hook-timeout=MS[,openers]" as the first VM option, then what --cpu

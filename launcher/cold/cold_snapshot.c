@@ -51,6 +51,7 @@ static int phase_warm(struct cold *cold, uint64_t deadline, struct jsnap_error *
 					       .steps = s->warmup,
 					       .n_steps = s->n_warmup,
 					       .requests = s->warmup_requests,
+					       .answer_ns = WARMUP_REQUEST_TIMEOUT_NS,
 					       .steady = s->warmup_steady,
 					       .time_ns = s->warmup_time_ns,
 					       .deadline_ns = deadline};
@@ -119,15 +120,6 @@ static const struct {
 	{"the snapshot was taken", phase_lock},
 };
 
-/* The user's own preparations; the first that fails costs the snapshot. */
-static int run_hooks(struct cold *cold, const char *what, const char *const *steps, size_t n,
-		     struct jsnap_error *err)
-{
-	const struct ready_target target = target_of(cold);
-
-	return hooks_run(what, steps, n, cold->settings->hook_timeout_ns, &target, err);
-}
-
 static int take(struct cold *cold, bool leave_running, bool background, struct jsnap_error *err)
 {
 	const struct snapshot_request request = {
@@ -146,17 +138,17 @@ static int take(struct cold *cold, bool leave_running, bool background, struct j
 		.leave_running = leave_running,
 		.background = background,
 	};
+	const struct ready_target target = target_of(cold);
 	const struct settings *s = cold->settings;
-	struct jsnap_error failure = {0};
-	int rc = run_hooks(cold, "--before-checkpoint", s->before_checkpoint,
-			   s->n_before_checkpoint, err);
+	/* The user's own preparations; the first that fails costs the snapshot. */
+	int rc = hooks_run("--before-checkpoint", s->before_checkpoint, s->n_before_checkpoint,
+			   s->hook_timeout_ns, &target, err);
 
 	if (rc == 0)
 		rc = snapshot_take(&request, &cold->job, err);
 	/* What was prepared is undone, with and without a snapshot. */
-	if ((rc < 0 || leave_running) && rc != -ECHILD && rc != -ECANCELED &&
-	    run_hooks(cold, "--after-restore", s->after_restore, s->n_after_restore, &failure) < 0)
-		log_warn("%s", failure.text);
+	if ((rc < 0 || leave_running) && rc != -ECHILD && rc != -ECANCELED)
+		hooks_after_restore(s, &target);
 	return rc;
 }
 
@@ -202,12 +194,9 @@ int cold_snapshot(struct cold *cold, bool leave_running, bool background, struct
 
 void cold_after_restore(struct cold *cold)
 {
-	const struct settings *s = cold->settings;
-	struct jsnap_error err = {0};
-	int rc = run_hooks(cold, "--after-restore", s->after_restore, s->n_after_restore, &err);
+	const struct ready_target target = target_of(cold);
 
-	if (rc < 0 && rc != -ECHILD && rc != -ECANCELED)
-		log_warn("%s", err.text);
+	hooks_after_restore(cold->settings, &target);
 }
 
 int cold_snapshot_now(struct cold *cold, struct jsnap_error *err)

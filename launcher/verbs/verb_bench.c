@@ -156,6 +156,7 @@ static int sample(struct bench *b, const char *what, struct words *words, enum u
 {
 	const struct settings *s = b->start.settings;
 	const struct warmup_options warmup = {.steps = s->warmup,
+					      .answer_ns = WARMUP_REQUEST_TIMEOUT_NS,
 					      .n_steps = s->n_warmup,
 					      .requests = s->warmup_requests,
 					      .time_ns = s->warmup_time_ns};

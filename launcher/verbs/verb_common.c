@@ -131,6 +131,14 @@ void verb_restored_ended(struct restore_job *job)
 	restore_job_close(job);
 }
 
+/* Neither command line nor key of it are known here, and nobody is to take a success for a snapshot. */
+static void refuse_snapshot(struct agent_client *agent)
+{
+	agent->strict = true;
+	agent_client_resumed(agent, "the program was brought back by `jsnap restore`, which takes no "
+				    "snapshots; `jsnap run` does");
+}
+
 int verb_supervise_restored(struct restore_job *job, int *ret_status, struct jsnap_error *err)
 {
 	struct supervise *s = job->supervise;
@@ -144,9 +152,8 @@ int verb_supervise_restored(struct restore_job *job, int *ret_status, struct jsn
 		rc = supervise_wait_ending(s, &fd, 1, 0);
 		if (rc > 0)
 			agent_client_read(&job->agent);
-		/* It may ask for another snapshot, as it did in its first life: there is one. */
 		if (job->agent.requested)
-			agent_client_resumed(&job->agent, NULL);
+			refuse_snapshot(&job->agent);
 	} while (rc >= 0);
 	verb_restored_ended(job);
 	if (rc != -ECHILD)

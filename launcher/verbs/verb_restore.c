@@ -2,6 +2,7 @@
 #include "launcher/verbs/verbs.h"
 
 #include "base/cleanup.h"
+#include "conf/values.h"
 #include "launcher/supervise/environment.h"
 #include "launcher/supervise/fds.h"
 #include "launcher/report/log.h"
@@ -9,6 +10,7 @@
 #include "launcher/restore/restore_job.h"
 #include "launcher/report/start_time.h"
 #include "launcher/verbs/verb_common.h"
+#include "launcher/warm/hooks.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -92,6 +94,11 @@ static int run(struct restore *r, int *ret_status, struct jsnap_error *err)
 				  .args = s->args,
 				  .n_args = (size_t)s->n_args,
 				  .agent.fd = -1};
+	struct relay none = {.report_fd = -1};
+	const struct ready_target target = {.supervise = &r->supervise,
+					    .agent = &job.agent,
+					    .relay = &none,
+					    .env = r->env.vars};
 	char reason[512];
 	int rc;
 
@@ -108,7 +115,20 @@ static int run(struct restore *r, int *ret_status, struct jsnap_error *err)
 	restore_source_close(&r->source);
 	if (r->slot.image)
 		store_unlock(&r->slot);
+	hooks_after_restore(s, &target);
 	return verb_supervise_restored(&job, ret_status, err);
+}
+
+/* For all verbs in a file or a variable it may well be cold; said to this one it is a mistake. */
+static int check_settings(const struct settings *s, struct jsnap_error *err)
+{
+	if (s->on_restore_failure == FAILURE_COLD &&
+	    s->values->values[SCHEMA_ON_RESTORE_FAILURE].source == CONF_OPTION) {
+		error_set(err, EINVAL,
+			  "--on-restore-failure cold: restore knows no command to start cold");
+		return error_hint(err, "`jsnap run` does");
+	}
+	return hooks_check(s, err);
 }
 
 int verb_restore(const struct settings *settings, int *ret_status, struct jsnap_error *err)
@@ -118,8 +138,11 @@ int verb_restore(const struct settings *settings, int *ret_status, struct jsnap_
 		.source = {.image_fd = -1, .hot.fd = -1},
 		.slot.lock_fd = -1,
 	};
-	int rc = supervise_begin(&r.supervise, err);
+	int rc = check_settings(settings, err);
 
+	if (rc < 0)
+		return rc;
+	rc = supervise_begin(&r.supervise, err);
 	supervise_end_at_once(&r.supervise, true);
 	if (rc == 0)
 		rc = fds_fill_standard(err);
@@ -129,7 +152,5 @@ int verb_restore(const struct settings *settings, int *ret_status, struct jsnap_
 		rc = open_source(&r, err);
 	if (rc == 0)
 		rc = run(&r, ret_status, err);
-	if (rc < 0 && settings->on_restore_failure == FAILURE_COLD)
-		return error_hint(err, "restore knows no command to start cold; jsnap run does");
 	return rc;
 }

@@ -109,6 +109,7 @@ static int judge_round(struct burst *b, struct jsnap_error *err)
 
 static int next_request(struct burst *b, struct jsnap_error *err)
 {
+	uint64_t limit = b->run->options->answer_ns;
 	int rc;
 
 	if (b->exchange.fd >= 0 || monotonic_ns() < b->retry_at)
@@ -117,7 +118,7 @@ static int next_request(struct burst *b, struct jsnap_error *err)
 	if (rc < 0)
 		return rc;
 	b->started_ns = monotonic_ns();
-	b->deadline_ns = b->started_ns + WARMUP_REQUEST_TIMEOUT_NS;
+	b->deadline_ns = limit ? b->started_ns + limit : 0;
 	return 0;
 }
 
@@ -168,7 +169,7 @@ static int wait_answer(struct burst *b, struct jsnap_error *err)
 
 	if (b->exchange.fd >= 0)
 		next = b->deadline_ns;
-	if (!until || next < until)
+	if (next && (!until || next < until))
 		until = next;
 	rc = supervise_wait(s, &fd, 1, until);
 	if (rc < 0)
@@ -178,7 +179,8 @@ static int wait_answer(struct burst *b, struct jsnap_error *err)
 	if (b->run->until_ns && monotonic_ns() >= b->run->until_ns)
 		return time_is_up(b->run, err);
 	if (b->exchange.fd >= 0)
-		return error_set(err, ETIMEDOUT, "no answer within 60 s");
+		return error_set(err, ETIMEDOUT, "no answer within %g s",
+				 (double)b->run->options->answer_ns / 1e9);
 	return 0;
 }
 

@@ -21,6 +21,7 @@ struct warmup_options {
 	const char *const *steps; /* "http://..." or "exec:CMD" */
 	size_t n_steps;
 	uint64_t requests;    /* for each URL */
+	uint64_t answer_ns;   /* longest time for one answer; 0: no limit of its own */
 	bool steady;	      /* beyond that, until it has levelled off (steady.h) */
 	uint64_t time_ns;     /* of the whole warm-up; 0: no limit */
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; past it is an error; 0: none */

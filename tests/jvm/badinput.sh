@@ -44,6 +44,8 @@ echo nothing >broken/bin/java
 refused 126 'java' "java not executable" env JAVA_HOME="$dir/broken" "${run[@]}" -jar "$cache/tiny.jar"
 refused 125 'none.jsnap' "no such image" "$jsnap" restore --tids $tids "$dir/none.jsnap"
 refused 125 'nothing|not|no snapshot|key' "no such key" "$jsnap" restore --store "$dir/store" --tids $tids 0123456789abcdef
+refused 125 'jsnap: --on-restore-failure cold: restore knows no command to start cold.*jsnap run' "a cold start from restore" "$jsnap" restore --on-restore-failure cold "$dir/none.jsnap"
+refused 125 'none.jsnap' "a cold start of run's, known to restore" env JSNAP_ON_RESTORE_FAILURE=cold "$jsnap" restore "$dir/none.jsnap"
 refused 125 'process|pid' "no such process" "$jsnap" dump --pid 4194303 --image "$dir/x.jsnap"
 [ ! -e x.jsnap ] || fail "a failed dump left a file"
 

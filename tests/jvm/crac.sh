@@ -2,7 +2,7 @@
 # The contract of org.crac, with the library as it is published, on a JDK that knows nothing of it: what a
 # program sees on its first run (where it goes on after the snapshot) and on its second (restored).
 #
-# crac.sh JDK cap|userns
+# crac.sh JDK cap|userns [patient]	(patient: a resource that takes minutes, and has them, alone)
 . "$(dirname "$0")/lib.sh"
 
 use_jdk "$1"
@@ -34,6 +34,30 @@ says() { # NAME LINE...: exactly these, in this order
 }
 
 mkdir -p store
+
+# A --hook-timeout beyond jsnap's own patience with a JVM is kept.
+if [ "${3:-}" = patient ]; then
+	mkfifo slow.in
+	port=$(free_port)
+	start slow bash -c 'exec "$@" <slow.in' - "$jsnap" run --store "$dir/store/slow" --tids $tids --hook-timeout 10m \
+		"${program[@]}" deaf "$port"
+	exec 7>slow.in
+	until_true "$patience" "slow: the resources are told" grep -q "before D" slow.out
+	# Time is what this is about: more than the two minutes of jsnap's own.
+	for ((i = 0; i < 130; i++)); do
+		sleep 1
+		ended "$pid" && fail "slow: the application is gone"
+		! grep -q "jsnap: no snapshot: " slow.err || fail "slow: after $i s: $(cat slow.err)"
+	done
+	printf '!' >&7
+	until_true "$patience" "slow: the snapshot" snapshot_exists store/slow
+	printf '!' >&7
+	exec 7>&-
+	wait "$pid" || fail "slow: exit status $?"
+	until_true 60 "slow: the image is written" written slow
+	nothing_left
+	exit 0
+fi
 
 # In reverse order of registration before, in order after.
 run order1 order
@@ -72,6 +96,16 @@ says weak "before kept" "after kept" returned end
 run again again
 says again "before A" "thrown CheckpointException" "suppressed CheckpointException a snapshot is being taken already, by this thread" \
 	"after A" returned end
+
+# `jsnap restore` takes no snapshots: whoever asks for one is told, and does not go on as if there were one.
+timeout 120 "$jsnap" checkpoint --store "$dir/store/twice" --tids $tids --ready api "${program[@]}" twice \
+	</dev/null >twice1.out 2>twice1.err || fail "twice: jsnap checkpoint: status $?: $(cat twice1.err)"
+says twice1 "before A"
+timeout 120 "$jsnap" restore --tids $tids store/twice/*.jsnap </dev/null >twice2.out 2>twice2.err ||
+	fail "twice: jsnap restore: status $?: $(cat twice2.err)"
+says twice2 "after A" returned "before A" "after A" "thrown CheckpointException" \
+	'suppressed CheckpointException the program was brought back by `jsnap restore`, which takes no snapshots; `jsnap run` does' \
+	end
 
 # One that hangs is interrupted when its time is up, and named with its stack.
 run hang hang

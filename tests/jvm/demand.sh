@@ -53,6 +53,18 @@ until_true "$patience" "it answers" answers /hello hello
 said third "jsnap: restored" "the third run"
 [ "$(get /count)" -gt "$count" ] || fail "$(get /count) requests counted: restored from an older snapshot"
 
+# The hooks of `jsnap restore`: a command, and a page that does not exist, which is told and no more.
+stop "$pid" TERM
+rm hooks
+start alone "$jsnap" restore --tids $tids --after-restore "exec:echo after >>$dir/hooks" \
+	--after-restore "http://127.0.0.1:$port/nowhere" --after-restore "exec:echo never >>$dir/hooks" store/*.jsnap
+until_true "$patience" "it answers" answers /hello hello
+said alone "jsnap: restored" "jsnap restore"
+until_true 20 "hooks after jsnap restore" hooks "after "
+said alone "jsnap: --after-restore http://127.0.0.1:$port/nowhere, request 1: it answers with status 404" "a hook that fails"
+answers /hello hello || fail "the program does not answer any more"
+hooks "after " || fail "hooks after one that failed: $(cat hooks)"
+
 # A hook that fails costs the snapshot, and whoever demanded it is told why; the program stays.
 stop "$pid" TERM
 start failing "$jsnap" run --store "$dir/other" --tids $tids --no-checkpoint --before-checkpoint "exec:exit 3" \

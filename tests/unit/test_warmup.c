@@ -15,12 +15,14 @@
 #include <unistd.h>
 
 static struct supervise supervise;
+static uint64_t answer_ns; /* of the options */
 
 struct server {
 	unsigned refused_ms; /* how long it does not listen yet */
 	int dropped;	     /* connections it closes without a word */
 	int answered;	     /* requests it answers before it drops all others */
 	int each;	     /* of those it drops one in so many; 0: none */
+	unsigned thinks_ms;  /* before each answer */
 };
 
 static int bind_any(uint16_t *ret_port)
@@ -51,8 +53,10 @@ static void serve(int listener, const struct server *server)
 
 		CHECK(fd >= 0);
 		CHECK_EQ(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 2), 0);
-		if (read(fd, request, sizeof(request)) > 0 && !drop)
+		if (read(fd, request, sizeof(request)) > 0 && !drop) {
+			usleep(server->thinks_ms * 1000);
 			CHECK(write(fd, answer, sizeof(answer) - 1) > 0);
+		}
 		close(fd);
 	}
 }
@@ -78,7 +82,11 @@ static int warm(const struct server *server, uint64_t requests, uint64_t timeout
 	char url[64];
 	const char *steps[] = {url};
 	struct warmup_options options = {
-		.what = "warm-up", .steps = steps, .n_steps = 1, .requests = requests};
+		.what = "warm-up",
+		.steps = steps,
+		.n_steps = 1,
+		.requests = requests,
+		.answer_ns = answer_ns};
 	pid_t pid = start(server, url, sizeof(url));
 	int rc;
 
@@ -134,6 +142,29 @@ static void test_never_serves(void)
 	CHECK_EQ(result.requests, 0);
 }
 
+static void test_slow_answers(void)
+{
+	const struct server slow = {.answered = 5, .thinks_ms = 300};
+	struct warmup_result result;
+	struct jsnap_error err = {0};
+
+	answer_ns = 100000000;
+	CHECK_EQ(warm(&slow, 1, 0, &result, &err), -ETIMEDOUT);
+	CHECK(strstr(err.text, "no answer within 0.1 s"));
+	answer_ns = 0;
+	CHECK_EQ(warm(&slow, 1, 0, &result, &err), 0);
+}
+
+/* A resource's time, however long, is over before the launcher's patience with the agent is. */
+static void test_patience(void)
+{
+	const uint64_t hour = 3600000000000;
+
+	CHECK(agent_client_patience(1) >= AGENT_PREPARE_TIMEOUT_NS);
+	CHECK(agent_client_patience(hour) > 2 * hour);
+	CHECK_EQ(agent_client_patience(0), 0);
+}
+
 int main(void)
 {
 	struct jsnap_error err = {0};
@@ -144,6 +175,8 @@ int main(void)
 	test_careless_server();
 	test_later_failure();
 	test_never_serves();
+	test_slow_answers();
+	test_patience();
 	supervise_end(&supervise);
 	return 0;
 }

@@ -205,6 +205,11 @@ public final class CracMain {
 			});
 			snapshot();
 		}
+		case "twice" -> {
+			register(new Told("A"));
+			snapshot();
+			snapshot();
+		}
 		case "hang" -> {
 			register(new Told("A"));
 			register(new Hanging("H", true));
