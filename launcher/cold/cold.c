@@ -308,7 +308,10 @@ int cold_supervise(struct cold *cold, int *ret_status, struct jsnap_error *err)
 	/* With the end of PID 1 the kernel ends all of its namespace, the writer too. */
 	if (cold->job.result_fd >= 0 && getpid() == 1) {
 		log_info("waiting until the snapshot is written");
-		poll(&(struct pollfd){.fd = cold->job.result_fd, .events = POLLIN}, 1, -1);
+		log_show_progress();
+		while (poll(&(struct pollfd){.fd = cold->job.result_fd, .events = POLLIN}, 1,
+			    LOG_PROGRESS_NS / 1000000) == 0)
+			snapshot_show_progress(&cold->job);
 		collect(cold);
 	}
 	*ret_status = supervise_exit_status(cold->supervise->wait_status);

@@ -226,8 +226,13 @@ int cold_await_image(struct cold *cold, struct snapshot_result *ret_result, stru
 
 	for (;;) {
 		struct pollfd fd = {.fd = cold->job.result_fd, .events = POLLIN};
-		int rc = s->ended ? poll(&fd, 1, -1) : supervise_wait_ending(s, &fd, 1, 0);
+		int rc;
 
+		/* One that goes on has the terminal for itself. */
+		if (s->ended || !cold->settings->keep_running)
+			snapshot_show_progress(&cold->job);
+		rc = s->ended ? poll(&fd, 1, LOG_PROGRESS_NS / 1000000)
+			      : supervise_wait_ending(s, &fd, 1, monotonic_ns() + LOG_PROGRESS_NS);
 		if (rc > 0 && fd.revents)
 			return snapshot_collect(&cold->job, ret_result, err);
 		if (rc < 0 && rc != -ECHILD && !(s->ended && errno == EINTR))

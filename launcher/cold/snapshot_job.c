@@ -6,6 +6,8 @@
 #include "image/image.h"
 #include "launcher/supervise/fds.h"
 #include "launcher/cold/snapshot_writer.h"
+#include "launcher/report/amount.h"
+#include "launcher/report/log.h"
 
 #include <string.h>
 
@@ -159,14 +161,26 @@ int snapshot_take(const struct snapshot_request *request, struct snapshot_job *r
 	return 0;
 }
 
+void snapshot_show_progress(const struct snapshot_job *job)
+{
+	static char what[] = "compressing";
+
+	if (job->progress && job->progress->total)
+		amount_progress(what, job->progress->done, job->progress->total);
+	else
+		log_progress("%s", what);
+}
+
 int snapshot_collect(struct snapshot_job *job, struct snapshot_result *ret_result,
 		     struct jsnap_error *err)
 {
 	struct snapshot_result result;
 	int rc = read_full(job->result_fd, &result, sizeof(result));
 
+	log_progress_end();
 	close(steal_fd(&job->result_fd));
 	supervise_forget(job->helper);
+	snapshot_progress_free(job->progress);
 	*job = (struct snapshot_job){.result_fd = -1};
 	if (rc < 0)
 		return error_set(err, EIO, "the process that wrote the image was killed");

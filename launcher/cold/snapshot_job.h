@@ -53,8 +53,13 @@ struct snapshot_result { /* from the writer */
 	uint64_t image_bytes, write_ns;
 };
 
+struct snapshot_progress { /* of the writer, in memory shared with it */
+	_Atomic uint64_t done, total; /* bytes of the page stream; 0 until it compresses */
+};
+
 struct snapshot_job { /* all zeros: no writer */
 	pid_t writer;
+	struct snapshot_progress *progress; /* NULL: not known */
 	int result_fd;
 	struct supervise_helper *helper;
 	struct checkpoint_stats stats;
@@ -65,6 +70,8 @@ struct snapshot_job { /* all zeros: no writer */
 /* Returns once the application goes on (or is gone) and the writer works. */
 int snapshot_take(const struct snapshot_request *request, struct snapshot_job *ret_job,
 		  struct jsnap_error *err);
+/* Shows how far the writer is (log_progress). */
+void snapshot_show_progress(const struct snapshot_job *job);
 /* When result_fd is readable: takes the result and forgets the writer. The writer's failure (its
  * death included) is the return value. */
 int snapshot_collect(struct snapshot_job *job, struct snapshot_result *ret_result,

@@ -11,10 +11,33 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
 #define NICE 10
+
+struct snapshot_progress *snapshot_progress_new(void)
+{
+	void *shared = mmap(NULL, sizeof(struct snapshot_progress), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return shared == MAP_FAILED ? NULL : shared;
+}
+
+void snapshot_progress_free(struct snapshot_progress *progress)
+{
+	if (progress)
+		munmap(progress, sizeof(*progress));
+}
+
+static void note_progress(void *ctx, uint64_t done, uint64_t total)
+{
+	struct snapshot_progress *progress = ctx;
+
+	progress->done = done;
+	progress->total = total;
+}
 
 void snapshot_writer_free(struct snapshot_writer *writer)
 {
@@ -71,6 +94,10 @@ static int write_image(struct snapshot_writer *w, struct snapshot_result *result
 	int rc = trust_new_seal(r->settings, &seal, err);
 
 	options.seal = seal;
+	if (w->progress) {
+		options.progress = note_progress;
+		options.progress_ctx = w->progress;
+	}
 	if (rc == 0)
 		rc = key_store(r->facts, &w->manifest, err);
 	if (rc == 0)
@@ -142,13 +169,18 @@ int snapshot_writer_start(struct snapshot_writer *writer, struct snapshot_job *j
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return error_errno(err, "create a pipe");
+	job->progress = writer->progress = snapshot_progress_new();
 	pid = fork();
 	if (pid == 0)
 		writer_main(writer, fds[1]);
 	close(fds[1]);
 	if (pid < 0) {
+		int rc = error_errno(err, "fork the process that writes the image");
+
 		close(fds[0]);
-		return error_errno(err, "fork the process that writes the image");
+		snapshot_progress_free(job->progress);
+		job->progress = NULL;
+		return rc;
 	}
 	hand_over_hot(&writer->hot);
 	close(steal_fd(&writer->request->slot->lock_fd));

@@ -7,11 +7,16 @@
 #include "image/image.h"
 #include "launcher/cold/snapshot_job.h"
 
+/* NULL without memory: then nobody sees how far it is. */
+struct snapshot_progress *snapshot_progress_new(void);
+void snapshot_progress_free(struct snapshot_progress *progress);
+
 struct snapshot_writer {
 	const struct snapshot_request *request;
 	struct manifest manifest;
 	struct hot hot;
 	struct image_header header;
+	struct snapshot_progress *progress; /* the job's, once it has begun */
 };
 
 /* Forks it; job's writer, result_fd and helper are filled in. The slot's lock is the writer's from

@@ -1,6 +1,8 @@
 /* See amount.h. */
 #include "launcher/report/amount.h"
 
+#include "launcher/report/log.h"
+
 #include <stdio.h>
 #include <time.h>
 
@@ -37,4 +39,13 @@ void amount_time(int64_t realtime_ns, char ret_text[AMOUNT_SIZE])
 
 	if (!gmtime_r(&seconds, &tm) || !strftime(ret_text, AMOUNT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm))
 		snprintf(ret_text, AMOUNT_SIZE, "?");
+}
+
+void amount_progress(void *what, uint64_t done, uint64_t total)
+{
+	char now[AMOUNT_SIZE], all[AMOUNT_SIZE];
+
+	amount_bytes(done, now);
+	amount_bytes(total, all);
+	log_progress("%s: %s of %s", (const char *)what, now, all);
 }

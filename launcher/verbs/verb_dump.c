@@ -11,6 +11,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/stream_room.h"
 #include "image/image.h"
+#include "launcher/report/amount.h"
 #include "launcher/report/log.h"
 #include "launcher/report/phases.h"
 #include "launcher/store/trust.h"
@@ -30,10 +31,16 @@ struct dump {
 static int write_image(void *ctx, const struct manifest *m, struct jsnap_error *err)
 {
 	struct dump *d = ctx;
-	struct image_write_options options = {.seal = d->seal, .spare_others = true};
+	static char what[] = "compressing";
+	struct image_write_options options = {.seal = d->seal,
+					      .spare_others = true,
+					      .progress = amount_progress,
+					      .progress_ctx = what};
+	int rc = image_write(d->settings->image, m, d->stream.fd, d->stream.stream_offset,
+			     &d->header, &options, err);
 
-	return image_write(d->settings->image, m, d->stream.fd, d->stream.stream_offset, &d->header,
-			   &options, err);
+	log_progress_end();
+	return rc;
 }
 
 static int dump(struct dump *d, struct checkpoint_stats *ret_stats, struct jsnap_error *err)
@@ -88,6 +95,7 @@ int verb_dump(const struct settings *settings, int *ret_status, struct jsnap_err
 
 	if (!settings->pid || !settings->image)
 		return error_set(err, EINVAL, "dump needs --pid PID and --image FILE");
+	log_show_progress();
 	rc = image_place(settings->image, err);
 	if (rc >= 0)
 		rc = image_header_here(settings->pid, &d.header, err);

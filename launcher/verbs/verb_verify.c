@@ -6,7 +6,9 @@
 
 #include "launcher/restore/confinement.h"
 #include "launcher/restore/heap_limit.h"
+#include "launcher/report/amount.h"
 #include "launcher/report/json.h"
+#include "launcher/report/log.h"
 #include "launcher/key/key.h"
 #include "launcher/store/opened.h"
 #include "launcher/store/probation.h"
@@ -73,12 +75,16 @@ static void judge(const struct settings *settings, const char *word, bool is_pat
 		  struct verdict *verdict)
 {
 	CLEANUP_OPENED struct opened opened = {.slot = {.lock_fd = -1}, .fd = -1};
+	static char what[] = "verifying";
 	struct jsnap_error err = {0};
 	int r = is_path ? opened_open(settings, word, &opened, &err)
 			: opened_find(settings, word, &opened, &err);
 
-	if (r == 0)
+	if (r == 0) {
+		image_watch(opened.image, amount_progress, what);
 		r = image_verify(opened.image, 0, &err);
+		log_progress_end();
+	}
 	verdict->whole = r == 0;
 	if (r == 0) {
 		verify_hot(settings, &opened, verdict);
@@ -140,6 +146,7 @@ int verb_verify(const struct settings *settings, int *ret_status, struct jsnap_e
 
 	if (r < 0)
 		return r;
+	log_show_progress();
 	if (settings->json)
 		json_open(&json, NULL, '[');
 	for (size_t i = 0; i < n; i++) {

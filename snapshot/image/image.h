@@ -129,6 +129,11 @@ const struct image_seal *image_seal(const struct image *image);
 void image_forget_keys(struct image *image);
 const struct manifest *image_manifest(const struct image *image); /* owned by the image */
 
+/* Whoever extracts or verifies it is told how much of the page stream has been read; from the
+ * calling thread, after each chunk. */
+void image_watch(struct image *image, void (*progress)(void *ctx, uint64_t done, uint64_t total),
+		 void *ctx);
+
 /*
  * Decompresses the page stream to `out_fd` at `out_offset` (sparse: runs of zero pages are not
  * written, so the range must read zero before; a shorter file is extended). `threads` as in

@@ -177,6 +177,9 @@ static int pass_consume(void *ctx, struct chunk *c, struct jsnap_error *err)
 {
 	struct image_pass *p = ctx;
 
+	if (p->progress)
+		p->progress(p->progress_ctx, c->index * p->reader->frame_size + c->raw_size,
+			    p->size);
 	if (!p->to_memory) {
 		if (c->zero && !p->zero_size && p->reader->protection != IMAGE_ENCRYPTED &&
 		    c->packed_size <= sizeof(p->zero) && c->raw_size == p->reader->frame_size) {

@@ -31,6 +31,9 @@ struct image_pass {
 	const char *what; /* for messages */
 	uint64_t section;
 
+	void (*progress)(void *ctx, uint64_t done, uint64_t total); /* bytes; may be NULL */
+	void *progress_ctx;
+
 	int out_fd; /* page stream: where it goes, or -1 */
 	uint64_t out_offset;
 	bool to_memory; /* manifest: into `memory` (malloc'ed, with memory_cap), which grows */

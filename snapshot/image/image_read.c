@@ -23,6 +23,9 @@ struct image {
 	struct image_header header;
 	struct manifest manifest;
 
+	void (*progress)(void *ctx, uint64_t done, uint64_t total); /* may be NULL */
+	void *progress_ctx;
+
 	off_t start; /* of the image in the file; -1: it cannot seek */
 	bool stream_read;
 	uint64_t stream_at; /* the reader's state when the page stream begins */
@@ -236,6 +239,13 @@ const struct image_seal *image_seal(const struct image *image)
 	return image->seal;
 }
 
+void image_watch(struct image *image, void (*progress)(void *ctx, uint64_t done, uint64_t total),
+		 void *ctx)
+{
+	image->progress = progress;
+	image->progress_ctx = ctx;
+}
+
 void image_forget_keys(struct image *image)
 {
 	image_seal_free(image->seal);
@@ -367,7 +377,9 @@ static int read_stream(struct image *image, int out_fd, uint64_t out_offset, uns
 				  .what = "page stream",
 				  .section = IMAGE_SECTION_STREAM,
 				  .out_fd = out_fd,
-				  .out_offset = out_offset};
+				  .out_offset = out_offset,
+				  .progress = image->progress,
+				  .progress_ctx = image->progress_ctx};
 	int r;
 
 	if (image->header.authentic && !image->seal)

@@ -1,7 +1,8 @@
 #!/bin/bash
 # On a terminal jsnap is what `java` is: Ctrl-\ prints a thread dump, Ctrl-Z stops the program and `fg`
 # continues it, Ctrl-C ends it by way of its hooks; cold and restored. The terminal is script(1)'s. Only
-# the program writes there but for lines of jsnap's; `checkpoint` alone shows how far it is.
+# the program writes there but for lines of jsnap's; verbs that no program has the terminal of show how far
+# they are.
 #
 # What was taken on a terminal, where its streams are one, is restored with each of them elsewhere.
 #
@@ -70,5 +71,21 @@ echo "\"$jsnap\" checkpoint --store \"$dir/store\" ${warmup[*]} -XX:+UseSerialGC
 script -qec "bash shell.sh" /dev/null </dev/null >screen || fail "checkpoint on a terminal: status $?"
 shown '\r\x1b\[Kjsnap: waiting until it is ready \(auto: [^\r]+\r\x1b\[K' || fail "no progress until it is ready"
 shown '\r\x1b\[Kjsnap: warm-up http://\S+: \d+ of \d+ requests\r\x1b\[K' || fail "no progress of the warm-up"
-! shown 'jsnap: (waiting|warm-up)[^\r]*\r(?!\x1b\[K)' || fail "progress stays on the terminal"
+shown '\r\x1b\[Kjsnap: compressing[^\r]*\r\x1b\[K' || fail "no progress of the compression"
+
+# The engine's own verbs, too: nobody else's words are on the terminal then.
+on_terminal() { # COMMAND
+	echo "$1" >shell.sh
+	script -qec "bash shell.sh" /dev/null </dev/null >>screen || fail "$1 on a terminal: status $?"
+}
+image=$(find store -name '*.jsnap' -print -quit)
+on_terminal "\"$jsnap\" verify \"$image\""
+shown '\r\x1b\[Kjsnap: verifying: [0-9.]+ [KMG]?B of [0-9.]+ MB\r\x1b\[K' || fail "no progress of verify"
+start dumped sleep 60
+on_terminal "\"$jsnap\" dump --pid $pid --image \"$dir/sleep.jsnap\""
+shown '\r\x1b\[Kjsnap: compressing: [0-9.]+ [KM]?B of [0-9.]+ [KM]?B\r\x1b\[K' || fail "no progress of dump"
+wait $pid || true
+! shown 'jsnap: (waiting|warm-up|compressing|verifying)[^\r\n]*\r(?!\x1b\[K|\n)' || fail "progress stays on the terminal"
+"$jsnap" verify "$image" >plain 2>&1
+! LC_ALL=C grep -qP "\x1b|verifying" plain || fail "progress without a terminal"
 nothing_left
