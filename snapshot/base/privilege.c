@@ -83,6 +83,33 @@ void privilege_lower(void)
 	assert(privilege_effective() == 0);
 }
 
+static void set_effective(uint64_t effective)
+{
+	struct capset set = {.header = {.version = _LINUX_CAPABILITY_VERSION_3}};
+
+	if (syscall(SYS_capget, &set.header, set.data) < 0)
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		set.data[i].effective = (uint32_t)(effective >> 32 * i);
+	syscall(SYS_capset, &set.header, set.data);
+	assert(privilege_effective() == effective);
+}
+
+uint64_t privilege_suspend(void)
+{
+	uint64_t effective = privilege_effective();
+
+	if (effective)
+		set_effective(0);
+	return effective;
+}
+
+void privilege_resume(uint64_t effective)
+{
+	if (effective)
+		set_effective(effective);
+}
+
 void privilege_capset_keep(void *buf, uint64_t keep)
 {
 	struct capset set = {.header = {.version = _LINUX_CAPABILITY_VERSION_3}};

@@ -23,6 +23,21 @@ int privilege_raise(int capability, bool on);
 
 /* Clears the effective set, but for root, whose it always is. */
 void privilege_lower(void);
+
+/*
+ * For while something from outside is parsed: clears the calling thread's effective set, root's
+ * too, and returns what it was, for privilege_resume. Threads that are made meanwhile have none
+ * either. It keeps the kernel from acting on a privilege by mistake, and is no fence: the permitted
+ * set stays.
+ */
+uint64_t privilege_suspend(void);
+void privilege_resume(uint64_t effective);
+static inline void cleanup_privilege(const uint64_t *effective)
+{
+	privilege_resume(*effective);
+}
+#define CLEANUP_PRIVILEGE __attribute__((cleanup(cleanup_privilege), unused))
+
 /* The effective set, by number. */
 uint64_t privilege_effective(void);
 

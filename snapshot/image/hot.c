@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/privilege.h"
 #include "image/image_format.h"
 #include "image/image_seal.h"
 #include "image/manifest_tables.h"
@@ -364,6 +365,7 @@ static int open_manifest(int fd, const struct hot_header *h, const struct image_
 static int open_checked(int fd, const struct image_origin *expect, const struct image_seal *seal,
 			struct hot *hot, struct jsnap_error *err)
 {
+	CLEANUP_PRIVILEGE uint64_t effective = privilege_suspend();
 	struct hot_header header;
 	struct stat st;
 	int r;

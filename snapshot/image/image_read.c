@@ -2,7 +2,7 @@
  * Reading an image from front to back, from a file or a pipe (docs/image-format.md, "What is
  * verified, and when").
  *
- * Invariants: every byte read goes through image_reader_read(), which hashes and counts it; every
+ * Invariants: nothing is read with a capability effective; every byte read goes through image_reader_read(), which hashes and counts it; every
  * frame read gets an entry in the seek table that the file's own is compared with at the end. The
  * state after the manifest is kept, so that a file (not a pipe) can be extracted or verified
  * repeatedly.
@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/privilege.h"
 #include "image/image_pass.h"
 
 #include <string.h>
@@ -158,6 +159,7 @@ int image_open_header(int fd, const struct image_trust *trust, struct image **re
 		      struct jsnap_error *err)
 {
 	static const struct image_trust none;
+	CLEANUP_PRIVILEGE uint64_t effective = privilege_suspend();
 	struct image *image = calloc(1, sizeof(*image));
 	int r;
 
@@ -183,6 +185,7 @@ int image_open_header(int fd, const struct image_trust *trust, struct image **re
 
 int image_read_manifest(struct image *image, struct jsnap_error *err)
 {
+	CLEANUP_PRIVILEGE uint64_t effective = privilege_suspend();
 	int r = open_manifest(image, err);
 
 	if (r < 0)
@@ -380,6 +383,7 @@ static int read_stream(struct image *image, int out_fd, uint64_t out_offset, uns
 				  .out_offset = out_offset,
 				  .progress = image->progress,
 				  .progress_ctx = image->progress_ctx};
+	CLEANUP_PRIVILEGE uint64_t effective = privilege_suspend();
 	int r;
 
 	if (image->header.authentic && !image->seal)

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/privilege.h"
 #include "image/tempfile.h"
 
 #include <fcntl.h>
@@ -143,6 +144,7 @@ static int read_runs(int fd, const struct file_head *head, struct working_set *s
 static int load(int fd, const struct image_id *expect, struct working_set *set,
 		struct jsnap_error *err)
 {
+	CLEANUP_PRIVILEGE uint64_t effective = privilege_suspend();
 	struct file_head head;
 	struct stat st;
 
