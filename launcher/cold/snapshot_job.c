@@ -151,6 +151,7 @@ int snapshot_take(const struct snapshot_request *request, struct snapshot_job *r
 
 	if (rc == 0)
 		rc = hot_create(request->hot_copy ? request->slot->hot : NULL, &writer.hot, err);
+	writer.hot.spare_others = request->slot->spare_others;
 	if (rc == 0)
 		rc = quiesce_and_capture(request, &writer, &job, err);
 	if (rc == 0)

@@ -77,17 +77,15 @@ static void make_hot(struct snapshot_writer *w, const struct image_origin *origi
 		if (rc == 0)
 			rc = hot_commit(&w->hot, &w->manifest, origin, seal, err);
 	}
-	if (rc < 0 || !w->request->hot_copy) {
-		unlink(slot->hot);
-		unlink(slot->pages);
-	}
+	if (rc < 0 || !w->request->hot_copy)
+		store_remove_copies(slot, NULL);
 }
 
 static int write_image(struct snapshot_writer *w, struct snapshot_result *result)
 {
 	const struct snapshot_request *r = w->request;
 	CLEANUP_IMAGE_SEAL struct image_seal *seal = NULL;
-	struct image_write_options options = {.spare_others = r->settings->image != NULL};
+	struct image_write_options options = {.spare_others = r->slot->spare_others};
 	struct jsnap_error *err = &result->error;
 	struct image_origin origin;
 	CLEANUP_CLOSE int fd = -1;

@@ -122,9 +122,9 @@ static void save(const struct recorder *recorder, const struct working_set *set)
 	fd = store_open_image(&slot, NULL);
 	if (fd >= 0 && image_read_header(fd, &header, NULL) == 0 &&
 	    header.id.lo == recorder->id->lo && header.id.hi == recorder->id->hi)
-		working_set_save(slot.pages, set, recorder->id, NULL);
-	else if (fd == -ENOENT && store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, NULL) == 0)
-		store_remove(&slot, NULL); /* it has just gone: so does the lock made here */
+		working_set_save(slot.pages, set, recorder->id, recorder->slot->spare_others, NULL);
+	else if (fd == -ENOENT)
+		store_tidy(&slot); /* it has just gone: so does the lock made here */
 }
 
 static _Noreturn void recorder_main(const struct recorder *recorder)

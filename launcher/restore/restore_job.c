@@ -126,9 +126,15 @@ static void record_working_set(const struct restore_job *job, const struct resto
 					  .settings = job->settings,
 					  .pid = job->restored.pid};
 
+	struct jsnap_error problem = {0};
+
 	/* It goes with the hot copy: without a place for that there is none for it. A program
 	 * without an agent is somebody's plumbing, and nobody of ours stays beside it. */
-	if (job->slot && source->hot.path && job->agent.fd >= 0)
+	if (!job->slot || !source->hot.path || job->agent.fd < 0)
+		return;
+	if (store_place(job->slot, PLACE_PAGES, &problem) < 0)
+		log_warn("no working set is kept: %s", problem.text);
+	else
 		recorder_start(&recorder);
 }
 

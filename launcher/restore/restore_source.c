@@ -18,14 +18,14 @@ static bool use_hot(struct restore_source *source)
 	const struct store_slot *slot = source->slot;
 	struct jsnap_error problem = {0};
 	struct image_origin origin;
-	int rc = store_check_file(slot->hot, &problem);
+	int rc = image_origin(source->image_fd, source->header, &origin, &problem);
 
-	if (rc == 0)
-		rc = image_origin(source->image_fd, source->header, &origin, &problem);
 	if (rc == 0)
 		rc = hot_open(slot->hot, &origin, image_seal(source->image), &source->hot,
 			      &problem);
-	if (rc == -ENOENT || rc == -ESTALE)
+	if (rc < 0 && rc != -ENOENT && store_place(slot, PLACE_HOT, &problem) < 0)
+		log_warn("no hot copy is kept: %s", problem.text);
+	else if (rc == -ENOENT || rc == -ESTALE)
 		log_debug("hot copy is made anew: %s", problem.text);
 	else if (rc < 0)
 		log_warn("hot copy is made anew: %s", problem.text);
@@ -103,6 +103,7 @@ static int make_hot(struct restore_source *source, struct jsnap_error *err)
 		rc = hot_create(slot->hot, &hot, err);
 	if (rc < 0)
 		return rc;
+	hot.spare_others = slot->spare_others;
 	rc = extract(source, &hot, err);
 	if (rc == 0)
 		rc = hot_commit(&hot, source->manifest, &origin, image_seal(source->image), err);
@@ -128,7 +129,7 @@ static int make_memory(struct restore_source *source, struct jsnap_error *err)
 static bool no_place(int rc)
 {
 	return rc == -EROFS || rc == -EACCES || rc == -EPERM || rc == -ENOSPC || rc == -EDQUOT ||
-	       rc == -EFBIG;
+	       rc == -EFBIG || rc == -EEXIST;
 }
 
 static int load(struct restore_source *source, struct jsnap_error *err)
@@ -137,7 +138,7 @@ static int load(struct restore_source *source, struct jsnap_error *err)
 
 	if (source->hot.fd >= 0)
 		return 0;
-	if (!keeps_copy(source))
+	if (!keeps_copy(source) || store_place(source->slot, PLACE_HOT, NULL) < 0)
 		return make_memory(source, err);
 	rc = make_hot(source, err);
 	if (!no_place(rc))

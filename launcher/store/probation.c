@@ -1,15 +1,14 @@
-/* See probation.h. The mark is one line: the image's id and the reason. */
+/* See probation.h. The mark is one line: how it begins, the image's id and the reason. */
 #include "launcher/store/probation.h"
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "image/tempfile.h"
 #include "launcher/report/log.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define MARK_MAX 1024u
@@ -35,22 +34,17 @@ void probation_mark(const struct store_slot *slot, const struct image_id *id, in
 		    uint64_t after_ns)
 {
 	char line[MARK_MAX], text[33];
-	CLEANUP_CLOSE int fd = -1;
-	int n, r = 0;
+	struct iovec part = {.iov_base = line};
+	struct jsnap_error problem = {0};
 
 	id_text(id, text);
-	n = snprintf(line, sizeof(line),
-		     "%s the program crashed (SIG%s) %.1f s after it was restored\n", text,
-		     sigabbrev_np(WTERMSIG(wait_status)), (double)after_ns / 1e9);
-	/* One line, one write: whoever reads half of it takes it for none. */
-	fd = open(slot->bad, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		r = -errno;
-	if (r == 0)
-		r = write_full(fd, line, (size_t)n);
-	if (r < 0)
-		log_warn("the snapshot crashes, but it can't be marked bad: %s: %s", slot->bad,
-			 strerror(-r));
+	part.iov_len = (size_t)snprintf(
+		line, sizeof(line),
+		PLACE_MARK_MAGIC " %s the program crashed (SIG%s) %.1f s after it was restored\n",
+		text, sigabbrev_np(WTERMSIG(wait_status)), (double)after_ns / 1e9);
+	if (tempfile_write(slot->bad, &part, 1, slot->spare_others ? PLACE_MARK : PLACE_ANY,
+			   &problem) < 0)
+		log_warn("the snapshot crashes, but it can't be marked bad: %s", problem.text);
 	else
 		log_warn(
 			"the program crashed (SIG%s) %.1f s after it was restored; the snapshot is "
@@ -62,19 +56,21 @@ bool probation_bad(const struct store_slot *slot, const struct image_id *id, cha
 		   size_t size)
 {
 	CLEANUP_FREE char *line = NULL;
-	char text[33];
-	size_t length;
+	struct jsnap_error problem = {0};
+	char text[33], due[64];
+	int prefix;
+	CLEANUP_CLOSE int fd = store_open_beside(slot->bad, &problem);
 
-	if (read_file(slot->bad, MARK_MAX, &line, &length) < 0)
+	if (fd < 0 && fd != -ENOENT)
+		log_warn("no mark is looked at: %s", problem.text);
+	if (fd < 0 || read_file_fd(fd, MARK_MAX, &line, NULL) < 0)
 		return false;
 	id_text(id, text);
-	if (length < sizeof(text) || strncmp(line, text, 32) != 0 || line[32] != ' ' ||
-	    line[length - 1] != '\n')
+	prefix = snprintf(due, sizeof(due), PLACE_MARK_MAGIC " %s ", text);
+	if (strncmp(line, due, (size_t)prefix) != 0)
 		return false;
-	line[length - 1] = '\0';
-	for (char *p = line + 33; *p; p++)
-		if (*p < ' ' || *p > '~')
-			*p = '?';
-	snprintf(reason, size, "the snapshot is marked bad: %s", line + 33);
+	line[strcspn(line, "\n")] = '\0';
+	error_one_line(line);
+	snprintf(reason, size, "the snapshot is marked bad: %s", line + prefix);
 	return true;
 }

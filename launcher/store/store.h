@@ -5,17 +5,19 @@
  *   NAME-KEY.pages   the working set, which goes with the hot copy
  *   NAME-KEY.bad     says that this image crashes (probation.h)
  *   NAME-KEY.lock    flock(2)ed: shared while a restore reads image or hot copy, exclusive while
- * one is taken, replaced or removed; an empty file that goes with the image
+ * one is taken, replaced or removed; an empty file that goes with who had it exclusively
  *
  * A slot is one snapshot's names, present or not; with --image FILE it is FILE, FILE.hot,
- * FILE.pages and FILE.lock. The folder is $JSNAP_STORE, else $XDG_CACHE_HOME/jsnap, else
- * ~/.cache/jsnap, mode 0700. A folder or image of another user, or that others may write, is
- * refused (-EPERM) by name: its bytes become this user's process.
+ * FILE.pages, FILE.bad and FILE.lock, of which files that are not jsnap's stay as they are. The
+ * folder is $JSNAP_STORE, else $XDG_CACHE_HOME/jsnap, else ~/.cache/jsnap, mode 0700. A folder or
+ * image of another user, or that others may write, is refused (-EPERM) by name: its bytes become
+ * this user's process.
  */
 #ifndef JSNAP_LAUNCHER_STORE_H
 #define JSNAP_LAUNCHER_STORE_H
 
 #include "base/error.h"
+#include "image/place.h"
 #include "launcher/key/key.h"
 #include "launcher/options/settings.h"
 
@@ -37,12 +39,13 @@ void store_name(const char *text, char ret_name[STORE_MAX_NAME + 1]);
 
 struct store_slot {
 	char *image, *hot, *pages, *lock, *bad; /* paths, owned; bad: see probation.h */
-	int lock_fd;				/* -1 while not locked */
-	bool exclusive;				/* how it is locked */
+	bool spare_others; /* the names are a user's: a file that is not jsnap's stays */
+	int lock_fd;	   /* -1 while not locked */
+	bool exclusive;	   /* how it is locked */
 };
 
-/* The slot of settings->image, where image_place allows an image, or of `facts` in the store, which
- * is prepared (created). */
+/* The slot of settings->image, where place.h allows an image, or of `facts` in the store, which is
+ * prepared (created). */
 int store_slot_open(const struct settings *settings, const struct key_facts *facts,
 		    struct store_slot *ret_slot, struct jsnap_error *err);
 /* The slot of one image file: PATH, PATH.hot ...; of a file named NAME-KEY.jsnap, its neighbours
@@ -54,25 +57,37 @@ void store_slot_close(struct store_slot *slot); /* unlocks */
 enum store_lock { STORE_LOCK_SHARED, STORE_LOCK_EXCLUSIVE };
 /*
  * Locks or converts the lock (which may let another in between). Getting it exclusively removes the
- * temporary files that a dead writer left. Where there is neither an image nor a lock, a shared
- * lock is of nothing and none: 0, and nothing is made. -EWOULDBLOCK when another process holds it
- * in a way that excludes this one and !wait; `err` is not set then and the slot is not locked,
- * whatever it was before. The lock belongs to the open file description: a forked child that keeps
- * lock_fd keeps the lock.
+ * temporary files that a dead writer left. -EWOULDBLOCK when another process holds it in a way that
+ * excludes this one and !wait; `err` is not set then and the slot is not locked, whatever it was
+ * before. The lock belongs to the open file description: a forked child that keeps lock_fd keeps
+ * the lock.
+ *
+ * A lock file of another user's is nobody's to wait for: refused (-EPERM). A reader does without a
+ * lock that it can't have (0, lock_fd is -1), and where there is neither an image nor a lock makes
+ * none: what it has open stays whole, and copies, working sets and marks name their image.
  */
 int store_lock(struct store_slot *slot, enum store_lock mode, bool wait, struct jsnap_error *err);
-/* The lock file of a slot without an image goes with an exclusive lock. */
+/* The lock file goes with an exclusive lock. */
 void store_unlock(struct store_slot *slot);
 
 /* Opens the slot's image for reading after checking owner and mode. The descriptor, or -ENOENT
  * (there is none), -EPERM (refused), ... */
 int store_open_image(const struct store_slot *slot, struct jsnap_error *err);
-/* The same check for the hot copy: 0 when it may be used. */
-int store_check_file(const char *path, struct jsnap_error *err);
+/* The same of a file beside the image, which may be no symbolic link. */
+int store_open_beside(const char *path, struct jsnap_error *err);
 
-/* Removes image, hot copy, working set and mark (each may be missing). Needs the exclusive lock,
- * whose file goes with it. */
-int store_remove(struct store_slot *slot, struct jsnap_error *err);
+/* Whether the slot's file of that kind may be replaced: place_check where the names are a user's.
+ */
+int store_place(const struct store_slot *slot, enum place what, struct jsnap_error *err);
+
+/* Removes image, hot copy, working set and mark (each may be missing; one that is not jsnap's
+ * stays). Needs the exclusive lock, whose file goes with it. */
+int store_remove(const struct store_slot *slot, struct jsnap_error *err);
+/* Hot copy and working set alone. */
+int store_remove_copies(const struct store_slot *slot, struct jsnap_error *err);
+/* Removes what dead writers left of the slot and, where there is no image, all that is left of one;
+ * nothing while somebody works on it. Unlocks the slot. */
+void store_tidy(struct store_slot *slot);
 
 struct store_entry {
 	char *name;
@@ -101,9 +116,8 @@ void store_entries_free(struct store_entries *entries);
 int store_find(const struct settings *settings, const char *word, struct store_slot *ret_slot,
 	       struct jsnap_error *err);
 
-/* Removes what nobody uses: the temporary files (snapshot/image/tempfile.h) of dead writers, and
- * locks, marks and copies without an image. Who works on a slot holds its lock, so a free lock
- * tells. */
+/* store_tidy for all of which there are temporary files (snapshot/image/tempfile.h), or locks,
+ * marks and copies without an image. */
 int store_sweep(const char *path, struct jsnap_error *err);
 
 #endif

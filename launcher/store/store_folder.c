@@ -1,5 +1,5 @@
 /* See store.h: where the store is, and whose. */
-#include "launcher/store/store.h"
+#include "launcher/store/store_internal.h"
 
 #include "base/cleanup.h"
 
@@ -63,7 +63,8 @@ static int check_owner(const char *path, const struct stat *st, struct jsnap_err
 		error_set(err, EPERM,
 			  "%s is refused: it belongs to %s (uid %u), not to you (uid %u)", path,
 			  owner ? owner->pw_name : "another user", st->st_uid, geteuid());
-		return error_hint(err, "a snapshot becomes your process, so it must be your own");
+		return error_hint(err,
+				  "a snapshot becomes your process: all of it must be your own");
 	}
 	if (st->st_mode & WRITABLE_BY_OTHERS) {
 		error_set(err, EPERM, "%s is refused: others may write it (mode %04o)", path,
@@ -92,20 +93,26 @@ int store_prepare(const char *path, bool create, struct jsnap_error *err)
 	return check_owner(path, &st, err);
 }
 
-static int open_checked(const char *path, struct jsnap_error *err)
+int store_check_owner(const char *path, int fd, struct jsnap_error *err)
 {
-	/* a FIFO of somebody else must not hang us */
-	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
-	int r;
 
-	if (fd < 0)
-		return error_errno(err, "open %s", path);
 	if (fstat(fd, &st) < 0)
 		return error_errno(err, "stat %s", path);
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, EINVAL, "%s is not a file", path);
-	r = check_owner(path, &st, err);
+	return check_owner(path, &st, err);
+}
+
+static int open_checked(const char *path, int flags, struct jsnap_error *err)
+{
+	/* a FIFO of somebody else must not hang us */
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
+	int r;
+
+	if (fd < 0)
+		return error_errno(err, "open %s", path);
+	r = store_check_owner(path, fd, err);
 	if (r < 0)
 		return r;
 	fcntl(fd, F_SETFL, O_RDONLY);
@@ -114,12 +121,10 @@ static int open_checked(const char *path, struct jsnap_error *err)
 
 int store_open_image(const struct store_slot *slot, struct jsnap_error *err)
 {
-	return open_checked(slot->image, err);
+	return open_checked(slot->image, 0, err);
 }
 
-int store_check_file(const char *path, struct jsnap_error *err)
+int store_open_beside(const char *path, struct jsnap_error *err)
 {
-	CLEANUP_CLOSE int fd = open_checked(path, err);
-
-	return fd < 0 ? fd : 0;
+	return open_checked(path, O_NOFOLLOW, err);
 }

@@ -2,8 +2,8 @@
 #include "launcher/store/store.h"
 
 #include "base/cleanup.h"
-#include "image/image.h"
 #include "image/tempfile.h"
+#include "launcher/report/log.h"
 #include "launcher/store/store_internal.h"
 
 #include <ctype.h>
@@ -47,6 +47,7 @@ static int slot_fill(const char *image, struct store_slot *ret_slot, struct jsna
 		slot.lock = NULL;
 	if (asprintf(&slot.bad, "%.*s.bad", (int)stem, image) < 0)
 		slot.bad = NULL;
+	slot.spare_others = stem == strlen(image);
 	if (!slot.image || !slot.hot || !slot.pages || !slot.lock || !slot.bad) {
 		store_slot_close(&slot);
 		return error_set(err, ENOMEM, "out of memory");
@@ -67,8 +68,12 @@ int store_slot_open(const struct settings *settings, const struct key_facts *fac
 	int r;
 
 	if (settings->image) {
-		r = image_place(settings->image, err);
-		return r < 0 ? r : slot_fill(settings->image, ret_slot, err);
+		r = place_check(settings->image, PLACE_IMAGE, err);
+		if (r >= 0)
+			r = slot_fill(settings->image, ret_slot, err);
+		if (r == 0)
+			ret_slot->spare_others = true;
+		return r;
 	}
 	r = store_path(settings, &folder, err);
 	if (r == 0)
@@ -93,35 +98,36 @@ void store_slot_close(struct store_slot *slot)
 	*slot = (struct store_slot){.lock_fd = -1};
 }
 
-/*
- * The file to lock. In a folder that this user cannot write (an image in a container's read-only
- * layer) there is nobody to exclude, and a reader locks the image itself. -ENOENT, without an
- * error, for a reader of nothing.
- */
-static int open_lock(struct store_slot *slot, enum store_lock mode, const char **ret_path,
-		     struct jsnap_error *err)
+static int open_lock(const char *path, int flags, struct jsnap_error *err)
 {
-	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+	CLEANUP_CLOSE int fd =
+		open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | flags, 0600);
+	int r;
 
-	*ret_path = slot->lock;
-	if (slot->lock_fd >= 0)
-		return 0;
-	slot->lock_fd = open(slot->lock, flags);
-	if (slot->lock_fd < 0 && errno == ENOENT) {
-		if (mode == STORE_LOCK_SHARED && image_place(slot->image, NULL) <= 0)
-			return -ENOENT;
-		slot->lock_fd = open(slot->lock, flags | O_CREAT, 0600);
-	}
-	if (slot->lock_fd < 0 && mode == STORE_LOCK_SHARED &&
-	    (errno == EACCES || errno == EROFS || errno == EPERM)) {
-		int reason = errno;
+	if (fd < 0)
+		return error_errno(err, "open the lock %s", path);
+	r = store_check_owner(path, fd, err);
+	return r < 0 ? r : steal_fd(&fd);
+}
 
-		*ret_path = slot->image;
-		slot->lock_fd = open(slot->image, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-		if (slot->lock_fd < 0)
-			errno = reason;
-	}
-	return slot->lock_fd < 0 ? error_errno(err, "open the lock %s", slot->lock) : 0;
+/* -ENOENT, without an error, for a reader of nothing. */
+static int find_lock(const struct store_slot *slot, enum store_lock mode, struct jsnap_error *err)
+{
+	int fd = open_lock(slot->lock, 0, err);
+
+	if (fd != -ENOENT)
+		return fd;
+	if (mode == STORE_LOCK_SHARED && place_check(slot->image, PLACE_IMAGE, NULL) <= 0)
+		return -ENOENT;
+	return open_lock(slot->lock, O_CREAT, err);
+}
+
+static void tell_unlocked(int r, const struct jsnap_error *problem)
+{
+	if (r == -EPERM || r == -EINVAL)
+		log_warn("%s; it is not waited for", problem->text);
+	else if (r != -ENOENT)
+		log_debug("without a lock: %s", problem->text);
 }
 
 /* The lock file may have been removed by whoever held it last: then the lock is of nothing. */
@@ -141,31 +147,53 @@ static int lock_fd(int fd, int operation)
 	return 0;
 }
 
+bool store_is_temporary(const struct store_slot *slot, const char *file)
+{
+	return tempfile_is_of(file, slot->image) || tempfile_is_of(file, slot->hot) ||
+	       tempfile_is_of(file, slot->pages) || tempfile_is_of(file, slot->bad);
+}
+
+static void remove_temporaries(const struct store_slot *slot)
+{
+	tempfile_remove_stale(slot->image);
+	tempfile_remove_stale(slot->hot);
+	tempfile_remove_stale(slot->pages);
+	tempfile_remove_stale(slot->bad);
+}
+
 int store_lock(struct store_slot *slot, enum store_lock mode, bool wait, struct jsnap_error *err)
 {
 	int operation = (mode == STORE_LOCK_EXCLUSIVE ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB);
 
 	slot->exclusive = false;
 	for (;;) {
-		const char *path;
-		int r = open_lock(slot, mode, &path, err);
+		struct jsnap_error problem = {0};
+		int r = 0;
 
-		if (r < 0)
-			return mode == STORE_LOCK_SHARED && r == -ENOENT ? 0 : r;
+		if (slot->lock_fd < 0)
+			r = slot->lock_fd = find_lock(slot, mode, &problem);
+		if (r < 0) {
+			slot->lock_fd = -1;
+			if (mode == STORE_LOCK_SHARED)
+				tell_unlocked(r, &problem);
+			else if (err)
+				*err = problem;
+			return mode == STORE_LOCK_SHARED ? 0 : r;
+		}
 		r = lock_fd(slot->lock_fd, operation);
 		if (r < 0) {
 			/* a conversion that fails has lost the lock it had (flock(2)) */
 			store_unlock(slot);
 			errno = -r;
-			return r == -EWOULDBLOCK ? r : error_errno(err, "lock %s", path);
+			return r == -EWOULDBLOCK ? r : error_errno(err, "lock %s", slot->lock);
 		}
-		if (still_named(path, slot->lock_fd))
+		if (still_named(slot->lock, slot->lock_fd))
 			break;
 		store_unlock(slot);
 	}
 	slot->exclusive = mode == STORE_LOCK_EXCLUSIVE;
 	if (slot->exclusive)
-		store_remove_temporaries(slot);
+		remove_temporaries(slot);
 	return 0;
 }
 
@@ -174,8 +202,8 @@ static void remove_lock(const struct store_slot *slot)
 {
 	struct stat st;
 
-	if (image_place(slot->image, NULL) <= 0 && still_named(slot->lock, slot->lock_fd) &&
-	    fstat(slot->lock_fd, &st) == 0 && st.st_size == 0)
+	if (still_named(slot->lock, slot->lock_fd) && fstat(slot->lock_fd, &st) == 0 &&
+	    st.st_size == 0)
 		unlink(slot->lock);
 }
 
@@ -189,31 +217,52 @@ void store_unlock(struct store_slot *slot)
 	slot->exclusive = false;
 }
 
-bool store_is_temporary(const struct store_slot *slot, const char *file)
+/* Where names are a user's, what is not jsnap's stays (place.h). */
+static enum place replaced(const struct store_slot *slot, enum place what)
 {
-	return tempfile_is_of(file, slot->image) || tempfile_is_of(file, slot->hot) ||
-	       tempfile_is_of(file, slot->pages);
+	return slot->spare_others ? what : PLACE_ANY;
 }
 
-void store_remove_temporaries(const struct store_slot *slot)
+int store_place(const struct store_slot *slot, enum place what, struct jsnap_error *err)
 {
-	const char *slash = strrchr(slot->image, '/');
-	CLEANUP_FREE char *folder =
-		strndup(slash ? slot->image : ".", slash ? (size_t)(slash - slot->image) + 1 : 1);
-	CLEANUP_CLOSEDIR DIR *dir = folder ? opendir(folder) : NULL;
-	struct dirent *entry;
+	const char *const paths[] = {[PLACE_IMAGE] = slot->image,
+				     [PLACE_HOT] = slot->hot,
+				     [PLACE_PAGES] = slot->pages,
+				     [PLACE_MARK] = slot->bad};
 
-	while (dir && (entry = readdir(dir)))
-		if (store_is_temporary(slot, entry->d_name))
-			unlinkat(dirfd(dir), entry->d_name, 0);
+	return place_check(paths[what], replaced(slot, what), err);
 }
 
-int store_remove(struct store_slot *slot, struct jsnap_error *err)
+static int clear(const struct store_slot *slot, const char *path, enum place what,
+		 struct jsnap_error *err)
 {
-	const char *const paths[] = {slot->pages, slot->hot, slot->image, slot->bad};
+	int r = place_clear(path, replaced(slot, what), err);
 
-	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
-		if (unlink(paths[i]) < 0 && errno != ENOENT)
-			return error_errno(err, "remove %s", paths[i]);
-	return 0;
+	return r == -EEXIST ? 0 : r;
+}
+
+int store_remove_copies(const struct store_slot *slot, struct jsnap_error *err)
+{
+	int r = clear(slot, slot->pages, PLACE_PAGES, err);
+
+	return r < 0 ? r : clear(slot, slot->hot, PLACE_HOT, err);
+}
+
+/* The mark last: an image that is there is marked still. */
+int store_remove(const struct store_slot *slot, struct jsnap_error *err)
+{
+	int r = store_remove_copies(slot, err);
+
+	if (r == 0)
+		r = clear(slot, slot->image, PLACE_IMAGE, err);
+	return r < 0 ? r : clear(slot, slot->bad, PLACE_MARK, err);
+}
+
+/* An image may have come while this one waited for the lock. */
+void store_tidy(struct store_slot *slot)
+{
+	if (store_lock(slot, STORE_LOCK_EXCLUSIVE, false, NULL) == 0 &&
+	    access(slot->image, F_OK) < 0 && errno == ENOENT)
+		store_remove(slot, NULL);
+	store_unlock(slot);
 }

@@ -11,6 +11,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/stream_room.h"
 #include "image/image.h"
+#include "image/place.h"
 #include "launcher/report/amount.h"
 #include "launcher/report/log.h"
 #include "launcher/report/phases.h"
@@ -96,7 +97,7 @@ int verb_dump(const struct settings *settings, int *ret_status, struct jsnap_err
 	if (!settings->pid || !settings->image)
 		return error_set(err, EINVAL, "dump needs --pid PID and --image FILE");
 	log_show_progress();
-	rc = image_place(settings->image, err);
+	rc = place_check(settings->image, PLACE_IMAGE, err);
 	if (rc >= 0)
 		rc = image_header_here(settings->pid, &d.header, err);
 	if (rc == 0)

@@ -37,7 +37,8 @@ static void verify_hot(const struct settings *settings, const struct opened *ope
 	struct image_origin origin;
 	struct jsnap_error err = {0};
 
-	if (!opened->slot.hot || access(opened->slot.hot, F_OK) < 0)
+	if (!opened->slot.hot || access(opened->slot.hot, F_OK) < 0 ||
+	    store_place(&opened->slot, PLACE_HOT, NULL) < 0)
 		return;
 	if (settings->hot_copy && !trust_keeps_copy(settings, header->protection))
 		snprintf(verdict->hot, sizeof(verdict->hot),

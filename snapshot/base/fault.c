@@ -1,6 +1,7 @@
 /* See fault.h. */
 #include "base/fault.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,4 +72,12 @@ int fault_fail(enum fault fault, int code, struct jsnap_error *err)
 		return 0;
 	return error_set(err, code, "the fault '%s' was asked for: %s", fault_name(fault),
 			 strerror(code));
+}
+
+void fault_stop(const char *place)
+{
+	const char *value = fault_value(FAULT_STOP);
+
+	if (value && strcmp(value, place) == 0)
+		raise(SIGSTOP);
 }

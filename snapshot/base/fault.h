@@ -34,6 +34,7 @@
 	X(REGION, "region", "there is no memory for the restorer")                          \
 	X(RESTORER, "restorer", "a system call of the restorer fails")                      \
 	X(REFRESH, "refresh", "the agent refuses to refresh the restored program")          \
+	X(STOP, "stop", "jsnap stops itself (SIGSTOP) at the place VALUE")                  \
 	X(PROBATION, "probation", "the restored program dies of SIGSEGV as soon as it runs")
 
 enum fault {
@@ -65,6 +66,9 @@ const char *fault_name(enum fault fault);
 
 /* 0, or -code with an error that names the fault. */
 int fault_fail(enum fault fault, int code, struct jsnap_error *err);
+
+/* STOP: until somebody sends SIGCONT. For what happens between two steps of this process. */
+void fault_stop(const char *place);
 
 /* In front of paths of /proc and /sys that tests replace: "" but for SYSTEM_ROOT. */
 static inline const char *fault_system_root(void)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 /* -ENODATA when the file ends before `size` bytes. */
 int read_full(int fd, void *buf, size_t size);
@@ -24,5 +25,11 @@ int read_file_fd(int fd, size_t max, char **ret_data, size_t *ret_size);
 
 /* CLOCK_MONOTONIC, nanoseconds. */
 uint64_t monotonic_ns(void);
+
+/* A time of a file (stat(2)), nanoseconds since 1970. */
+static inline int64_t file_time_ns(struct timespec time)
+{
+	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
 
 #endif

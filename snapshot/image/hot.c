@@ -215,7 +215,8 @@ static int commit_publish(struct hot *hot, int64_t mtime, struct jsnap_error *er
 
 	if (futimens(hot->fd, times) < 0 || fchmod(hot->fd, 0400) < 0)
 		return error_errno(err, "set time and mode");
-	return tempfile_publish(hot->fd, hot->temporary, hot->path, err);
+	return tempfile_publish(hot->fd, hot->temporary, hot->path,
+				hot->spare_others ? PLACE_HOT : PLACE_ANY, err);
 }
 
 static int commit_prepare(struct hot *hot, const struct manifest *m,
@@ -243,7 +244,7 @@ static int commit_prepare(struct hot *hot, const struct manifest *m,
 				 "the manifest's %zu bytes do not fit below the stream at %llu",
 				 size, (unsigned long long)hot->stream_offset);
 	memset(ret_header, 0, sizeof(*ret_header));
-	memcpy(ret_header->magic, "JSNAPHOT", 8);
+	memcpy(ret_header->magic, PLACE_HOT_MAGIC, PLACE_MAGIC_SIZE);
 	ret_header->version = HOT_VERSION;
 	ret_header->chunk = HOT_CHUNK;
 	ret_header->id = origin->id;
@@ -294,7 +295,7 @@ static int check_file(const struct stat *st, struct jsnap_error *err)
 
 static int check_header(const struct hot_header *h, const struct stat *st, struct jsnap_error *err)
 {
-	if (memcmp(h->magic, "JSNAPHOT", 8) != 0)
+	if (memcmp(h->magic, PLACE_HOT_MAGIC, PLACE_MAGIC_SIZE) != 0)
 		return error_set(err, EBADMSG, "not a hot copy");
 	if (XXH3_64bits(h, sizeof(*h) - sizeof(h->hash)) != h->hash)
 		return error_set(err, EBADMSG, "its header is damaged");
@@ -412,7 +413,8 @@ int hot_open(const char *path, const struct image_origin *expect, const struct i
 	if (r < 0) {
 		free(hot.path);
 		error_context(err, "hot copy %s", path);
-		error_hint(err, "it can be deleted, and made again from its image");
+		if (place_check(path, PLACE_HOT, NULL) > 0)
+			error_hint(err, "it can be deleted, and made again from its image");
 		return r;
 	}
 	hot.fd = steal_fd(&fd);

@@ -55,15 +55,8 @@ struct image_write_options {
 			 uint64_t total); /* bytes of the stream; may be NULL */
 	void *progress_ctx;
 	const struct image_seal *seal; /* NULL: a plain image */
-	bool spare_others;	       /* what image_place refuses is not replaced */
+	bool spare_others;	       /* place.h: what is no image is not replaced */
 };
-
-/*
- * Whether an image may be written to `path`, which the user named. 0: nothing is there, or an empty
- * file; 1: what is there begins as an image does, of whatever version and state. -EEXIST, or why it
- * can't be told: it is somebody's file, and stays.
- */
-int image_place(const char *path, struct jsnap_error *err);
 
 /*
  * Writes image `path` (mode 0600, through a temporary file beside it, fsync'ed, renamed). The page
@@ -164,6 +157,7 @@ struct hot {
 	int fd;
 	uint64_t stream_offset;	  /* bytes; HOT_STREAM_OFFSET at least, 2 MiB aligned */
 	char *path, *temporary;	  /* owned; NULL for a memfd */
+	bool spare_others;	  /* place.h: hot_commit replaces no file that is no hot copy */
 	struct manifest manifest; /* after hot_open */
 	struct image_origin origin;
 };

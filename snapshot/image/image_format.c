@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "image/manifest_tables.h"
+#include "image/place.h"
 
 #include <string.h>
 #include <xxhash.h>
@@ -12,7 +13,7 @@ void image_header_encode(const struct image_header *header, uint32_t frame_size,
 {
 	struct image_disk_header d = {.skippable_magic = IMAGE_MAGIC_HEADER,
 				      .skippable_size = sizeof(d) - 8,
-				      .magic = "JSNAPIMG",
+				      .magic = PLACE_IMAGE_MAGIC,
 				      .version = IMAGE_FORMAT_VERSION,
 				      .frame_size = frame_size,
 				      .manifest_size = header->manifest_size,
@@ -77,7 +78,7 @@ int image_header_decode(const void *data, size_t size, struct image_header *ret_
 	if (size < offsetof(struct image_disk_header, manifest_size) + sizeof(hash))
 		return error_set(err, EBADMSG, "image header: %zu bytes are too few", size);
 	memcpy(&d, data, size < sizeof(d) ? size : sizeof(d));
-	if (memcmp(d.magic, "JSNAPIMG", 8) != 0)
+	if (memcmp(d.magic, PLACE_IMAGE_MAGIC, PLACE_MAGIC_SIZE) != 0)
 		return error_set(err, EBADMSG, "not a jsnap image: JSNAPIMG is missing");
 	memcpy(&hash, (const char *)data + size - sizeof(hash), sizeof(hash));
 	if (XXH3_64bits(data, size - sizeof(hash)) != hash)

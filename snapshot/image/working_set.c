@@ -76,34 +76,22 @@ int working_set_add(struct working_set *set, uint64_t start, uint64_t end, uint6
 }
 
 int working_set_save(const char *path, const struct working_set *set, const struct image_id *id,
-		     struct jsnap_error *err)
+		     bool spare_others, struct jsnap_error *err)
 {
 	struct file_head head = {
-		.magic = "JSNAPWSS", .version = VERSION, .count = set->count, .id = *id};
-	CLEANUP_FREE char *temporary = NULL;
-	CLEANUP_CLOSE int fd = -1;
+		.magic = PLACE_PAGES_MAGIC, .version = VERSION, .count = set->count, .id = *id};
+	const struct iovec parts[] = {{&head, sizeof(head)},
+				      {set->runs, set->count * sizeof(*set->runs)}};
 	int r;
 
 	if (total(set) > WORKING_SET_BYTES_MAX)
 		return error_set(err, E2BIG, "the working set has %llu MiB",
 				 (unsigned long long)(total(set) >> 20));
 	head.hash = hash_of(&head, set->runs);
-	r = tempfile_create(path, &fd, &temporary, err);
-	if (r < 0) {
-		error_context(err, "working set");
-		return r;
-	}
-	r = write_full(fd, &head, sizeof(head));
-	if (r == 0)
-		r = write_full(fd, set->runs, set->count * sizeof(*set->runs));
+	r = tempfile_write(path, parts, ARRAY_SIZE(parts), spare_others ? PLACE_PAGES : PLACE_ANY,
+			   err);
 	if (r < 0)
-		error_set(err, -r, "write: %s", strerror(-r));
-	else
-		r = tempfile_publish(fd, temporary, path, err);
-	if (r < 0) {
-		unlink(temporary);
 		error_context(err, "working set %s", path);
-	}
 	return r;
 }
 
@@ -152,7 +140,8 @@ static int load(int fd, const struct image_id *expect, struct working_set *set,
 		return error_errno(err, "fstat");
 	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH))
 		return error_set(err, EPERM, "it is not this user's alone to write");
-	if (read_full(fd, &head, sizeof(head)) < 0 || memcmp(head.magic, "JSNAPWSS", 8) != 0 ||
+	if (read_full(fd, &head, sizeof(head)) < 0 ||
+	    memcmp(head.magic, PLACE_PAGES_MAGIC, PLACE_MAGIC_SIZE) != 0 ||
 	    head.count > WORKING_SET_RUNS_MAX ||
 	    (uint64_t)st.st_size != sizeof(head) + head.count * sizeof(struct working_run))
 		return error_set(err, EBADMSG, "not a working set, or cut off");

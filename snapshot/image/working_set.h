@@ -30,9 +30,10 @@ void working_set_free(struct working_set *set);
  * `bridge` bytes lie between. -ENOMEM; -E2BIG: too many runs or bytes. */
 int working_set_add(struct working_set *set, uint64_t start, uint64_t end, uint64_t bridge);
 
-/* Written under a temporary name and renamed, mode 0600. */
+/* Written under a temporary name and renamed, mode 0600. spare_others: place.h; -EEXIST where
+ * another file is there. */
 int working_set_save(const char *path, const struct working_set *set, const struct image_id *id,
-		     struct jsnap_error *err);
+		     bool spare_others, struct jsnap_error *err);
 
 /* -ENOENT; -ESTALE: of another image; -EBADMSG: damaged; -EPERM: others may write it. */
 int working_set_load(const char *path, const struct image_id *expect, struct working_set *ret_set,

@@ -1,11 +1,12 @@
 #!/bin/bash
 # Files that are not jsnap's stay: what --image names and is no image (a text, the application itself), what
-# only looks like a temporary file, and what stands under the name of a file that is kept with its contents,
+# has the names of files beside an image and is none of them, what only looks like a temporary file, and what stands under the name of a file that is kept with its contents,
 # until those are there.
 #
 # spared.sh JDK cap|userns
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/program_lib.sh"
+. "$(dirname "$0")/apps.sh"
 
 use_jdk "$1"
 use_mode "$2"
@@ -44,6 +45,28 @@ start again "$jsnap" restore --tids $tids "$image"
 program_answers
 stop "$pid" TERM
 expect "files that are not jsnap's" "$(find images -name '.*.tmp' | wc -l)" 2
+
+# An image whose hot copy, working set, mark and lock would have the names of other files.
+app_use tiny
+mkdir beside
+echo "mine" | tee beside/snap.hot beside/snap.pages beside/snap.bad >beside/snap.lock
+cp -a beside before-it
+serve() { # NAME WORDS...: what jsnap says
+	local name=$1
+	start_timed "$name" "$port" "$path" "$jsnap" run --tids $tids --image beside/snap "${warmup[@]}" -XX:+UseSerialGC "${java_args[@]}"
+	for words in "${@:2}"; do said "$name" "$words" "an image beside other files"; done
+	stop "$pid" TERM
+}
+not_replaced="exists and is no jsnap"
+serve taken "snapshot tiny .* taken" "beside/snap.hot $not_replaced hot copy"
+serve restored "jsnap: restored" "no hot copy is kept: beside/snap.hot $not_replaced hot copy"
+"$jsnap" verify beside/snap >verify.out || fail "verify: $(cat verify.out)"
+expect "what verify says" "$(cat verify.out)" "beside/snap: whole, and would restore here"
+rm before-it/snap.hot beside/snap.hot
+serve copied "jsnap: restored" "no working set is kept: beside/snap.pages $not_replaced working set"
+[ -e beside/snap.hot ] || fail "no hot copy was made where there is place for one"
+rm beside/snap.hot beside/snap
+diff -r beside before-it || fail "a file beside an image is another than before"
 
 # The file that the program had open, as it was; somebody has written another since.
 contents() { seq 5000; }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -167,8 +168,8 @@ static void test_lock(void)
 	CHECK_EQ(try_in_child(KEY_A, STORE_LOCK_EXCLUSIVE), 0);
 }
 
-/* It comes with an image, or who makes one, and goes with them; a file of somebody's stays. */
-static void test_lock_without_image(void)
+/* It comes with whoever works on the slot, and goes with a writer; a file of somebody's stays. */
+static void test_lock_file(void)
 {
 	CLEANUP_STORE_SLOT struct store_slot slot;
 
@@ -186,10 +187,53 @@ static void test_lock_without_image(void)
 	store_unlock(&slot);
 	CHECK(exists(slot.lock));
 	CHECK_EQ(unlink(slot.lock), 0);
+	CHECK_EQ(rename("file", slot.image), 0);
+	CHECK_EQ(truncate(slot.image, 15), 0); /* no image */
+	CHECK_EQ(store_lock(&slot, STORE_LOCK_SHARED, false, &err), 0);
+	CHECK(!exists(slot.lock));
 	make(slot.image, 0600);
-	CHECK_EQ(store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, &err), 0);
+	CHECK_EQ(store_lock(&slot, STORE_LOCK_SHARED, false, &err), 0);
 	store_unlock(&slot);
 	CHECK(exists(slot.lock));
+	CHECK_EQ(store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, &err), 0);
+	store_unlock(&slot);
+	CHECK(!exists(slot.lock));
+}
+
+/* A writer refuses it, a reader does without; neither waits for whoever holds it. */
+static void refuses_lock(struct store_slot *slot, int r, const char *words)
+{
+	int holder = open(slot->lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	if (holder >= 0)
+		CHECK_EQ(flock(holder, LOCK_EX), 0);
+	CHECK_EQ(store_lock(slot, STORE_LOCK_EXCLUSIVE, true, &err), r);
+	HAS(err.text, slot->lock);
+	HAS(err.text, words);
+	CHECK_EQ(store_lock(slot, STORE_LOCK_SHARED, true, &err), 0);
+	CHECK_EQ(slot->lock_fd, -1);
+	if (holder >= 0)
+		close(holder);
+	CHECK_EQ(unlink(slot->lock), 0);
+}
+
+static void test_lock_of_others(void)
+{
+	CLEANUP_STORE_SLOT struct store_slot slot;
+
+	slot_of(KEY_A, &slot);
+	make(slot.image, 0600);
+	CHECK_EQ(mkfifo(slot.lock, 0600), 0);
+	refuses_lock(&slot, -EINVAL, "is not a file");
+	CHECK_EQ(symlink(slot.image, slot.lock), 0);
+	refuses_lock(&slot, -ELOOP, "open the lock");
+	make(slot.lock, 0622);
+	refuses_lock(&slot, -EPERM, "others may write it (mode 0622)");
+	if (geteuid() == 0) {
+		make(slot.lock, 0666);
+		CHECK_EQ(chown(slot.lock, 65534, 65534), 0);
+		refuses_lock(&slot, -EPERM, "(uid 65534), not to you");
+	}
 }
 
 /* --image FILE: only nothing, an empty file or an image is a place for one. */
@@ -225,6 +269,54 @@ static void test_place(void)
 	CHECK_EQ(unlink("given"), 0);
 	given.image = "deep";
 	CHECK_EQ(store_slot_open(&given, NULL, &slot, &err), -EEXIST);
+}
+
+static void fill(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	CHECK_EQ(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+/* Beside --image FILE: what begins as jsnap's own goes, empty files too; all else stays. In the
+ * store names are jsnap's. */
+static void test_spared(void)
+{
+	CLEANUP_STORE_SLOT struct store_slot own, given;
+	const struct {
+		const char *path, *begins;
+		enum place what;
+	} files[] = {{"given.hot", "JSNAPHOT...", PLACE_HOT},
+		     {"given.pages", "JSNAPWSS...", PLACE_PAGES},
+		     {"given.bad", "JSNAPBAD...", PLACE_MARK}};
+
+	CHECK_EQ(store_slot_of_image("given", &given, &err), 0);
+	slot_of(KEY_A, &own);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		fill(files[i].path, "JSNAPNOT of jsnap's");
+		CHECK_EQ(store_place(&given, files[i].what, &err), -EEXIST);
+		HAS(err.text, files[i].path);
+		CHECK_EQ(store_remove(&given, &err), 0);
+		CHECK(exists(files[i].path));
+		CHECK_EQ(unlink(files[i].path), 0);
+		CHECK_EQ(symlink(own.image, files[i].path), 0);
+		CHECK_EQ(store_place(&given, files[i].what, &err), -ELOOP);
+		CHECK_EQ(unlink(files[i].path), 0);
+		for (int empty = 0; empty < 2; empty++) {
+			fill(files[i].path, empty ? "" : files[i].begins);
+			CHECK_EQ(store_place(&given, files[i].what, &err), !empty);
+			CHECK_EQ(store_remove(&given, &err), 0);
+			CHECK(!exists(files[i].path));
+		}
+	}
+	fill("given", "years of work");
+	CHECK_EQ(store_remove(&given, &err), 0);
+	CHECK(exists("given"));
+	CHECK_EQ(unlink("given"), 0);
+	fill(own.hot, "half of it");
+	CHECK_EQ(store_remove_copies(&own, &err), 0);
+	CHECK(!exists(own.hot));
 }
 
 static void test_lost_lock(void)
@@ -289,6 +381,52 @@ static void test_lock_of_removed(void)
 	CHECK_EQ(status, 0);
 }
 
+/* Whoever writes a temporary file has locked it: it stays, whatever the slot's lock says. */
+static void test_temporaries(void)
+{
+	CLEANUP_STORE_SLOT struct store_slot slot;
+	const char *suffixes[] = {"jsnap", "hot", "pages", "bad"};
+	char path[128];
+
+	slot_of(KEY_A, &slot);
+	for (size_t i = 0; i < 2 * sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		bool alive = i % 2 == 0;
+		int fd;
+
+		snprintf(path, sizeof(path), "deep/er/store/.app-" KEY_A ".%s.0011223344556677.tmp",
+			 suffixes[i / 2]);
+		make(path, 0400);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (alive)
+			CHECK_EQ(flock(fd, LOCK_EX), 0);
+		CHECK_EQ(store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, &err), 0);
+		store_unlock(&slot);
+		CHECK_EQ(exists(path), alive);
+		close(fd);
+	}
+	CHECK_EQ(store_sweep(settings.store, &err), 0);
+}
+
+/* Of a slot with an image, which may have come a moment ago, nothing goes. */
+static void test_tidy(void)
+{
+	CLEANUP_STORE_SLOT struct store_slot slot;
+
+	slot_of(KEY_A, &slot);
+	for (int there = 1; there >= 0; there--) {
+		make(slot.image, 0600);
+		make(slot.hot, 0600);
+		CHECK_EQ(store_lock(&slot, STORE_LOCK_SHARED, false, &err), 0);
+		if (!there)
+			CHECK_EQ(unlink(slot.image), 0);
+		store_tidy(&slot);
+		CHECK_EQ(exists(slot.image), there);
+		CHECK_EQ(exists(slot.hot), there);
+		CHECK(!exists(slot.lock));
+		CHECK_EQ(slot.lock_fd, -1);
+	}
+}
+
 static void test_sweep(void)
 {
 	CLEANUP_STORE_SLOT struct store_slot a, b;
@@ -312,7 +450,7 @@ static void test_sweep(void)
 	make(b.bad, 0600);
 	CHECK_EQ(store_sweep(settings.store, &err), 0);
 	CHECK(!exists(dead) && exists(alive) && exists(b.lock) && exists(b.bad));
-	CHECK(exists(a.image) && exists(a.lock) && exists(a.bad));
+	CHECK(exists(a.image) && exists(a.bad));
 	make(dead, 0600);
 	make(pages, 0600);
 	CHECK_EQ(store_lock(&a, STORE_LOCK_EXCLUSIVE, false, &err), 0);
@@ -409,10 +547,14 @@ int main(void)
 	test_open();
 	test_place();
 	test_lock();
-	test_lock_without_image();
+	test_lock_file();
+	test_lock_of_others();
+	test_spared();
 	test_lost_lock();
 	test_read_only_folder();
 	test_lock_of_removed();
+	test_temporaries();
+	test_tidy();
 	test_sweep();
 	test_list_and_find();
 	test_remove();

@@ -30,7 +30,7 @@ static int load(struct working_set *set)
 
 static void save(const struct working_set *set, mode_t mode)
 {
-	CHECK_EQ(working_set_save(path, set, &id, NULL), 0);
+	CHECK_EQ(working_set_save(path, set, &id, false, NULL), 0);
 	CHECK_EQ(chmod(path, mode), 0);
 }
 
@@ -102,7 +102,7 @@ static void test_nonsense(void)
 		const struct working_set set = {.runs = runs, .count = 2};
 		CLEANUP_WORKING_SET struct working_set back = {0};
 
-		if (working_set_save(path, &set, &id, NULL) == 0)
+		if (working_set_save(path, &set, &id, false, NULL) == 0)
 			CHECK_EQ(load(&back), -EBADMSG);
 	}
 }
