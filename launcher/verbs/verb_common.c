@@ -70,6 +70,16 @@ void start_end(struct start *start)
 	supervise_end(&start->supervise);
 }
 
+int verb_lock(struct store_slot *slot, enum store_lock mode, struct jsnap_error *err)
+{
+	int rc = store_lock(slot, mode, false, err);
+
+	if (rc != -EWOULDBLOCK)
+		return rc;
+	log_info("another jsnap is working on this snapshot: waiting for it");
+	return store_lock(slot, mode, true, err);
+}
+
 static void report_phases(const char *name, const struct phases *phases)
 {
 	struct log_field fields[PHASE_COUNT + 2] = {{.key = "event", .value = "phases"},

@@ -32,6 +32,9 @@ int start_find_slot(struct start *start, struct jsnap_error *err);
 void start_end(struct start *start);
 #define CLEANUP_START __attribute__((cleanup(start_end)))
 
+/* Waits for whoever works on the snapshot, and says so. */
+int verb_lock(struct store_slot *slot, enum store_lock mode, struct jsnap_error *err);
+
 /* To people and to --metrics: "restored NAME KEY in 9.8 ms (tids: clone3)" and "cold start:
  * REASON". */
 void verb_report_restored(const struct restore_source *source, const struct restore_job *job);

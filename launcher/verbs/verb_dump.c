@@ -3,7 +3,8 @@
  * it was started.
  *
  * Unless it is to be left running, the program stays stopped until the image is on the disk and is
- * killed only then: a full disk costs nothing but the attempt.
+ * killed only then: a full disk costs nothing but the attempt. The image's lock is held all along,
+ * and waited for before anything is stopped.
  */
 #include "launcher/verbs/verbs.h"
 
@@ -11,11 +12,12 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/stream_room.h"
 #include "image/image.h"
-#include "image/place.h"
 #include "launcher/report/amount.h"
 #include "launcher/report/log.h"
 #include "launcher/report/phases.h"
+#include "launcher/store/store.h"
 #include "launcher/store/trust.h"
+#include "launcher/verbs/verb_common.h"
 #include "proc/status.h"
 
 #include <signal.h>
@@ -91,14 +93,17 @@ static void report(const struct settings *s, const struct checkpoint_stats *stat
 int verb_dump(const struct settings *settings, int *ret_status, struct jsnap_error *err)
 {
 	struct dump d = {.settings = settings, .stream = {.fd = -1}};
+	CLEANUP_STORE_SLOT struct store_slot slot = {.lock_fd = -1};
 	struct checkpoint_stats stats = {0};
 	int rc;
 
 	if (!settings->pid || !settings->image)
 		return error_set(err, EINVAL, "dump needs --pid PID and --image FILE");
 	log_show_progress();
-	rc = place_check(settings->image, PLACE_IMAGE, err);
-	if (rc >= 0)
+	rc = store_slot_open(settings, NULL, &slot, err);
+	if (rc == 0)
+		rc = verb_lock(&slot, STORE_LOCK_EXCLUSIVE, err);
+	if (rc == 0)
 		rc = image_header_here(settings->pid, &d.header, err);
 	if (rc == 0)
 		rc = trust_new_seal(settings, &d.seal, err);

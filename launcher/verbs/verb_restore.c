@@ -49,18 +49,6 @@ static int find(struct restore *r, struct jsnap_error *err)
 	return store_find(s, s->argv[0], &r->slot, err);
 }
 
-/* A slot in a folder that can't be written has no lock; reading needs none there. */
-static int lock(struct restore *r, struct jsnap_error *err)
-{
-	int rc = store_lock(&r->slot, STORE_LOCK_SHARED, false, err);
-
-	if (rc == -EWOULDBLOCK) {
-		log_info("another jsnap is working on this snapshot: waiting for it");
-		rc = store_lock(&r->slot, STORE_LOCK_SHARED, true, err);
-	}
-	return rc == -EROFS || rc == -EACCES ? 0 : rc;
-}
-
 static int open_source(struct restore *r, struct jsnap_error *err)
 {
 	int fd, rc;
@@ -74,7 +62,7 @@ static int open_source(struct restore *r, struct jsnap_error *err)
 	}
 	rc = find(r, err);
 	if (rc == 0)
-		rc = lock(r, err);
+		rc = verb_lock(&r->slot, STORE_LOCK_SHARED, err);
 	if (rc < 0)
 		return rc;
 	fd = store_open_image(&r->slot, err);

@@ -47,6 +47,7 @@ inject_dump() {
 			fail "$errno at call $n ($call): failed, and left an image"
 		fi
 		rm -f images/x.jsnap
+		[ "$call" != unlink ] || rm -f images/x.jsnap.lock # what was to be removed and could not
 		[ -z "$(ls -A images)" ] || fail "$errno at call $n ($call): left in images: $(ls -A images)"
 	done
 	[ "$status" = 0 ] || fail "a dump without failing calls: $(cat i.err)"
