@@ -94,7 +94,8 @@ struct store_entry {
 	char key[KEY_HEX_SIZE];
 	char *image;		       /* path */
 	uint64_t image_size, hot_size; /* bytes on disk, hot copy with working set; 0: none */
-	int64_t mtime_ns;	       /* of the image */
+	int64_t mtime_ns, ctime_ns;    /* of the image */
+	uint64_t inode;
 };
 
 struct store_entries {
@@ -115,6 +116,10 @@ void store_entries_free(struct store_entries *entries);
  */
 int store_find(const struct settings *settings, const char *word, struct store_slot *ret_slot,
 	       struct jsnap_error *err);
+
+/* Removes the very snapshot that was listed. -EWOULDBLOCK: it is in use; -ESTALE: another is there
+ * by now, or none; `err` is not set then. */
+int store_remove_entry(const struct store_entry *entry, struct jsnap_error *err);
 
 /* store_tidy for all of which there are temporary files (snapshot/image/tempfile.h), or locks,
  * marks and copies without an image. */

@@ -2,6 +2,7 @@
 #include "launcher/store/store.h"
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "launcher/store/store_internal.h"
 
 #include <fcntl.h>
@@ -22,11 +23,6 @@ size_t store_parse_name(const char *file, char ret_key[KEY_HEX_SIZE])
 	memcpy(ret_key, key, digits);
 	ret_key[digits] = '\0';
 	return (size_t)(key - 1 - file);
-}
-
-static int64_t mtime_ns(const struct stat *st)
-{
-	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
 /* 1: filled; 0: not an image, or it has just gone. */
@@ -51,7 +47,9 @@ static int entry_fill(const char *folder, const char *file, struct store_entry *
 	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
 		return 0;
 	entry->image_size = (uint64_t)st.st_blocks * 512;
-	entry->mtime_ns = mtime_ns(&st);
+	entry->mtime_ns = file_time_ns(st.st_mtim);
+	entry->ctime_ns = file_time_ns(st.st_ctim);
+	entry->inode = st.st_ino;
 	entry->hot_size = stat(slot.hot, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
 	entry->hot_size += stat(slot.pages, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
 	entry->name = strndup(file, n);
@@ -136,6 +134,24 @@ void store_entries_free(struct store_entries *entries)
 	}
 	free(entries->entries);
 	*entries = (struct store_entries){0};
+}
+
+int store_remove_entry(const struct store_entry *entry, struct jsnap_error *err)
+{
+	CLEANUP_STORE_SLOT struct store_slot slot = {.lock_fd = -1};
+	struct stat st;
+	int r = store_slot_of_image(entry->image, &slot, err);
+
+	if (r == 0)
+		r = store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, err);
+	if (r < 0)
+		return r;
+	/* Its name may have gone to another, which has times of its own whatever its inode. */
+	if (stat(slot.image, &st) < 0 || st.st_ino != entry->inode ||
+	    file_time_ns(st.st_mtim) != entry->mtime_ns ||
+	    file_time_ns(st.st_ctim) != entry->ctime_ns)
+		return -ESTALE;
+	return store_remove(&slot, err);
 }
 
 static bool is_path(const char *word)
@@ -238,7 +254,6 @@ static bool is_companion(const struct store_slot *slot, const char *path)
 	       strcmp(path, slot->hot) == 0 || strcmp(path, slot->pages) == 0;
 }
 
-/* Whoever works on the slot holds its lock: getting it proves that nobody does, and removes. */
 static void sweep_file(const char *folder, const char *file)
 {
 	CLEANUP_STORE_SLOT struct store_slot slot = {.lock_fd = -1};
@@ -253,9 +268,7 @@ static void sweep_file(const char *folder, const char *file)
 	if (!store_is_temporary(&slot, file) &&
 	    (!is_companion(&slot, path) || access(slot.image, F_OK) == 0))
 		return;
-	if (store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, NULL) == 0 &&
-	    access(slot.image, F_OK) < 0)
-		store_remove(&slot, NULL);
+	store_tidy(&slot);
 }
 
 int store_sweep(const char *path, struct jsnap_error *err)

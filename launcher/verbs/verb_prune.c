@@ -5,6 +5,7 @@
 #include "launcher/verbs/verbs.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "launcher/report/amount.h"
 #include "launcher/report/json.h"
 #include "launcher/key/key.h"
@@ -92,24 +93,13 @@ static void tell(struct pruning *p, const struct store_entry *entry, const char 
 		printf("%s %s-%.12s (%s): %s\n", what, entry->name, entry->key, size, why);
 }
 
-/* 0, -EWOULDBLOCK while it is in use, or an error. */
-static int remove_entry(const struct store_entry *entry, struct jsnap_error *err)
-{
-	CLEANUP_STORE_SLOT struct store_slot slot = {.lock_fd = -1};
-	int r = store_slot_of_image(entry->image, &slot, err);
-
-	if (r == 0)
-		r = store_lock(&slot, STORE_LOCK_EXCLUSIVE, false, err);
-	return r < 0 ? r : store_remove(&slot, err);
-}
-
 static int prune_entry(struct pruning *p, size_t i, struct jsnap_error *err)
 {
 	const struct store_entry *entry = &p->entries.entries[i];
-	int r = p->settings->dry_run ? 0 : remove_entry(entry, err);
+	int r = p->settings->dry_run ? 0 : store_remove_entry(entry, err);
 
-	if (r == -EWOULDBLOCK) {
-		tell(p, entry, "kept", "in use");
+	if (r == -EWOULDBLOCK || r == -ESTALE) {
+		tell(p, entry, "kept", r == -ESTALE ? "it is another by now" : "in use");
 		return 0;
 	}
 	if (r < 0)
@@ -161,6 +151,7 @@ int verb_prune(const struct settings *settings, int *ret_status, struct jsnap_er
 		choose_stale(&p);
 	if (r == 0) {
 		prune_choose(settings, &p.entries, (int64_t)time(NULL) * 1000000000, p.choices);
+		fault_stop("prune");
 		r = remove_chosen(&p, err);
 	}
 	if (r == 0 && !settings->dry_run)

@@ -29,6 +29,14 @@ temporaries() { find store -name '.*.tmp' | wc -l; }
 program_start
 dump+=("$program" --leave-running --image "$image")
 
+# A snapshot that is taken when prune has chosen the one before.
+"${dump[@]}" || fail "jsnap dump"
+hold prune prune "${prune[@]}"
+"${dump[@]}" || fail "jsnap dump beside prune"
+go_on prune
+grep -q "^kept threads-.*: it is another by now" prune.out && grep -q "^removed 0 of 1" prune.out || fail "prune: $(cat prune.out)"
+"$jsnap" verify "$image" || fail "prune removed a snapshot that it had not seen"
+
 # Another writer waits for the first, and what the first has written so far stays.
 hold first rename "${dump[@]}"
 expect "temporary files of a writer" "$(temporaries)" 1

@@ -407,6 +407,33 @@ static void test_temporaries(void)
 	CHECK_EQ(store_sweep(settings.store, &err), 0);
 }
 
+/* Only what was listed goes, not what took its name meanwhile. */
+static void test_remove_entry(void)
+{
+	CLEANUP_STORE_ENTRIES struct store_entries entries = {0};
+	CLEANUP_STORE_SLOT struct store_slot slot;
+	struct timespec times[2] = {{1000, 0}, {1000, 0}};
+
+	slot_of(KEY_A, &slot);
+	make(slot.image, 0600);
+	CHECK_EQ(utimensat(AT_FDCWD, slot.image, times, 0), 0);
+	CHECK_EQ(store_list(&settings, &entries, &err), 0);
+	CHECK_EQ(entries.count, 1);
+	make("other", 0600);
+	CHECK_EQ(utimensat(AT_FDCWD, "other", times, 0), 0);
+	CHECK_EQ(rename("other", slot.image), 0);
+	CHECK_EQ(store_remove_entry(&entries.entries[0], &err), -ESTALE);
+	CHECK(exists(slot.image));
+	store_entries_free(&entries);
+	CHECK_EQ(store_list(&settings, &entries, &err), 0);
+	CHECK_EQ(store_lock(&slot, STORE_LOCK_SHARED, false, &err), 0);
+	CHECK_EQ(store_remove_entry(&entries.entries[0], &err), -EWOULDBLOCK);
+	store_unlock(&slot);
+	CHECK_EQ(store_remove_entry(&entries.entries[0], &err), 0);
+	CHECK(!exists(slot.image));
+	CHECK_EQ(store_remove_entry(&entries.entries[0], &err), -ESTALE);
+}
+
 /* Of a slot with an image, which may have come a moment ago, nothing goes. */
 static void test_tidy(void)
 {
@@ -554,6 +581,7 @@ int main(void)
 	test_read_only_folder();
 	test_lock_of_removed();
 	test_temporaries();
+	test_remove_entry();
 	test_tidy();
 	test_sweep();
 	test_list_and_find();
