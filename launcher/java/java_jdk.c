@@ -22,7 +22,7 @@ int java_file_look(const char *path, struct java_file *ret_file, struct jsnap_er
 	if (stat(path, &st) == 0) {
 		file.size = (uint64_t)st.st_size;
 		file.inode = st.st_ino;
-		file.mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+		file.mtime_ns = file_time_ns(st.st_mtim);
 	}
 	*ret_file = file;
 	return 0;

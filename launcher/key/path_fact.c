@@ -2,6 +2,7 @@
 #include "launcher/key/path_fact.h"
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "launcher/key/content_print.h"
 #include "launcher/key/key.h"
 
@@ -12,11 +13,6 @@
 #include <sys/stat.h>
 
 #define PRINT " print="
-
-static int64_t mtime_ns(const struct stat *st)
-{
-	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
-}
 
 static int folder_fact(const char *path, char text[PATH_FACT_SIZE], struct jsnap_error *err)
 {
@@ -41,8 +37,8 @@ static int folder_fact(const char *path, char text[PATH_FACT_SIZE], struct jsnap
 		files++;
 		if (S_ISREG(entry->fts_statp->st_mode))
 			size += (uint64_t)entry->fts_statp->st_size;
-		if (mtime_ns(entry->fts_statp) > newest)
-			newest = mtime_ns(entry->fts_statp);
+		if (file_time_ns(entry->fts_statp->st_mtim) > newest)
+			newest = file_time_ns(entry->fts_statp->st_mtim);
 	}
 	fts_close(fts);
 	if (files > KEY_MAX_FOLDER_FILES)
@@ -66,7 +62,7 @@ int path_fact(const char *path, char ret_text[PATH_FACT_SIZE], struct jsnap_erro
 	if (S_ISDIR(st.st_mode))
 		return folder_fact(path, ret_text, err);
 	snprintf(ret_text, PATH_FACT_SIZE, "file size=%" PRIu64 " mtime=%" PRId64 " inode=%" PRIu64,
-		 (uint64_t)st.st_size, mtime_ns(&st), (uint64_t)st.st_ino);
+		 (uint64_t)st.st_size, file_time_ns(st.st_mtim), (uint64_t)st.st_ino);
 	return 0;
 }
 

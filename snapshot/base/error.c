@@ -5,17 +5,20 @@
 #include <stdio.h>
 #include <string.h>
 
-/* C0 controls and DEL, and C1 controls as UTF-8 has them: C2 80 to C2 9F (ECMA-48, RFC 3629). */
+size_t error_control(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+		return 2;
+	return (*p && *p < 0x20) || *p == 0x7f;
+}
+
 void error_one_line(char *text)
 {
-	for (unsigned char *p = (unsigned char *)text; *p; p++) {
-		if (*p == '\n' || *p == '\r' || *p == '\t')
-			*p = ' ';
-		else if (*p < 0x20 || *p == 0x7f)
-			*p = '?';
-		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-			p[0] = p[1] = '?';
-	}
+	for (; *text; text++)
+		for (size_t n = error_control(text); n; n--)
+			text[n - 1] = strchr("\n\r\t", text[n - 1]) ? ' ' : '?';
 }
 
 static void error_format(struct jsnap_error *err, int code, const char *fmt, va_list ap)

@@ -11,6 +11,7 @@
 #define JSNAP_BASE_ERROR_H
 
 #include <stdarg.h>
+#include <stddef.h>
 
 struct jsnap_error {
 	int code; /* errno value, positive; 0 while unset */
@@ -34,6 +35,10 @@ int error_context(struct jsnap_error *err, const char *fmt, ...)
 
 /* Appends "; HINT", what the user can do next, and returns -err->code again. */
 int error_hint(struct jsnap_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* How many bytes of a control character `text` begins with, 0: none. C0, DEL, and C1 as UTF-8 has
+ * them: C2 80 to C2 9F (ECMA-48, RFC 3629). */
+size_t error_control(const char *text);
 
 /* In place: what would end the line becomes a blank, what a terminal would obey a question mark.
  * Names come from images and other programs. Errors need no call of it. */

@@ -5,6 +5,7 @@
 #include "checkpoint/capture.h"
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "proc/fdinfo.h"
 
 #include <fcntl.h>
@@ -61,7 +62,7 @@ int capture_backing(struct capture *c, const char *path, const struct stat *st, 
 	backing->inode = st->st_ino;
 	backing->rdev = st->st_rdev;
 	backing->size = (uint64_t)st->st_size;
-	backing->mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + (int64_t)st->st_mtim.tv_nsec;
+	backing->mtime_ns = file_time_ns(st->st_mtim);
 	backing->uses = use;
 	backing->content_object = MANIFEST_NONE;
 	*ret_index = c->m->n_backings - 1;

@@ -127,14 +127,6 @@ static uint32_t socket_by_inode(const struct manifest *m, uint32_t inode)
 	return MANIFEST_NONE;
 }
 
-static uint32_t fd_of_file(const struct manifest *m, uint32_t file)
-{
-	for (uint32_t i = 0; i < m->n_fds; i++)
-		if (m->fds[i].file == file)
-			return m->fds[i].fd;
-	return 0;
-}
-
 /* The name in `folder` that belongs to the inode. */
 static bool find_by_inode(const char *folder, uint32_t inode, char *ret_name, size_t size)
 {
@@ -189,7 +181,7 @@ static int fd_of_socket(const struct manifest *m, uint32_t index)
 {
 	for (uint32_t i = 0; i < m->n_files; i++)
 		if (m->files[i].kind == M_FILE_SOCKET && m->files[i].target == index)
-			return (int)fd_of_file(m, i);
+			return (int)manifest_fd_of_file(m, i);
 	return -1;
 }
 
@@ -265,7 +257,7 @@ static int connect_unix(struct capture *c, const struct unixdiag *diag, uint32_t
 {
 	uint32_t inode = (uint32_t)c->m->files[file].value[0];
 	const struct unixdiag_socket *seen = unixdiag_find(diag, inode);
-	struct socket_asker a = {.c = c, .fd = (int)fd_of_file(c->m, file), .own = -1};
+	struct socket_asker a = {.c = c, .fd = (int)manifest_fd_of_file(c->m, file), .own = -1};
 
 	snprintf(a.name, sizeof(a.name), "socket:[%u]", inode);
 	if (!seen)

@@ -58,8 +58,7 @@ int image_origin(int fd, const struct image_header *header, struct image_origin 
 		return error_errno(err, "fstat of the image");
 	*ret_origin = (struct image_origin){.id = header->id,
 					    .size = (uint64_t)st.st_size,
-					    .mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 +
-							st.st_mtim.tv_nsec};
+					    .mtime_ns = file_time_ns(st.st_mtim)};
 	return 0;
 }
 

@@ -11,13 +11,13 @@
 /* C0 controls, DEL, and C1 controls (in UTF-8: C2 80 to C2 9F). */
 void manifest_print_string(const char *text, FILE *out)
 {
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-		if (*p < 0x20 || *p == 0x7f)
-			fprintf(out, "\\x%02x", *p);
-		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-			fprintf(out, "\\xc2\\x%02x", *++p);
-		else
-			fputc(*p, out);
+	while (*text) {
+		size_t n = error_control(text);
+
+		if (n == 0)
+			fputc(*text++, out);
+		for (; n; n--)
+			fprintf(out, "\\x%02x", (unsigned char)*text++);
 	}
 }
 

@@ -65,9 +65,8 @@ static bool is_another(const struct opening *o, const struct m_backing *backing)
 		return false;
 	if (lstat(manifest_str(o->m, backing->path), &st) < 0)
 		return errno == ENOENT;
-	return S_ISREG(st.st_mode) &&
-	       ((uint64_t)st.st_size != backing->size ||
-		(int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec != backing->mtime_ns);
+	return S_ISREG(st.st_mode) && ((uint64_t)st.st_size != backing->size ||
+				       file_time_ns(st.st_mtim) != backing->mtime_ns);
 }
 
 /*

@@ -2,6 +2,7 @@
 #include "restore/restore.h"
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "base/fault.h"
 #include "image/file_identity.h"
 #include "proc/maps.h"
@@ -76,7 +77,7 @@ static bool untouched(const struct m_backing *backing, const struct stat *st)
 
 	if (st->st_mtim.tv_nsec == 0 || then % second == 0)
 		return st->st_mtim.tv_sec == then / second;
-	return (int64_t)st->st_mtim.tv_sec * second + (int64_t)st->st_mtim.tv_nsec == then;
+	return file_time_ns(st->st_mtim) == then;
 }
 
 static int check_build_id(const struct manifest *m, const struct m_backing *backing,
