@@ -106,6 +106,14 @@ void metrics_write(const struct metrics *m, FILE *out)
 			     m->restore_seconds, out);
 		write_phases(m, out);
 	}
+	if (m->walk.numbers) {
+		write_metric(m, "jsnap_walk_numbers", "gauge",
+			     "PIDs that the walk to the original TIDs was to use up.", NULL, NULL,
+			     (double)m->walk.numbers, out);
+		write_metric(m, "jsnap_walk_expected_seconds", "gauge",
+			     "What the walk was expected to take, before it began.", NULL, NULL,
+			     (double)m->walk.expected_ns / 1e9, out);
+	}
 	if (m->cold_kind)
 		write_metric(m, "jsnap_cold_starts_total", "counter",
 			     "Starts without a snapshot, by the kind of reason.", "reason",
@@ -165,10 +173,12 @@ static void set_name(const char *name)
 	current.values.name = current.name;
 }
 
-void metrics_restored(const char *name, const char *tids, double ms, const struct phases *phases)
+void metrics_restored(const char *name, const struct restored *restored, double ms,
+		      const struct phases *phases)
 {
 	set_name(name);
-	current.values.restored_tids = tids;
+	current.values.restored_tids = tids_way_name(restored->tids);
+	current.values.walk = restored->walk;
 	current.values.restore_seconds = ms / 1e3;
 	for (int i = 0; i < PHASE_COUNT; i++)
 		current.values.phase_seconds[i] = (double)phases->ns[i] / 1e9;

@@ -23,6 +23,7 @@ struct metrics {
 	const char *restored_tids; /* NULL unless it was restored */
 	double restore_seconds;
 	double phase_seconds[PHASE_COUNT];
+	struct restore_walk walk;
 
 	const char *cold_kind; /* NULL unless it was started cold; run_decision.kind */
 	double ready_seconds;  /* 0 until it was ready */
@@ -35,7 +36,8 @@ struct metrics {
 /* path NULL: there is to be no file. */
 void metrics_setup(const char *path);
 
-void metrics_restored(const char *name, const char *tids, double ms, const struct phases *phases);
+void metrics_restored(const char *name, const struct restored *restored, double ms,
+		      const struct phases *phases);
 void metrics_cold(const char *name, const char *kind);
 void metrics_ready(const char *name, double ms);
 void metrics_snapshot(const char *name, double pause_ms, double write_ms, uint64_t pages_bytes,

@@ -114,7 +114,7 @@ void verb_report_restored(const struct restore_source *source, const struct rest
 	log_event(LOG_LEVEL_INFO, fields, ARRAY_SIZE(fields),
 		  "restored %s %.12s in %.1f ms (tids: %s)", name, key, ms, tids_way_name(tids));
 	report_phases(name, &job->phases);
-	metrics_restored(name, tids_way_name(tids), ms, &job->phases);
+	metrics_restored(name, &job->restored, ms, &job->phases);
 }
 
 void verb_report_cold(const char *name, const char *kind, const char *reason)

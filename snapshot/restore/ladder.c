@@ -17,26 +17,47 @@ int unshare(int flags);
 
 static const enum tids_way ORDER[] = {TIDS_CLONE3, TIDS_USERNS, TIDS_NS_LAST_PID, TIDS_WALK};
 
-/* Without a time namespace a clock that is behind the snapshot's would stall every wait in it,
- * until it has caught up: a JVM has no hook for that (nanoTime and its deadlines are
- * CLOCK_MONOTONIC). */
-static int check_clock(const struct restore_options *options, enum tids_way way,
-		       struct jsnap_error *err)
+static int check_clock(clockid_t clock, const char *name, uint64_t then, struct jsnap_error *err)
 {
-	uint64_t then = options->manifest->process->monotonic_ns;
 	struct timespec now;
 	int64_t behind;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	behind = (int64_t)(then - ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec));
-	if (way == TIDS_USERNS || behind <= 0)
+	if (behind <= 0)
 		return 0;
-	error_set(
-		err, ESTALE,
-		"CLOCK_MONOTONIC would go backwards by %lld s: the snapshot is of another boot or "
-		"machine",
-		(long long)(behind / 1000000000) + 1);
+	error_set(err, ESTALE,
+		  "%s would go backwards by %lld s: the snapshot is of another boot or machine",
+		  name, (long long)(behind / 1000000000) + 1);
 	return error_hint(err, "only a time namespace (userns) can set it forward");
+}
+
+/* Without a time namespace a clock that is behind the snapshot's would stall every wait in it,
+ * until it has caught up: a JVM has no hook for that (nanoTime and its deadlines are
+ * CLOCK_MONOTONIC). CLOCK_BOOTTIME is ahead of that one by the time a machine was suspended. */
+static int check_clocks(const struct restore_options *options, enum tids_way way,
+			struct jsnap_error *err)
+{
+	const struct m_process *p = options->manifest->process;
+	int r = 0;
+
+	if (way != TIDS_USERNS)
+		r = check_clock(CLOCK_MONOTONIC, "CLOCK_MONOTONIC", p->monotonic_ns, err);
+	if (way != TIDS_USERNS && r == 0)
+		r = check_clock(CLOCK_BOOTTIME, "CLOCK_BOOTTIME", p->boottime_ns, err);
+	return r;
+}
+
+static int check_walk(const struct tids_ladder *ladder, struct jsnap_error *err)
+{
+	const struct restore_options *options = ladder->options;
+	int r = seek_afford_walk(options->manifest, options->walk_budget_ns, ladder->walk, err);
+
+	if (r == 0 && options->say)
+		options->say("tids: the walk takes %llu numbers, about %.1f ms",
+			     (unsigned long long)ladder->walk->numbers,
+			     (double)ladder->walk->expected_ns / 1e6);
+	return r;
 }
 
 static int check_clone3(struct jsnap_error *err)
@@ -69,9 +90,9 @@ static int check_last_pid(struct jsnap_error *err)
 }
 
 /* What can be known without a restore; 0: it is worth an attempt. */
-static int check_way(const struct restore_options *options, enum tids_way way,
-		     struct jsnap_error *err)
+static int check_way(const struct tids_ladder *ladder, enum tids_way way, struct jsnap_error *err)
 {
+	const struct restore_options *options = ladder->options;
 	int r = 0;
 
 	if (way == TIDS_CLONE3)
@@ -81,17 +102,17 @@ static int check_way(const struct restore_options *options, enum tids_way way,
 	else if (way == TIDS_NS_LAST_PID)
 		r = check_last_pid(err);
 	if (r == 0)
-		r = check_clock(options, way, err);
+		r = check_clocks(options, way, err);
 	if (r == 0 && way != TIDS_USERNS)
 		r = tids_check_free(options->manifest, err);
 	if (r == 0 && way == TIDS_WALK)
-		r = seek_check_walk(options, err);
+		r = check_walk(ladder, err);
 	return r;
 }
 
 static int try_way(const struct tids_ladder *ladder, enum tids_way way, struct jsnap_error *err)
 {
-	int r = check_way(ladder->options, way, err);
+	int r = check_way(ladder, way, err);
 
 	return r < 0 ? r : ladder->attempt(ladder->arg, way, err);
 }

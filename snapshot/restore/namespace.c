@@ -96,7 +96,9 @@ static int enter(const struct tids_request *request, struct jsnap_error *err)
 	gid_t gid = getegid();
 	int r;
 
-	if (unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWTIME) < 0) {
+	if (unshare(TIDS_NAMESPACES) < 0) {
+		if (errno == EINVAL) /* a kernel without one of them (unshare(2)) */
+			return error_set(err, ENOSYS, "this kernel has no time namespaces");
 		error_errno(err, "make user, PID and time namespaces");
 		return error_hint(err, "jsnap doctor tells what would allow it");
 	}
@@ -108,12 +110,15 @@ static int enter(const struct tids_request *request, struct jsnap_error *err)
 
 /* Where clone3 is filtered, the namespace's counter is brought to the number that is wanted: it can
  * be set where /proc/sys is writable (this process has every right in here), else it is walked. */
-static void seek_in_here(pid_t wanted, int report_fd)
+static void seek_in_here(const struct tids_request *request, int report_fd)
 {
+	pid_t wanted = (pid_t)request->manifest->process->pid;
 	CLEANUP_CLOSE int last_pid = -1;
 	struct jsnap_error error = {0};
+	struct restore_walk walk;
 
-	if (seek_open_last_pid(&last_pid, NULL) < 0 || seek_to(wanted, last_pid, NULL) < 0)
+	if ((seek_open_last_pid(&last_pid, NULL) < 0 || seek_to(wanted, last_pid, NULL) < 0) &&
+	    seek_afford_walk(request->manifest, request->walk_budget_ns, &walk, &error) == 0)
 		(void)seek_to(wanted, -1, &error);
 	if (write_full(report_fd, &error, sizeof(error)) < 0)
 		_exit(1);
@@ -127,7 +132,7 @@ static void init_main(const struct tids_request *request, int seek_fd)
 
 	tids_die_with_parent(request->self_pidfd);
 	if (seek_fd >= 0)
-		seek_in_here((pid_t)request->manifest->process->pid, seek_fd);
+		seek_in_here(request, seek_fd);
 	prctl(PR_SET_NAME, "jsnap-init");
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);

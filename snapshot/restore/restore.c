@@ -166,8 +166,11 @@ static int run_plan(struct plan *plan, enum tids_way way, struct restored *ret_r
 	CLEANUP_CLOSE int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	struct tids_result child;
 	struct job job = {.plan = plan};
-	struct tids_request request = {
-		.manifest = plan->m, .way = way, .child = child_main, .arg = &job};
+	struct tids_request request = {.manifest = plan->m,
+				       .way = way,
+				       .child = child_main,
+				       .arg = &job,
+				       .walk_budget_ns = plan->options->walk_budget_ns};
 	int ends[2], r;
 
 	request.monotonic_offset_ns =
@@ -248,7 +251,8 @@ int restore_process(const struct restore_options *options, struct restored *ret_
 {
 	uint64_t start = monotonic_ns();
 	struct attempt a = {.options = options};
-	const struct tids_ladder ladder = {.options = options, .attempt = attempt, .arg = &a};
+	const struct tids_ladder ladder = {
+		.options = options, .attempt = attempt, .arg = &a, .walk = &a.restored.walk};
 	enum tids_way way;
 	int r = tids_climb(&ladder, &way, err);
 

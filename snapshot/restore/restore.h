@@ -35,8 +35,8 @@ struct restore_options {
 	const char *cwd;		 /* NULL: the one in the image */
 	const uint16_t (*listen_map)[2]; /* {old port, new port}, host byte order */
 	size_t n_listen_map;
-	uint64_t walk_budget_ns;	       /* what TIDS_WALK may cost before it is refused */
-	void (*say)(const char *fmt, ...);     /* what happens, for a log; may be NULL */
+	uint64_t walk_budget_ns;	   /* what TIDS_WALK may cost before it is refused */
+	void (*say)(const char *fmt, ...); /* what happens, for a log; may be NULL */
 	/* Whether a file whose time is another is known to hold what it did; may be NULL. */
 	bool (*vouch)(const struct manifest *m, const char *path);
 	const struct working_set *working_set; /* made ready before the release; may be NULL */
@@ -61,11 +61,17 @@ enum restore_phase {
 	RESTORE_PHASES,
 };
 
+struct restore_walk {	      /* to the original TIDs */
+	uint64_t numbers;     /* that were to be used up */
+	uint64_t expected_ns; /* what that would cost, said before it began */
+};
+
 struct restored {
 	pid_t pid;	/* child of the caller; in the caller's namespace */
 	pid_t init_pid; /* init of its PID namespace, a child of the caller too; 0 without one */
 	enum tids_way tids;
-	uint64_t running_ns; /* from the call to all threads released */
+	struct restore_walk walk; /* by TIDS_WALK, else zeros */
+	uint64_t running_ns;	  /* from the call to all threads released */
 	uint64_t phase_ns[RESTORE_PHASES];
 };
 

@@ -113,10 +113,11 @@ static pid_t last_wanted(const struct manifest *m)
 	return below ? below : last;
 }
 
-int seek_check_walk(const struct restore_options *options, struct jsnap_error *err)
+int seek_afford_walk(const struct manifest *m, uint64_t budget_ns, struct restore_walk *ret_walk,
+		     struct jsnap_error *err)
 {
-	pid_t first = (pid_t)options->manifest->process->pid;
-	pid_t last = last_wanted(options->manifest);
+	pid_t first = (pid_t)m->process->pid;
+	pid_t last = last_wanted(m);
 	uint64_t step_ns = USUAL_NS;
 	struct walk_place place;
 	int64_t to_first, on = 0;
@@ -137,5 +138,10 @@ int seek_check_walk(const struct restore_options *options, struct jsnap_error *e
 	}
 	if (to_first >= SAMPLE_ROOM)
 		r = walk_measure(SAMPLE, &step_ns, err);
-	return r < 0 ? r : walk_afford(to_first + on, step_ns, options->walk_budget_ns, err);
+	if (r == 0)
+		r = walk_afford(to_first + on, step_ns, budget_ns, err);
+	if (r == 0)
+		*ret_walk = (struct restore_walk){(uint64_t)(to_first + on),
+						  (uint64_t)(to_first + on) * step_ns};
+	return r;
 }

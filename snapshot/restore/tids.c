@@ -1,6 +1,7 @@
 /* See tids.h. */
 #include "restore/tids.h"
 
+#include "base/cleanup.h"
 #include "base/fault.h"
 #include "base/io.h"
 #include "proc/status.h"
@@ -56,14 +57,35 @@ void tids_die_with_parent(int parent_pidfd)
 		_exit(125);
 }
 
+/* A process in the group or session of this number; its leader may be gone. */
+static bool find_member(pid_t id, pid_t *ret_pid, struct proc_stat *ret_stat)
+{
+	CLEANUP_CLOSEDIR DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	while (proc && (entry = readdir(proc))) {
+		*ret_pid = (pid_t)atoi(entry->d_name);
+		if (*ret_pid > 0 && proc_stat_read(*ret_pid, ret_stat, NULL) == 0 &&
+		    (ret_stat->pgrp == id || ret_stat->session == id))
+			return true;
+	}
+	return false;
+}
+
 int tids_taken(pid_t tid, struct jsnap_error *err)
 {
 	struct proc_status status;
 	struct proc_stat stat;
+	pid_t member;
 
 	if (proc_status_read(tid, 0, &status, NULL) < 0 ||
-	    proc_stat_read(status.tgid, &stat, NULL) < 0)
+	    proc_stat_read(status.tgid, &stat, NULL) < 0) {
+		if (find_member(tid, &member, &stat))
+			return error_set(err, EBUSY, "PID %d is taken as the %s of process %d (%s)",
+					 tid, stat.pgrp == tid ? "process group" : "session",
+					 member, stat.comm);
 		return error_set(err, EBUSY, "PID %d was taken by another process", tid);
+	}
 	if (stat.state == 'Z')
 		return error_set(err, EBUSY,
 				 "PID %d is taken by process %d (%s), which has ended, but its "
@@ -97,6 +119,12 @@ static bool will_end(pid_t tid)
 	return is_ending(tid, &parent) || (parent > 0 && is_ending(parent, &grandparent));
 }
 
+/* Its leader has ended, or a task would have the number. */
+static bool is_group(pid_t id)
+{
+	return kill(-id, 0) == 0 || errno != ESRCH;
+}
+
 int tids_check_free(const struct manifest *m, struct jsnap_error *err)
 {
 	uint64_t deadline = 0;
@@ -106,7 +134,7 @@ int tids_check_free(const struct manifest *m, struct jsnap_error *err)
 		char path[48];
 
 		snprintf(path, sizeof(path), "/proc/%d", tid);
-		while (access(path, F_OK) == 0) {
+		while (access(path, F_OK) == 0 || is_group(tid)) {
 			if (!deadline)
 				deadline = monotonic_ns() + ENDING_WAIT_NS;
 			if (!will_end(tid) || monotonic_ns() > deadline)

@@ -24,7 +24,8 @@ struct tids_request {
 	/* Runs in the new process and never returns. Capabilities are not effective. */
 	void (*child)(void *arg, const struct tids_threads *threads);
 	void *arg;
-	int self_pidfd; /* of the caller, for tids_die_with_parent */
+	uint64_t walk_budget_ns; /* as in restore_options */
+	int self_pidfd;		 /* of the caller, for tids_die_with_parent */
 };
 
 struct tids_result {
@@ -38,6 +39,7 @@ struct tids_ladder {
 	const struct restore_options *options;
 	int (*attempt)(void *arg, enum tids_way way, struct jsnap_error *err);
 	void *arg;
+	struct restore_walk *walk; /* filled before an attempt by TIDS_WALK */
 };
 int tids_climb(const struct tids_ladder *ladder, enum tids_way *ret_way, struct jsnap_error *err);
 
@@ -49,10 +51,13 @@ int tids_clone_leader(const struct tids_request *request, struct tids_result *re
  * is ending anyway is given 0.3 s. */
 int tids_check_free(const struct manifest *m, struct jsnap_error *err);
 
-/* -EBUSY: names who has this number. */
+/* -EBUSY: names who has this number, as his own or as that of his process group or session, whose
+ * leader has ended (setpgid(2)). */
 int tids_taken(pid_t tid, struct jsnap_error *err);
 
-/* namespace.c: the same in new user, PID, mount and time namespaces. */
+/* namespace.c: the same in new user, PID, mount and time namespaces. -ENOSYS: the kernel lacks
+ * one of them. doctor asks for the same flags. */
+#define TIDS_NAMESPACES (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWTIME)
 int namespace_clone_leader(const struct tids_request *request, struct tids_result *ret_result,
 			   struct jsnap_error *err);
 
@@ -74,7 +79,8 @@ int seek_clone_leader(const struct tids_request *request, struct tids_result *re
 int seek_open_last_pid(int *ret_fd, struct jsnap_error *err);
 /* Makes `wanted` the next number, by the file or by walking. */
 int seek_to(pid_t wanted, int last_pid_fd, struct jsnap_error *err);
-/* Whether a walk can reach the image's numbers, and for a price the options allow. */
-int seek_check_walk(const struct restore_options *options, struct jsnap_error *err);
+/* Whether a walk can reach the image's numbers from here, and for a price within the budget. */
+int seek_afford_walk(const struct manifest *m, uint64_t budget_ns, struct restore_walk *ret_walk,
+		     struct jsnap_error *err);
 
 #endif

@@ -79,9 +79,16 @@ static void test_file(const char *folder)
 	has("jsnap_snapshot_pages_bytes{name=\"app\"} 25000000\n");
 	has("jsnap_snapshot_image_bytes{name=\"app\"} 5000000\n");
 	metrics_setup(path);
-	metrics_restored("app", "clone3", 9.5, &phases);
+	metrics_restored("app", &(struct restored){.tids = TIDS_CLONE3}, 9.5, &phases);
 	load(path);
 	has("jsnap_restores_total{name=\"app\",tids=\"clone3\"} 1\n");
+	CHECK(!strstr(text, "walk"));
+	metrics_restored("app", &(struct restored){.tids = TIDS_WALK, .walk = {250, 5000000}}, 9.5,
+			 &phases);
+	load(path);
+	has("jsnap_restores_total{name=\"app\",tids=\"walk\"} 1\n");
+	has("jsnap_walk_numbers{name=\"app\"} 250\n");
+	has("jsnap_walk_expected_seconds{name=\"app\"} 0.005\n");
 	has("jsnap_restore_seconds{name=\"app\"} 0.0095\n");
 	has("jsnap_restore_phase_seconds{name=\"app\",phase=\"decide\"} 0.0009\n");
 	has("jsnap_restore_phase_seconds{name=\"app\",phase=\"map\"} 0\n");

@@ -8,7 +8,8 @@
 #include <linux/sched.h>
 #include <linux/time.h>
 
-#define LOOK_NS 500000 /* between two looks of the doorman */
+#define LOOK_NS	       500000 /* between two looks of the doorman */
+#define LAST_PID_TRIES 64     /* times that somebody else may be quicker, for one number */
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
@@ -177,8 +178,8 @@ static int listens(uint64_t fd)
 {
 	uint32_t size = sizeof(int);
 	int answer = 0;
-	const uint64_t args[6] = {fd, SOL_SOCKET, SO_ACCEPTCONN, (uint64_t)&answer,
-				  (uint64_t)&size, 0};
+	const uint64_t args[6] = {fd, SOL_SOCKET, SO_ACCEPTCONN, (uint64_t)&answer, (uint64_t)&size,
+				  0};
 
 	return call6(__NR_getsockopt, args) == 0 && answer;
 }
@@ -319,13 +320,23 @@ static long set_last_pid(struct rst_plan *plan, int32_t tid)
 	return call6(__NR_pwrite64, args);
 }
 
+/* A task of another process has this number; a filler that has not quite ended is one of ours. */
+static int is_taken(struct rst_plan *plan, int32_t tid)
+{
+	return call3(__NR_sched_getscheduler, (uint64_t)tid, 0, 0) != -3 &&
+	       call3(__NR_tgkill, (uint64_t)plan->leader.tid, (uint64_t)tid, 0) == -3;
+}
+
 /*
  * Clones until the wanted number comes. `last` is the number given out before. Somebody else may be
- * quicker: by ns_last_pid it is tried again, on a walk a number that is passed does not come back
- * until the counter has wrapped, which shows as a lower number and goes on.
+ * quicker: by ns_last_pid it is tried again, unless he still has the number; on a walk a number
+ * that is passed does not come back until the counter has wrapped, which shows as a lower number
+ * and goes on.
  */
 static long seek(struct rst_plan *plan, struct rst_thread *thread, int32_t last)
 {
+	int misses = 0;
+
 	while (plan->seek_tries) {
 		long result = plan->last_pid_fd >= 0 && last + 1 != thread->tid
 				      ? set_last_pid(plan, thread->tid)
@@ -345,6 +356,9 @@ static long seek(struct rst_plan *plan, struct rst_thread *thread, int32_t last)
 			call3(__NR_sched_yield, 0, 0, 0);
 			continue;
 		}
+		if (plan->last_pid_fd >= 0 &&
+		    (++misses == LAST_PID_TRIES || is_taken(plan, thread->tid)))
+			return -17;
 		last = (int32_t)result;
 		plan->recent[plan->fillers++ % RST_RECENT] = last;
 	}
