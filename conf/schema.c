@@ -319,7 +319,7 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 			 "walk-budget",
 		 .variable = "JSNAP_WALK_BUDGET",
 		 .kind = SCHEMA_DURATION,
-		 .verbs = START,
+		 .verbs = START | SCHEMA_VERB_DOCTOR,
 		 .fallback = "1s",
 		 .metavar = "T",
 		 .help = "What walking the PID counter to the original thread ids may "

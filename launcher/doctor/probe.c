@@ -7,12 +7,14 @@
 #include "restore/walk.h"
 
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define STEP_SAMPLE   16u /* numbers that doctor uses up to know what one costs */
 #define PROBE_SECONDS 10  /* a probe that hangs is ended by SIGALRM and counts as ETIMEDOUT */
@@ -58,14 +60,14 @@ static void read_line(const char *path, char *text, size_t size)
 		snprintf(text, size, "%.*s", (int)strcspn(data, "\n"), data);
 }
 
-/* CAP_CHECKPOINT_RESTORE is permitted by `caps`, which are freed; NULL: no. */
-static bool permits(cap_t caps)
+/* The capability is permitted by `caps`, which are freed; NULL: no. */
+static bool permits(cap_t caps, cap_value_t capability)
 {
 	cap_flag_value_t value = CAP_CLEAR;
 
 	if (!caps)
 		return false;
-	cap_get_flag(caps, CAP_CHECKPOINT_RESTORE, CAP_PERMITTED, &value);
+	cap_get_flag(caps, capability, CAP_PERMITTED, &value);
 	cap_free(caps);
 	return value == CAP_SET;
 }
@@ -76,18 +78,42 @@ static void read_executable(struct place *place)
 	ssize_t n = readlink("/proc/self/exe", place->executable, sizeof(place->executable) - 1);
 
 	place->executable[n > 0 ? n : 0] = '\0';
-	place->has_file_cap = permits(cap_get_file(place->executable));
+	place->has_file_cap = permits(cap_get_file(place->executable), CAP_CHECKPOINT_RESTORE);
 	place->is_nosuid = statvfs(place->executable, &fs) == 0 && (fs.f_flag & ST_NOSUID);
 	place->may_hold_cap = cap_get_bound(CAP_CHECKPOINT_RESTORE) == 1;
-	place->holds_cap = permits(cap_get_proc());
+	place->holds_cap = permits(cap_get_proc(), CAP_CHECKPOINT_RESTORE);
+	place->is_plain_root = geteuid() == 0 && !permits(cap_get_proc(), CAP_SETFCAP);
 }
 
-void probe_place(struct place *ret_place)
+static uint64_t boottime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+bool probe_walk_affordable(const struct place *place)
+{
+	if (place->last_pid < WALK_YOUNG || !place->step_ns)
+		return true;
+	return (uint64_t)place->pid_max * place->step_ns <= place->walk_budget_ns;
+}
+
+const char *probe_why(const struct place *place, enum probe_id id)
+{
+	int why = place->results[id];
+
+	return id == PROBE_WALK && why == E2BIG ? "too far for --walk-budget" : strerror(why);
+}
+
+void probe_place(uint64_t walk_budget_ns, struct place *ret_place)
 {
 	struct place *p = ret_place;
 	struct proc_status status;
 
-	*p = (struct place){.seccomp = -1};
+	*p = (struct place){
+		.seccomp = -1, .walk_budget_ns = walk_budget_ns, .up_ns = boottime_ns()};
 	for (int i = 0; i < PROBE_COUNT; i++)
 		p->results[i] = run_probe(&probes[i]);
 	read_executable(p);
@@ -98,14 +124,17 @@ void probe_place(struct place *ret_place)
 	p->last_pid = read_long("/proc/sys/kernel/ns_last_pid");
 	if (walk_measure(STEP_SAMPLE, &p->step_ns, NULL) < 0)
 		p->step_ns = 0;
+	if (p->results[PROBE_WALK] == 0 && !probe_walk_affordable(p))
+		p->results[PROBE_WALK] = E2BIG;
 	p->yama = read_long("/proc/sys/kernel/yama/ptrace_scope");
 	p->userns_clone = read_long("/proc/sys/kernel/unprivileged_userns_clone");
 	p->max_userns = read_long("/proc/sys/user/max_user_namespaces");
 	p->apparmor_userns = read_long("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
 	read_line("/sys/kernel/security/lsm", p->lsm, sizeof(p->lsm));
 	read_line("/proc/self/attr/current", p->lsm_label, sizeof(p->lsm_label));
-	p->container = access("/.dockerenv", F_OK) == 0 ||
-		       access("/run/.containerenv", F_OK) == 0 || getenv("container") ||
+	p->may_unshare = unshare(0) == 0;
+	p->podman = access("/run/.containerenv", F_OK) == 0;
+	p->container = p->podman || access("/.dockerenv", F_OK) == 0 || getenv("container") ||
 		       getenv("KUBERNETES_SERVICE_HOST");
 }
 

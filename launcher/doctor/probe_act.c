@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "proc/status.h"
 #include "base/privilege.h"
+#include "restore/tids.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -124,7 +125,7 @@ static int clone_300(void)
 
 static int act_userns(void)
 {
-	int r = enter_namespaces(CLONE_NEWPID);
+	int r = enter_namespaces(TIDS_NAMESPACES);
 
 	return r ? r : as_init(clone_300);
 }

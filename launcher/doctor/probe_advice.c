@@ -5,17 +5,40 @@
 #include <stdio.h>
 #include <string.h>
 
-#define UNFILTERED "docker run --security-opt seccomp=unconfined ..."
-/* packaging/container: what Docker's has, with clone3 */
+/* packaging/container: what Docker's has, with clone3 and the few calls beside it that
+ * docs/privileges.md names */
 #define FILTERED "--security-opt seccomp=jsnap-seccomp.json ..."
+
+static const char *engine(const struct place *place)
+{
+	return place->podman ? "podman" : "docker";
+}
+
+/* It is outside the bounding set. */
+static void advise_bounds(const struct place *place, char *text, size_t size)
+{
+	if (place->podman)
+		snprintf(text, size, "podman run --cap-add CHECKPOINT_RESTORE ...");
+	else
+		snprintf(text, size,
+			 "%sdocker run --cap-add CHECKPOINT_RESTORE ...; Kubernetes: "
+			 "securityContext.capabilities.add: [\"CHECKPOINT_RESTORE\"]",
+			 place->container ? ""
+					  : "systemd: CAP_CHECKPOINT_RESTORE in "
+					    "CapabilityBoundingSet= and AmbientCapabilities=; ");
+}
 
 /* Nothing but the capability is missing: how to get it here. */
 static void advise_capability(const struct place *place, char *text, size_t size)
 {
-	if (!place->may_hold_cap)
+	if (place->holds_cap)
 		snprintf(text, size,
-			 "docker run --cap-add CHECKPOINT_RESTORE ...; Kubernetes: "
-			 "securityContext.capabilities.add: [\"CHECKPOINT_RESTORE\"]");
+			 "the capability is held and does not count here: it is that of a user "
+			 "namespace, for a PID namespace from outside (unshare with --pid --fork "
+			 "too), or a security module refuses it (packaging/selinux, "
+			 "packaging/apparmor)");
+	else if (!place->may_hold_cap)
+		advise_bounds(place, text, size);
 	else if (place->has_file_cap && place->is_nosuid)
 		snprintf(
 			text, size,
@@ -24,8 +47,9 @@ static void advise_capability(const struct place *place, char *text, size_t size
 			place->executable);
 	else if (place->no_new_privs)
 		snprintf(text, size,
-			 "start jsnap without no_new_privs (systemd: NoNewPrivileges=no), or with "
-			 "systemd's AmbientCapabilities=CAP_CHECKPOINT_RESTORE");
+			 "start jsnap without no_new_privs (systemd: NoNewPrivileges=no; "
+			 "Kubernetes: allowPrivilegeEscalation: true), or with systemd's "
+			 "AmbientCapabilities=CAP_CHECKPOINT_RESTORE");
 	else if (place->has_file_cap)
 		snprintf(text, size,
 			 "start %s itself: under a tracer or a wrapper it does not get "
@@ -40,8 +64,9 @@ static void advise_clone3(const struct place *place, int why, char *text, size_t
 {
 	if (why == ENOSYS)
 		snprintf(text, size,
-			 "docker run --cap-add CHECKPOINT_RESTORE " FILTERED
-			 " (the filter in force hides clone3)");
+			 "%s run --cap-add CHECKPOINT_RESTORE " FILTERED
+			 " (the filter in force hides clone3)",
+			 engine(place));
 	else if (why == EPERM || why == EACCES)
 		advise_capability(place, text, size);
 	else
@@ -57,9 +82,17 @@ static void advise_userns(const struct place *place, int why, char *text, size_t
 	else if (place->apparmor_userns > 0)
 		snprintf(text, size,
 			 "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0");
+	else if (place->may_unshare && place->is_plain_root)
+		snprintf(text, size,
+			 "run as another user than root: to map uid 0 takes CAP_SETFCAP since "
+			 "Linux 5.12");
+	else if (why == EINVAL)
+		snprintf(text, size, "a kernel with time namespaces (Linux 5.6, CONFIG_TIME_NS)");
 	else if (place->seccomp == 2)
 		snprintf(text, size,
-			 UNFILTERED " (the filter forbids namespaces; clone3 and walk need less)");
+			 "not needed: the filter forbids namespaces, and walk needs none; nor does "
+			 "clone3: %s run --cap-add CHECKPOINT_RESTORE " FILTERED,
+			 engine(place));
 	else
 		snprintf(text, size, "nothing known: %s", strerror(why));
 }
@@ -73,8 +106,8 @@ static void advise_ptrace(const struct place *place, int why, char *text, size_t
 	else if (place->yama == 2)
 		snprintf(text, size, "sudo sysctl -w kernel.yama.ptrace_scope=1");
 	else if (place->seccomp == 2)
-		snprintf(text, size,
-			 "docker run " FILTERED " (the filter in force forbids ptrace)");
+		snprintf(text, size, "%s run " FILTERED " (the filter in force forbids ptrace)",
+			 engine(place));
 	else
 		snprintf(text, size, "nothing known: %s", strerror(why));
 }
@@ -83,10 +116,26 @@ static void advise_ns_last_pid(const struct place *place, int why, char *text, s
 {
 	if (why == EROFS)
 		snprintf(text, size,
-			 "docker run --cap-add CHECKPOINT_RESTORE --security-opt "
-			 "systempaths=unconfined ... (/proc/sys is read-only)");
+			 "not needed: /proc/sys is read-only, and walk does without; exact numbers "
+			 "come from clone3: %s run --cap-add CHECKPOINT_RESTORE " FILTERED,
+			 engine(place));
 	else
 		advise_capability(place, text, size);
+}
+
+static void advise_walk(const struct place *place, int why, char *text, size_t size)
+{
+	if (why == E2BIG)
+		snprintf(text, size,
+			 "run jsnap in a PID namespace of its own (a container), or with "
+			 "--walk-budget %llus: the PID counter, at %ld, goes up to %ld before it "
+			 "comes back to lower numbers",
+			 (unsigned long long)((uint64_t)place->pid_max * place->step_ns /
+					      1000000000u) +
+				 1,
+			 place->last_pid, place->pid_max);
+	else
+		snprintf(text, size, "nothing known: %s", strerror(why));
 }
 
 void probe_advice(const struct place *place, enum probe_id id, char *text, size_t size)
@@ -107,8 +156,8 @@ void probe_advice(const struct place *place, enum probe_id id, char *text, size_
 	case PROBE_PROC_MOUNT:
 		if (place->results[PROBE_USERNS] == 0)
 			snprintf(text, size,
-				 "podman run --security-opt unmask=ALL ... (parts of "
-				 "/proc are masked)");
+				 "not needed: parts of /proc are masked, and the program sees "
+				 "the /proc that is there");
 		else
 			advise_userns(place, why, text, size);
 		break;
@@ -125,11 +174,14 @@ void probe_advice(const struct place *place, enum probe_id id, char *text, size_
 		snprintf(text, size, "Linux 6.7 or later");
 		break;
 	case PROBE_MM_MAP:
-		snprintf(text, size,
-			 why == EINVAL ? "a kernel with CONFIG_CHECKPOINT_RESTORE"
-				       : "docker run " FILTERED);
+		if (why == EINVAL)
+			snprintf(text, size, "a kernel with CONFIG_CHECKPOINT_RESTORE");
+		else
+			snprintf(text, size, "%s run " FILTERED, engine(place));
 		break;
 	case PROBE_WALK:
+		advise_walk(place, why, text, size);
+		break;
 	case PROBE_COUNT:
 		snprintf(text, size, "nothing known: %s", strerror(why));
 		break;

@@ -33,7 +33,7 @@ static void print_probe(const struct place *place, enum probe_id id, FILE *out)
 		fprintf(out, "  yes  %s\n", probes[id].what);
 		return;
 	}
-	fprintf(out, "  no   %s: %s\n", probes[id].what, strerror(why));
+	fprintf(out, "  no   %s: %s\n", probes[id].what, probe_why(place, id));
 	probe_advice(place, id, advice, sizeof(advice));
 	if (*advice)
 		fprintf(out, "         -> %s\n", advice);
@@ -72,6 +72,10 @@ static void print_place(const struct place *place, pid_t first_tid, FILE *out)
 			"walking costs", (double)place->step_ns / 1e3, (int)first_tid,
 			place->last_pid < first_tid ? "in reach" : "the counter is past it");
 	print_number("kernel.yama.ptrace_scope", place->yama, out);
+	fprintf(out,
+		"  %-28s up for %.1f hours; all ways but userns refuse snapshots of a machine that "
+		"was up for longer\n",
+		"clocks", (double)place->up_ns / 3600e9);
 }
 
 static void print_text(const struct settings *settings, const struct place *place, FILE *out)
@@ -108,7 +112,7 @@ static void json_probe(struct json *json, const struct place *place, enum probe_
 	probe_advice(place, id, advice, sizeof(advice));
 	json_open(json, probes[id].name, '{');
 	json_bool(json, "works", why == 0);
-	json_string(json, "error", why ? strerror(why) : NULL);
+	json_string(json, "error", why ? probe_why(place, id) : NULL);
 	json_string(json, "advice", why && *advice ? advice : NULL);
 	json_close(json, '}');
 }
@@ -130,6 +134,7 @@ static void json_place(struct json *json, const struct place *place)
 	json_number(json, "last_pid", place->last_pid);
 	json_number(json, "walk_step_us", (double)place->step_ns / 1e3);
 	json_number(json, "yama_ptrace_scope", place->yama);
+	json_number(json, "up_seconds", (double)place->up_ns / 1e9);
 	json_close(json, '}');
 }
 
@@ -154,7 +159,7 @@ int verb_doctor(const struct settings *settings, int *ret_status, struct jsnap_e
 {
 	struct place place;
 
-	probe_place(&place);
+	probe_place(settings->walk_budget_ns, &place);
 	if (settings->json)
 		print_json(settings, &place, stdout);
 	else

@@ -28,7 +28,7 @@ doctor podman podman nocap 1000 userns
 doctor podmanroot podman nocap 0 walk
 advice podmanroot clone3 | grep -q -- '--cap-add CHECKPOINT_RESTORE' || fail "advice: $(advice podmanroot clone3)"
 doctor podmancr podman cr 0 clone3
-# The line for Docker names jsnap's own filter, which opens clone3 and nothing else.
+# The line for Docker names jsnap's own filter, which opens clone3 (docs/privileges.md says what else).
 advice docker clone3 | grep -q -- '--cap-add CHECKPOINT_RESTORE --security-opt seccomp=.*jsnap-seccomp.json' ||
 	fail "advice: $(advice docker clone3)"
 options docker cr 0 nnp

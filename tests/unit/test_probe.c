@@ -12,6 +12,11 @@ static struct place host(void)
 {
 	return (struct place){.executable = "/usr/bin/jsnap",
 			      .may_hold_cap = true,
+			      .may_unshare = true,
+			      .last_pid = 100,
+			      .pid_max = 4194304,
+			      .step_ns = 20000,
+			      .walk_budget_ns = 1000000000,
 			      .yama = -1,
 			      .userns_clone = -1,
 			      .max_userns = -1,
@@ -62,14 +67,71 @@ static void test_capability_advice(void)
 		  "sudo setcap cap_checkpoint_restore=p /usr/bin/jsnap");
 	place.no_new_privs = true;
 	HAS(advice(&place, PROBE_CLONE3), "no_new_privs");
+	HAS(advice(&place, PROBE_CLONE3), "allowPrivilegeEscalation: true");
 	place.has_file_cap = place.is_nosuid = true;
 	HAS(advice(&place, PROBE_CLONE3), "mounted nosuid");
 	place.may_hold_cap = false;
-	HAS(advice(&place, PROBE_CLONE3), "--cap-add CHECKPOINT_RESTORE");
+	HAS(advice(&place, PROBE_CLONE3), "CapabilityBoundingSet=");
+	place.container = true;
+	HAS(advice(&place, PROBE_CLONE3), "docker run --cap-add CHECKPOINT_RESTORE");
+	CHECK(!strstr(advice(&place, PROBE_CLONE3), "systemd"));
+	place.podman = true;
+	HAS(advice(&place, PROBE_CLONE3), "podman run --cap-add CHECKPOINT_RESTORE");
 	place.results[PROBE_CLONE3] = ENOSYS;
 	HAS(advice(&place, PROBE_CLONE3), "hides clone3");
 	place.results[PROBE_NS_LAST_PID] = EROFS;
-	HAS(advice(&place, PROBE_NS_LAST_PID), "systempaths=unconfined");
+	HAS(advice(&place, PROBE_NS_LAST_PID), "walk does without");
+	HAS(advice(&place, PROBE_NS_LAST_PID), "seccomp=jsnap-seccomp.json");
+	place = host();
+	place.results[PROBE_CLONE3] = EPERM;
+	place.holds_cap = true;
+	HAS(advice(&place, PROBE_CLONE3), "packaging/selinux, packaging/apparmor");
+	CHECK(!strstr(advice(&place, PROBE_CLONE3), "setcap"));
+}
+
+/* What is not known is not held against the walk. */
+static void test_walk_advice(void)
+{
+	struct place place = host();
+
+	CHECK(probe_walk_affordable(&place));
+	place.last_pid = 2321;
+	CHECK(!probe_walk_affordable(&place));
+	place.results[PROBE_WALK] = E2BIG;
+	HAS(advice(&place, PROBE_WALK), "--walk-budget 84s");
+	HAS(probe_why(&place, PROBE_WALK), "--walk-budget");
+	place.pid_max = 32768;
+	CHECK(probe_walk_affordable(&place));
+	place.last_pid = -1;
+	place.pid_max = 4194304;
+	CHECK(probe_walk_affordable(&place));
+}
+
+/* privileges.md: protections are never to be turned off. */
+static void test_nothing_unconfined(void)
+{
+	static const int errors[] = {EPERM, EACCES, ENOSYS, EROFS, EINVAL, E2BIG};
+
+	for (unsigned facts = 0; facts < 256; facts++) {
+		struct place place = host();
+
+		place.seccomp = facts & 1 ? 2 : 0;
+		place.container = facts & 2;
+		place.podman = facts & 4;
+		place.may_hold_cap = facts & 8;
+		place.holds_cap = facts & 16;
+		place.no_new_privs = facts & 32;
+		place.may_unshare = facts & 64;
+		place.is_plain_root = facts & 128;
+		for (int i = 0; i < PROBE_COUNT; i++)
+			for (size_t e = 0; e < sizeof(errors) / sizeof(errors[0]); e++) {
+				place.results[i] = errors[e];
+				CHECK(*advice(&place, (enum probe_id)i));
+				CHECK(!strstr(advice(&place, (enum probe_id)i), "unconfined"));
+				CHECK(!strstr(advice(&place, (enum probe_id)i), "unmask"));
+				CHECK(!strstr(advice(&place, (enum probe_id)i), "privileged="));
+			}
+	}
 }
 
 static void test_namespace_advice(void)
@@ -79,7 +141,11 @@ static void test_namespace_advice(void)
 	place.results[PROBE_USERNS] = EPERM;
 	HAS(advice(&place, PROBE_USERNS), "nothing known");
 	place.seccomp = 2;
-	HAS(advice(&place, PROBE_USERNS), "seccomp=unconfined");
+	HAS(advice(&place, PROBE_USERNS), "walk needs none");
+	place.is_plain_root = true;
+	HAS(advice(&place, PROBE_USERNS), "another user than root");
+	place.may_unshare = false;
+	HAS(advice(&place, PROBE_USERNS), "walk needs none");
 	place.apparmor_userns = 1;
 	HAS(advice(&place, PROBE_USERNS), "kernel.apparmor_restrict_unprivileged_userns=0");
 	place.max_userns = 0;
@@ -98,7 +164,7 @@ static void test_here(void)
 {
 	struct place place;
 
-	probe_place(&place);
+	probe_place(60000000000ull, &place);
 	CHECK_EQ(place.results[PROBE_WALK], 0);
 	CHECK(place.pid_max > 0);
 	CHECK_EQ(place.executable[0], '/');
@@ -111,6 +177,8 @@ int main(void)
 	test_ladder();
 	test_capability_advice();
 	test_namespace_advice();
+	test_walk_advice();
+	test_nothing_unconfined();
 	test_here();
 	return 0;
 }
