@@ -6,6 +6,7 @@
 #include "launcher/report/metrics.h"
 #include "launcher/options/settings.h"
 #include "launcher/report/start_time.h"
+#include "launcher/supervise/supervise.h"
 #include "launcher/verbs/verbs.h"
 
 #include <errno.h>
@@ -61,6 +62,7 @@ int main(int argc, char **argv)
 	struct jsnap_error err = {0};
 	int status = EXIT_JSNAP_FAILED, rc;
 
+	supervise_early(true);
 	start_time_mark();
 	rc = refuse_setuid(&err);
 	if (rc == 0 && argc == 1)

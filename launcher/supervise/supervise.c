@@ -35,6 +35,29 @@ static void add_heeded(const struct supervise *s, const int *signals, size_t n, 
 			sigaddset(set, signals[i]);
 }
 
+static void end_now(int signo)
+{
+	_exit(128 + signo);
+}
+
+/* Its default action is back (SA_RESETHAND). */
+static void end_early(int signo)
+{
+	raise(signo);
+	_exit(128 + signo);
+}
+
+void supervise_early(bool on)
+{
+	struct sigaction action = {.sa_handler = on ? end_early : SIG_DFL,
+				   .sa_flags = on ? SA_RESETHAND | SA_NODEFER : 0};
+	struct sigaction caller;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (sigaction(ends[i], NULL, &caller) == 0 && caller.sa_handler != SIG_IGN)
+			sigaction(ends[i], &action, NULL);
+}
+
 int supervise_begin(struct supervise *s, struct jsnap_error *err)
 {
 	struct sigaction action = {.sa_handler = SIG_DFL};
@@ -48,6 +71,7 @@ int supervise_begin(struct supervise *s, struct jsnap_error *err)
 		sigdelset(&watched, own_faults[i]);
 	if (sigprocmask(SIG_BLOCK, &watched, &s->caller_mask) < 0)
 		return error_errno(err, "block signals");
+	supervise_early(false);
 	/* Ignored, it would make the kernel throw children's statuses away (wait(2)). */
 	sigaction(SIGCHLD, &action, NULL);
 	s->signal_fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -57,11 +81,6 @@ int supervise_begin(struct supervise *s, struct jsnap_error *err)
 	if (s->signal_fd < 0 || s->end_fd < 0)
 		return error_errno(err, "create a signalfd");
 	return 0;
-}
-
-static void end_now(int signo)
-{
-	_exit(128 + signo);
 }
 
 bool supervise_end_at_once(struct supervise *s, bool on)

@@ -56,6 +56,13 @@ void supervise_end(struct supervise *s);
 #define CLEANUP_SUPERVISE __attribute__((cleanup(supervise_end)))
 
 /*
+ * main()'s first act, undone by supervise_begin: a signal that asks to end has its default action,
+ * also for the first process of a PID namespace, for which the kernel drops it
+ * (pid_namespaces(7)): that one exits with 128 + its number.
+ */
+void supervise_early(bool on);
+
+/*
  * With `on`, SIGTERM, SIGINT and SIGHUP end this process at once with 128 + their number, as they
  * end a JVM that starts, and those of job control stop it, wherever it is: for the time in which
  * there is no program and nothing to undo. Without, as from the beginning, they wait. What the

@@ -89,6 +89,21 @@ kill -KILL "$pid"
 wait "$pid" || true
 until_true 10 "all is gone" no_program
 
+# As the first process of a container, before it has read its configuration.
+exec 6<>pipe
+for how in "${each_signal[@]}"; do
+	start first env --default-signal=INT,HUP unshare --map-user=1000 --map-group=1000 --pid --mount-proc --fork \
+		--kill-child "$jsnap" run --config "$dir/pipe" -version
+	first_waits() { first=($(children "$pid")) && waits "${first[0]:-0}"; }
+	until_true 10 "jsnap reads its configuration" first_waits
+	kill "-${how% *}" "${first[0]}"
+	until_true 10 "SIG${how% *} ends the first process" ended "$pid"
+	status=0
+	wait "$pid" || status=$?
+	expect "the exit status of the first process after SIG${how% *}" "$status" "${how#* }"
+done
+exec 6>&-
+
 # A program with an open log that does not open.
 start log bash -c 'exec 5>>log; exec sleep 1000'
 log_open() { [ "$(cat "/proc/$pid/comm")" = sleep ]; }
