@@ -96,6 +96,8 @@ static int ask(struct lane *l)
 	for (;;) {
 		ssize_t n = recv(l->fd, l->answer + total, sizeof(l->answer) - 1 - total, 0);
 
+		if (n < 0 && errno == EINTR) /* SIGCONT, signal(7) */
+			continue;
 		if (n <= 0 && total == 0 && (n == 0 || errno == ECONNRESET || errno == EPIPE))
 			return 0;
 		if (n <= 0) {

@@ -87,7 +87,8 @@ use_spring() { # JAR
 		told_after+=("Restarting Spring-managed lifecycle beans after JVM restore")
 	fi
 	[ $support != onrefresh ] || refresh=(-Dspring.context.checkpoint=onRefresh)
-	java_args=("${refresh[@]}" -jar "$jar" --server.port="$port" --server.address=127.0.0.1 --backend="$backend")
+	java_args=("${refresh[@]}" -jar "$jar" --server.port="$port" --server.address=127.0.0.1 --backend="$backend"
+		--spring.lifecycle.timeout-per-shutdown-phase=5s)
 }
 
 # A pool that Micronaut's support is to find must be one that can be suspended.
