@@ -141,16 +141,27 @@ static bool find_by_inode(const char *folder, uint32_t inode, char *ret_name, si
 	return false;
 }
 
+/* A relative name leads from the folder that the program was in when it bound it: which one that
+ * was, only the one it is in now can tell. */
+static bool is_name_of(struct capture *c, const char *name, uint32_t inode, struct stat *ret_st)
+{
+	char path[64 + sizeof(((struct sockaddr_un *)0)->sun_path)];
+
+	snprintf(path, sizeof(path), "/proc/%d/cwd/%s", c->options->pid, name);
+	return stat(name[0] == '/' ? name : path, ret_st) == 0 && (uint32_t)ret_st->st_ino == inode;
+}
+
 /*
- * Where the listener's name is now. A server that must appear complete binds a temporary name and
+ * Where the name of a socket is now. A server that must appear complete binds a temporary name and
  * renames it (HotSpot's attach listener does), so the address it reports may be gone; the renamed
  * file is looked for where it was bound.
  */
-static int remember_path(struct capture *c, struct m_socket *s, uint32_t inode,
+static int remember_path(struct socket_asker *a, struct m_socket *s, uint32_t inode,
 			 struct jsnap_error *err)
 {
 	struct sockaddr_un address = {0}, renamed = {.sun_family = AF_UNIX};
 	char folder[sizeof(address.sun_path)], name[NAME_MAX + 1];
+	struct capture *c = a->c;
 	struct stat st;
 	int r;
 
@@ -160,10 +171,16 @@ static int remember_path(struct capture *c, struct m_socket *s, uint32_t inode,
 	if (address.sun_path[0] == '\0')
 		return 0;
 	address.sun_path[sizeof(address.sun_path) - 1] = '\0';
-	if (stat(address.sun_path, &st) == 0 && (uint32_t)st.st_ino == inode) {
+	if (is_name_of(c, address.sun_path, inode, &st)) {
 		s->mode = st.st_mode & 07777;
 		return 0;
 	}
+	if (address.sun_path[0] != '/')
+		return socket_refuse(a, err,
+				     "is bound to a relative name that leads nowhere from the "
+				     "working folder, which is not carried; bind an absolute one");
+	if (s->remote.size) /* the peer's */
+		return 0;
 	memcpy(folder, address.sun_path, sizeof(folder));
 	if (!find_by_inode(dirname(folder), inode, name, sizeof(name)))
 		return 0; /* nobody can connect any more; it comes back under its first name */
@@ -195,12 +212,16 @@ static int capture_queue(struct socket_asker *a, const struct unixdiag_socket *s
 				      .shutdown = seen->shutdown,
 				      .name = a->name};
 	int events = 0;
-	int r = capture_poll(a->c, a->fd, POLLIN, &events, err);
+	int r = capture_poll(a->c, a->fd, POLLIN | POLLPRI, &events, err);
 
 	if (r < 0)
 		return r;
 	if (events & POLLERR)
 		return socket_refuse(a, err, "has a pending error, which is not carried");
+	if (events & POLLPRI)
+		return socket_refuse(a, err,
+				     "holds an urgent byte (MSG_OOB), which is not carried; read "
+				     "it before the checkpoint");
 	if (!(events & POLLIN) || (s->type == SOCK_STREAM && !seen->rqueue))
 		return 0;
 	if (s->state != M_SOCKET_PAIR)
@@ -252,25 +273,41 @@ static int connect_peer(struct socket_asker *a, const struct unixdiag *diag,
 	return 0;
 }
 
+/* What it has sent is with the listener, where nobody can look at it. */
+static int wait_for_accept(struct socket_asker *a, const struct unixdiag_socket *seen,
+			   struct m_file *file, struct m_socket *s, struct jsnap_error *err)
+{
+	if (socket_by_inode(a->c->m, seen->listener) == MANIFEST_NONE)
+		return decide_unix(a, file, s, err);
+	return socket_refuse(a, err,
+			     "waits to be accepted by a listener of the program itself, which is "
+			     "not carried");
+}
+
 static int connect_unix(struct capture *c, const struct unixdiag *diag, uint32_t file,
 			struct m_socket *s, struct jsnap_error *err)
 {
 	uint32_t inode = (uint32_t)c->m->files[file].value[0];
 	const struct unixdiag_socket *seen = unixdiag_find(diag, inode);
 	struct socket_asker a = {.c = c, .fd = (int)manifest_fd_of_file(c->m, file), .own = -1};
+	int r = 0;
 
 	snprintf(a.name, sizeof(a.name), "socket:[%u]", inode);
 	if (!seen)
 		return socket_refuse(&a, err, "is a Unix socket of another network namespace");
 	s->shutdown = seen->shutdown;
+	if (s->state == M_SOCKET_LISTEN || s->type == SOCK_DGRAM)
+		r = remember_path(&a, s, seen->file_inode, err);
+	if (r < 0)
+		return r;
 	if (s->state == M_SOCKET_LISTEN) {
 		s->backlog = seen->wqueue;
-		return remember_path(c, s, seen->file_inode, err);
+		return 0;
 	}
 	if (s->state == M_SOCKET_PAIR || seen->has_peer) {
-		int r = 0;
-
 		s->state = M_SOCKET_PAIR;
+		if (seen->listener)
+			return wait_for_accept(&a, seen, &c->m->files[file], s, err);
 		if (seen->peer && socket_by_inode(c->m, seen->peer) == MANIFEST_NONE)
 			return decide_unix(&a, &c->m->files[file], s, err);
 		if (seen->peer)

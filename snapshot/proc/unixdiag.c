@@ -19,6 +19,20 @@
 #define UNIXDIAG_MAX_SOCKETS (1u << 20)
 #define UNIXDIAG_BUFFER	     (256u << 10)
 
+/* Clients that wait to be accepted are told with their listener, not with themselves. */
+struct pending {
+	struct {
+		uint32_t client, listener;
+	} * pairs;
+	size_t count;
+};
+
+static void pending_free(struct pending *pending)
+{
+	free(pending->pairs);
+}
+#define CLEANUP_PENDING __attribute__((cleanup(pending_free)))
+
 static int unixdiag_request(int fd)
 {
 	struct {
@@ -30,7 +44,8 @@ static int unixdiag_request(int fd)
 			   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
 		.body = {.sdiag_family = AF_UNIX,
 			 .udiag_states = UINT32_MAX,
-			 .udiag_show = UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN | UDIAG_SHOW_VFS},
+			 .udiag_show = UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN | UDIAG_SHOW_VFS |
+				       UDIAG_SHOW_ICONS},
 	};
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 
@@ -78,12 +93,35 @@ static void unixdiag_attribute(const struct rtattr *attr, struct unixdiag_socket
 	}
 }
 
-static int unixdiag_socket(const struct nlmsghdr *message, struct unixdiag_socket *ret_socket)
+static int unixdiag_clients(const struct rtattr *attr, uint32_t listener, struct pending *pending)
+{
+	size_t n = RTA_PAYLOAD(attr) / sizeof(uint32_t);
+	__typeof__(pending->pairs) grown;
+
+	if (attr->rta_type != UNIX_DIAG_ICONS || !n)
+		return 0;
+	if (pending->count + n > UNIXDIAG_MAX_SOCKETS)
+		return -E2BIG;
+	grown = reallocarray(pending->pairs, pending->count + n, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	pending->pairs = grown;
+	for (size_t i = 0; i < n; i++) {
+		memcpy(&grown[pending->count].client,
+		       (const char *)RTA_DATA(attr) + i * sizeof(uint32_t), sizeof(uint32_t));
+		grown[pending->count++].listener = listener;
+	}
+	return 0;
+}
+
+static int unixdiag_socket(const struct nlmsghdr *message, struct unixdiag_socket *ret_socket,
+			   struct pending *pending)
 {
 	const struct unix_diag_msg *body = NLMSG_DATA(message);
 	struct unixdiag_socket socket = {0};
 	const struct rtattr *attr;
 	unsigned int left;
+	int ret = 0;
 
 	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(*body)))
 		return -EBADMSG;
@@ -91,14 +129,17 @@ static int unixdiag_socket(const struct nlmsghdr *message, struct unixdiag_socke
 	socket.type = body->udiag_type;
 	socket.state = body->udiag_state;
 	left = message->nlmsg_len - (unsigned int)NLMSG_LENGTH(sizeof(*body));
-	for (attr = (const struct rtattr *)(body + 1); RTA_OK(attr, left);
-	     attr = RTA_NEXT(attr, left))
+	for (attr = (const struct rtattr *)(body + 1); ret == 0 && RTA_OK(attr, left);
+	     attr = RTA_NEXT(attr, left)) {
 		unixdiag_attribute(attr, &socket);
+		ret = unixdiag_clients(attr, socket.inode, pending);
+	}
 	*ret_socket = socket;
-	return 0;
+	return ret;
 }
 
-static int unixdiag_append(struct unixdiag *diag, size_t *capacity, const struct nlmsghdr *message)
+static int unixdiag_append(struct unixdiag *diag, size_t *capacity, const struct nlmsghdr *message,
+			   struct pending *pending)
 {
 	int ret;
 
@@ -113,7 +154,7 @@ static int unixdiag_append(struct unixdiag *diag, size_t *capacity, const struct
 		diag->sockets = grown;
 		*capacity = more;
 	}
-	ret = unixdiag_socket(message, &diag->sockets[diag->count]);
+	ret = unixdiag_socket(message, &diag->sockets[diag->count], pending);
 	if (ret == 0)
 		diag->count++;
 	return ret;
@@ -121,7 +162,7 @@ static int unixdiag_append(struct unixdiag *diag, size_t *capacity, const struct
 
 /* One datagram of the answer. 1 when it was the last. */
 static int unixdiag_datagram(const void *buffer, size_t size, struct unixdiag *diag,
-			     size_t *capacity)
+			     size_t *capacity, struct pending *pending)
 {
 	const struct nlmsghdr *message = buffer;
 	int ret;
@@ -138,14 +179,14 @@ static int unixdiag_datagram(const void *buffer, size_t size, struct unixdiag *d
 		}
 		if (message->nlmsg_type != SOCK_DIAG_BY_FAMILY)
 			continue;
-		ret = unixdiag_append(diag, capacity, message);
+		ret = unixdiag_append(diag, capacity, message, pending);
 		if (ret < 0)
 			return ret;
 	}
 	return 0;
 }
 
-static int unixdiag_receive(int fd, struct unixdiag *diag)
+static int unixdiag_receive(int fd, struct unixdiag *diag, struct pending *pending)
 {
 	CLEANUP_FREE char *buffer = malloc(UNIXDIAG_BUFFER);
 	size_t capacity = 0;
@@ -162,7 +203,7 @@ static int unixdiag_receive(int fd, struct unixdiag *diag)
 			return -errno;
 		if (n == 0 || (size_t)n > UNIXDIAG_BUFFER)
 			return -EBADMSG;
-		ret = unixdiag_datagram(buffer, (size_t)n, diag, &capacity);
+		ret = unixdiag_datagram(buffer, (size_t)n, diag, &capacity, pending);
 	}
 	return ret < 0 ? ret : 0;
 }
@@ -189,17 +230,27 @@ static void unixdiag_sort(struct unixdiag *diag)
 	diag->count = kept;
 }
 
+static struct unixdiag_socket *find(const struct unixdiag *diag, uint32_t inode)
+{
+	struct unixdiag_socket key = {.inode = inode};
+
+	if (!diag->count)
+		return NULL;
+	return bsearch(&key, diag->sockets, diag->count, sizeof(key), unixdiag_compare);
+}
+
 int unixdiag_read(struct unixdiag *ret_diag, struct jsnap_error *err)
 {
 	CLEANUP_CLOSE int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	CLEANUP_UNIXDIAG struct unixdiag diag = {0};
+	CLEANUP_PENDING struct pending pending = {0};
 	int ret;
 
 	if (fd < 0)
 		return error_errno(err, "socket(AF_NETLINK, NETLINK_SOCK_DIAG)");
 	ret = unixdiag_request(fd);
 	if (ret == 0)
-		ret = unixdiag_receive(fd, &diag);
+		ret = unixdiag_receive(fd, &diag, &pending);
 	if (ret < 0) {
 		error_set(err, -ret, "list Unix sockets over NETLINK_SOCK_DIAG: %s",
 			  strerror(-ret));
@@ -208,6 +259,12 @@ int unixdiag_read(struct unixdiag *ret_diag, struct jsnap_error *err)
 		return ret;
 	}
 	unixdiag_sort(&diag);
+	for (size_t i = 0; i < pending.count; i++) {
+		struct unixdiag_socket *client = find(&diag, pending.pairs[i].client);
+
+		if (client)
+			client->listener = pending.pairs[i].listener;
+	}
 	*ret_diag = diag;
 	diag = (struct unixdiag){0};
 	return 0;
@@ -222,9 +279,5 @@ void unixdiag_free(struct unixdiag *diag)
 
 const struct unixdiag_socket *unixdiag_find(const struct unixdiag *diag, uint32_t inode)
 {
-	struct unixdiag_socket key = {.inode = inode};
-
-	if (!diag->count)
-		return NULL;
-	return bsearch(&key, diag->sockets, diag->count, sizeof(key), unixdiag_compare);
+	return find(diag, inode);
 }

@@ -15,6 +15,7 @@ struct unixdiag_socket {
 	uint32_t inode;
 	uint32_t peer; /* inode of the peer; 0 when has_peer and the peer is closed */
 	bool has_peer;
+	uint32_t listener;	 /* inode; of one that waits there to be accepted, else 0 */
 	uint8_t type;		 /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
 	uint8_t state;		 /* TCP_ESTABLISHED, TCP_LISTEN, TCP_CLOSE of <netinet/tcp.h> */
 	uint8_t shutdown;	 /* bit 0 receive, bit 1 send */

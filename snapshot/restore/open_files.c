@@ -613,6 +613,8 @@ int open_everything(const struct plan *plan, int *status_fd, struct jsnap_error 
 		return error_errno(err, "close the launcher's descriptors");
 	r = open_objects(&o, err);
 	if (r == 0)
+		r = open_named_pairs(&o, err);
+	if (r == 0)
 		r = open_files(&o, err);
 	open_tcp_end(&o.tcp);
 	if (r == 0)

@@ -31,6 +31,9 @@ int opening_fill(struct opening *o, const struct m_object *object, int fd, struc
 int open_objects(struct opening *o, struct jsnap_error *err);
 /* Sets the watches of every inotify, as late as can be: what is opened later is seen by them. */
 int open_inotify_watches(struct opening *o, struct jsnap_error *err);
+/* Connections of the program's own sockets to each other that were made by name: before anything
+ * listens under these names. */
+int open_named_pairs(struct opening *o, struct jsnap_error *err);
 int open_socket(struct opening *o, uint32_t index, uint32_t flags, struct jsnap_error *err);
 
 /* Moves a descriptor out of the target's range. Takes ownership; -errno when that fails. */

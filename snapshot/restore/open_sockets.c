@@ -150,28 +150,60 @@ static void remove_stale(const struct sockaddr_un *address, socklen_t size)
 	close(probe);
 }
 
+/* A relative name is one in the program's folder. -1: there is no need to come back. */
+static int enter_folder_of(struct opening *o, const struct sockaddr_un *address, int *ret_back,
+			   struct jsnap_error *err)
+{
+	const char *given = o->plan->options->cwd;
+	const char *cwd = given ? given : manifest_str(o->m, o->m->process->cwd);
+	CLEANUP_CLOSE int back = -1;
+
+	*ret_back = -1;
+	if (address->sun_path[0] == '\0' || address->sun_path[0] == '/')
+		return 0;
+	back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (back < 0 || chdir(cwd) < 0)
+		return error_errno(err, "change to %s to bind the Unix socket %s again", cwd,
+				   address->sun_path);
+	*ret_back = steal_fd(&back);
+	return 0;
+}
+
+static void leave_folder(int back)
+{
+	if (back < 0)
+		return;
+	(void)!fchdir(back);
+	close(back);
+}
+
 static int bind_unix(struct opening *o, const struct m_socket *s, int fd, struct jsnap_error *err)
 {
 	struct sockaddr_storage storage, renamed;
 	struct sockaddr_un *address = (struct sockaddr_un *)&storage;
 	int r = copy_address(o, s->local, &storage, err);
 	bool named;
+	int back;
 
+	if (r == 0 && s->local.size > sizeof(sa_family_t))
+		r = enter_folder_of(o, address, &back, err);
 	if (r < 0 || s->local.size <= sizeof(sa_family_t))
 		return r;
 	named = address->sun_path[0] != '\0';
 	if (named)
 		remove_stale(address, s->local.size);
 	if (bind(fd, (struct sockaddr *)address, s->local.size) < 0)
-		return error_errno(err, "bind the Unix socket %s again", address->sun_path);
-	if (named && s->mode)
+		r = error_errno(err, "bind the Unix socket %s again", address->sun_path);
+	if (r == 0 && named && s->mode)
 		chmod(address->sun_path, s->mode);
-	if (named && s->remote.size && s->state == M_SOCKET_LISTEN) {
+	if (r == 0 && named && s->remote.size &&
+	    (s->state == M_SOCKET_LISTEN || s->state == M_SOCKET_FRESH)) {
 		r = copy_address(o, s->remote, &renamed, err);
 		if (r == 0 &&
 		    rename(address->sun_path, ((struct sockaddr_un *)&renamed)->sun_path) < 0)
-			return error_errno(err, "rename the Unix socket %s", address->sun_path);
+			r = error_errno(err, "rename the Unix socket %s", address->sun_path);
 	}
+	leave_folder(back);
 	return r;
 }
 
@@ -205,14 +237,107 @@ static int fill_pair(struct opening *o, const struct m_socket *s, const int ends
 	return r;
 }
 
+static bool has_name(const struct m_socket *s)
+{
+	return s && s->local.size > sizeof(sa_family_t);
+}
+
+/*
+ * Two ends that were connected by name, of which `server` was accepted: it has its listener's
+ * address without being found by it. The listener's own socket comes after all of these; a file
+ * that is there already is left there, and one that is not, is not made. -1: it can't be done.
+ */
+static int connect_by_name(struct opening *o, const struct m_socket *server,
+			   const struct m_socket *client, int *ret_server)
+{
+	const int type = (int)server->type | SOCK_CLOEXEC;
+	CLEANUP_CLOSE int listener = socket(AF_UNIX, type, 0), from = socket(AF_UNIX, type, 0);
+	struct sockaddr_storage storage;
+	struct sockaddr_un *address = (struct sockaddr_un *)&storage;
+	bool there = true;
+	struct stat st;
+	int to = -1, back;
+
+	if (listener < 0 || from < 0 ||
+	    (has_name(client) && bind_unix(o, client, from, NULL) < 0) ||
+	    copy_address(o, server->local, &storage, NULL) < 0 ||
+	    enter_folder_of(o, address, &back, NULL) < 0)
+		return -1;
+	if (address->sun_path[0])
+		there = lstat(address->sun_path, &st) == 0;
+	if (address->sun_path[0] && there)
+		remove_stale(address, server->local.size);
+	if (bind(listener, (struct sockaddr *)address, server->local.size) == 0) {
+		if (listen(listener, 1) == 0 &&
+		    connect(from, (struct sockaddr *)address, server->local.size) == 0)
+			to = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		if (!there)
+			unlink(address->sun_path);
+	}
+	leave_folder(back);
+	if (to < 0)
+		return -1;
+	*ret_server = to;
+	return steal_fd(&from);
+}
+
+static bool is_listeners(const struct opening *o, const struct m_socket *s)
+{
+	const void *name = manifest_bytes(o->m, s->local);
+
+	for (uint32_t i = 0; i < o->m->n_sockets; i++) {
+		const struct m_socket *other = &o->m->sockets[i];
+
+		if (other->state == M_SOCKET_LISTEN && other->local.size == s->local.size &&
+		    memcmp(manifest_bytes(o->m, other->local), name, s->local.size) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Names say who it was, and nobody depends on them: where one can't be had, there is none. */
+static bool connect_named(struct opening *o, const struct m_socket *s, const struct m_socket *peer,
+			  int ends[2])
+{
+	if (s->type == SOCK_DGRAM)
+		return false;
+	if (has_name(s) && !(has_name(peer) && is_listeners(o, peer)))
+		ends[1] = connect_by_name(o, s, peer, &ends[0]);
+	else if (has_name(peer))
+		ends[0] = connect_by_name(o, peer, s, &ends[1]);
+	else
+		return false;
+	return ends[0] >= 0 && ends[1] >= 0;
+}
+
+/* Datagram sockets are found by their names, connected or not; ends of a pair can still be bound.
+ */
+static int name_datagrams(struct opening *o, const struct m_socket *s, const struct m_socket *peer,
+			  const int ends[2], struct jsnap_error *err)
+{
+	int r = 0;
+
+	if (s->type != SOCK_DGRAM)
+		return 0;
+	if (has_name(s))
+		r = bind_unix(o, s, ends[0], err);
+	if (r == 0 && has_name(peer))
+		r = bind_unix(o, peer, ends[1], err);
+	return r;
+}
+
 static int open_pair(struct opening *o, uint32_t index, struct jsnap_error *err)
 {
 	const struct m_socket *s = &o->m->sockets[index];
-	int ends[2], r;
+	const struct m_socket *peer = s->peer == MANIFEST_NONE ? NULL : &o->m->sockets[s->peer];
+	int ends[2] = {-1, -1}, r;
 
-	if (socketpair((int)s->family, (int)s->type | SOCK_CLOEXEC, (int)s->protocol, ends) < 0)
+	if (!connect_named(o, s, peer, ends) &&
+	    socketpair((int)s->family, (int)s->type | SOCK_CLOEXEC, (int)s->protocol, ends) < 0)
 		return error_errno(err, "make a socket pair");
-	r = fill_pair(o, s, ends, err);
+	r = name_datagrams(o, s, peer, ends, err);
+	if (r == 0)
+		r = fill_pair(o, s, ends, err);
 	if (r < 0) {
 		close(ends[0]);
 		close(ends[1]);
@@ -255,6 +380,25 @@ static int open_single(struct opening *o, const struct m_socket *s, struct jsnap
 		return r;
 	}
 	return fd;
+}
+
+int open_named_pairs(struct opening *o, struct jsnap_error *err)
+{
+	for (uint32_t i = 0; i < o->m->n_sockets; i++) {
+		const struct m_socket *s = &o->m->sockets[i];
+		int fd;
+
+		if (s->state != M_SOCKET_PAIR || !has_name(s) || o->sockets[i] >= 0)
+			continue;
+		fd = open_pair(o, i, err);
+		if (fd < 0)
+			return fd;
+		o->sockets[i] = opening_lift(o, fd);
+		if (o->sockets[i] < 0)
+			return error_set(err, -o->sockets[i], "move a socket's descriptor: %s",
+					 strerror(-o->sockets[i]));
+	}
+	return 0;
 }
 
 int open_socket(struct opening *o, uint32_t index, uint32_t flags, struct jsnap_error *err)
