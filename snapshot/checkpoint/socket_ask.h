@@ -8,7 +8,7 @@
 
 #include "checkpoint/capture.h"
 
-#define SOCKET_ASK_MAX 512u /* bytes of one option */
+#define SOCKET_ASK_MAX 768u /* bytes of one option */
 
 struct socket_asker {
 	struct capture *c;
@@ -39,6 +39,12 @@ int socket_ask_address(struct socket_asker *a, long nr, struct m_blob *ret_blob,
 		       struct jsnap_error *err);
 /* poll(2) for POLLIN and POLLRDHUP. */
 int socket_ask_events(struct socket_asker *a, int *ret_events, struct jsnap_error *err);
+
+/* The multicast groups that a datagram socket has joined, each as an option MCAST_MSFILTER of which
+ * the value is a struct m_group. Appended to the `*used` bytes of `all`. */
+#define MULTICAST_BYTES_MAX 8192u
+int socket_ask_groups(struct socket_asker *a, const struct m_socket *s, unsigned char *all,
+		      size_t *used, size_t size, struct jsnap_error *err);
 
 /* Every option that differs from those of a socket just made, as m_socket.options. */
 int socket_ask_options(struct socket_asker *a, const struct m_socket *s, struct m_blob *ret_blob,

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 
 #include <linux/tcp.h>
+#include <linux/udp.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,12 +18,44 @@
 #define UN 4u
 #define IP (V4 | V6)
 
+/* An ended connection is not asked about these: they are for what is still to come. */
+#define LIVE 8u
+/* Nor one that is connected, where the kernel itself changes the value. */
+#define QUIET 16u
+
+/* include/uapi, where the C library's headers are older */
 #ifndef IPV6_AUTOFLOWLABEL
 #define IPV6_AUTOFLOWLABEL 70
 #endif
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS	  44
+#define TCP_RTO_MIN_US	  45
+#define TCP_DELACK_MAX_US 46
+#endif
+#ifndef SO_RCVMARK
+#define SO_RCVMARK 75
+#endif
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD 76
+#endif
+#ifndef SO_RCVPRIORITY
+#define SO_RCVPRIORITY 82
+#endif
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE 51
+#endif
+#ifndef IP_RECVERR_RFC4884
+#define IP_RECVERR_RFC4884 26
+#endif
+#ifndef IPV6_RECVERR_RFC4884
+#define IPV6_RECVERR_RFC4884 31
+#endif
 
 static const struct {
-	unsigned families; /* 0: any */
+	unsigned families; /* 0: any; with LIVE or QUIET */
 	int type;	   /* 0: any */
 	int level, name;
 } OPTIONS[] = {
@@ -63,8 +96,6 @@ static const struct {
 	{V6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_MULTICAST_HOPS},
 	{V6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_MULTICAST_LOOP},
 	{V6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_MULTICAST_IF},
-	{V6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_MTU_DISCOVER},
-	{V6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_RECVERR},
 	{V6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_RECVPKTINFO},
 	{V6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_RECVHOPLIMIT},
 	{V6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_RECVTCLASS},
@@ -75,12 +106,68 @@ static const struct {
 	{IP, SOCK_DGRAM, IPPROTO_IP, IP_MULTICAST_LOOP},
 	{IP, SOCK_DGRAM, IPPROTO_IP, IP_MULTICAST_IF},
 	{IP, SOCK_DGRAM, IPPROTO_IP, IP_MULTICAST_ALL},
-	{IP, SOCK_DGRAM, IPPROTO_IP, IP_MTU_DISCOVER},
-	{IP, SOCK_DGRAM, IPPROTO_IP, IP_RECVERR},
 	{IP, SOCK_DGRAM, IPPROTO_IP, IP_PKTINFO},
 	{IP, SOCK_DGRAM, IPPROTO_IP, IP_RECVTTL},
 	{IP, SOCK_DGRAM, IPPROTO_IP, IP_RECVTOS},
 	{IP, 0, IPPROTO_IP, IP_FREEBIND},
+	{LIVE, 0, SOL_SOCKET, SO_TIMESTAMPING},
+	{LIVE, 0, SOL_SOCKET, SO_ZEROCOPY},
+	{LIVE, 0, SOL_SOCKET, SO_MAX_PACING_RATE},
+	{LIVE, 0, SOL_SOCKET, SO_BUSY_POLL},
+	{LIVE, 0, SOL_SOCKET, SO_PREFER_BUSY_POLL},
+	{LIVE, 0, SOL_SOCKET, SO_BUSY_POLL_BUDGET},
+	{LIVE, 0, SOL_SOCKET, SO_SELECT_ERR_QUEUE},
+	{LIVE, 0, SOL_SOCKET, SO_TXTIME},
+	{LIVE, 0, SOL_SOCKET, SO_RCVMARK},
+	{LIVE, 0, SOL_SOCKET, SO_RCVPRIORITY},
+	{IP | QUIET, 0, SOL_SOCKET, SO_INCOMING_CPU},
+	{UN, 0, SOL_SOCKET, SO_PASSSEC},
+	{UN, 0, SOL_SOCKET, SO_PASSPIDFD},
+	{UN, 0, SOL_SOCKET, SO_PASSRIGHTS},
+	{IP | LIVE, SOCK_STREAM, IPPROTO_TCP, TCP_LINGER2},
+	{IP | LIVE, SOCK_STREAM, IPPROTO_TCP, TCP_RTO_MAX_MS},
+	{IP | LIVE, SOCK_STREAM, IPPROTO_TCP, TCP_RTO_MIN_US},
+	{IP | LIVE, SOCK_STREAM, IPPROTO_TCP, TCP_DELACK_MAX_US},
+	{IP | LIVE, SOCK_STREAM, IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS},
+	{IP | LIVE, SOCK_STREAM, IPPROTO_TCP, TCP_SAVE_SYN},
+	{IP | LIVE, SOCK_STREAM, IPPROTO_TCP, TCP_FASTOPEN_CONNECT},
+	{IP | LIVE, SOCK_STREAM, IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE},
+	{IP | LIVE, SOCK_STREAM, IPPROTO_TCP, TCP_INQ},
+	{IP | LIVE, SOCK_STREAM, IPPROTO_TCP, TCP_TX_DELAY},
+	{IP | QUIET, SOCK_STREAM, IPPROTO_TCP, TCP_MAXSEG},
+	{IP | QUIET, SOCK_STREAM, IPPROTO_TCP, TCP_WINDOW_CLAMP},
+	{IP, SOCK_DGRAM, IPPROTO_UDP, UDP_SEGMENT},
+	{IP, SOCK_DGRAM, IPPROTO_UDP, UDP_GRO},
+	{IP, SOCK_DGRAM, IPPROTO_UDP, UDP_CORK},
+	{IP, SOCK_DGRAM, IPPROTO_UDP, UDP_NO_CHECK6_TX},
+	{IP, SOCK_DGRAM, IPPROTO_UDP, UDP_NO_CHECK6_RX},
+	{V6 | LIVE, 0, IPPROTO_IPV6, IPV6_MTU_DISCOVER},
+	{V6 | LIVE, 0, IPPROTO_IPV6, IPV6_RECVERR},
+	{V6 | LIVE, 0, IPPROTO_IPV6, IPV6_RECVERR_RFC4884},
+	{V6 | LIVE, 0, IPPROTO_IPV6, IPV6_DONTFRAG},
+	{V6 | LIVE, 0, IPPROTO_IPV6, IPV6_MULTICAST_ALL},
+	{V6 | LIVE, 0, IPPROTO_IPV6, IPV6_MINHOPCOUNT},
+	{V6 | LIVE, 0, IPPROTO_IPV6, IPV6_RECVORIGDSTADDR},
+	{V6 | LIVE, 0, IPPROTO_IPV6, IPV6_RECVPATHMTU},
+	{V6 | LIVE, 0, IPPROTO_IPV6, IPV6_RECVFRAGSIZE},
+	{V6 | LIVE, 0, IPPROTO_IPV6, IPV6_UNICAST_IF},
+	{V6 | LIVE, 0, IPPROTO_IPV6, IPV6_ADDR_PREFERENCES},
+	{V6 | LIVE, 0, IPPROTO_IPV6, IPV6_FREEBIND},
+	{IP | LIVE, 0, IPPROTO_IP, IP_MTU_DISCOVER},
+	{IP | LIVE, 0, IPPROTO_IP, IP_RECVERR},
+	{IP | LIVE, 0, IPPROTO_IP, IP_RECVERR_RFC4884},
+	{IP | LIVE, 0, IPPROTO_IP, IP_MINTTL},
+	{IP | LIVE, 0, IPPROTO_IP, IP_OPTIONS},
+	{IP | LIVE, 0, IPPROTO_IP, IP_RECVOPTS},
+	{IP | LIVE, 0, IPPROTO_IP, IP_RETOPTS},
+	{IP | LIVE, 0, IPPROTO_IP, IP_RECVORIGDSTADDR},
+	{IP | LIVE, 0, IPPROTO_IP, IP_RECVFRAGSIZE},
+	{IP | LIVE, 0, IPPROTO_IP, IP_CHECKSUM},
+	{IP | LIVE, 0, IPPROTO_IP, IP_PASSSEC},
+	{IP | LIVE, 0, IPPROTO_IP, IP_UNICAST_IF},
+	{IP | LIVE, 0, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT},
+	{IP | LIVE, 0, IPPROTO_IP, IP_LOCAL_PORT_RANGE},
+	{IP | LIVE, 0, IPPROTO_IP, IP_TRANSPARENT},
 };
 
 #ifndef SO_BUF_LOCK
@@ -91,13 +178,20 @@ static const struct {
 #define SOCK_RCVBUF_LOCK 2
 #endif
 
-#define VALUE_MAX 32u
+#define VALUE_MAX 48u /* IP_OPTIONS takes 40 */
 
 static bool concerns(size_t i, const struct m_socket *s)
 {
 	unsigned family = s->family == AF_INET ? V4 : s->family == AF_INET6 ? V6 : UN;
 
-	return (!OPTIONS[i].families || (OPTIONS[i].families & family)) &&
+	bool ended = s->state == M_SOCKET_CLOSED_BY_PEER || s->state == M_SOCKET_RESET;
+	unsigned families = OPTIONS[i].families & (IP | UN);
+
+	if (((OPTIONS[i].families & LIVE) && ended) ||
+	    ((OPTIONS[i].families & QUIET) && s->state != M_SOCKET_FRESH &&
+	     s->state != M_SOCKET_LISTEN))
+		return false;
+	return (!families || (families & family)) &&
 	       (!OPTIONS[i].type || OPTIONS[i].type == (int)s->type);
 }
 
@@ -142,7 +236,8 @@ static int refuse_filter(struct socket_asker *a, struct jsnap_error *err)
 int socket_ask_options(struct socket_asker *a, const struct m_socket *s, struct m_blob *ret_blob,
 		       struct jsnap_error *err)
 {
-	unsigned char all[ARRAY_SIZE(OPTIONS) * (sizeof(struct m_sockopt) + VALUE_MAX)];
+	unsigned char all[ARRAY_SIZE(OPTIONS) * (sizeof(struct m_sockopt) + VALUE_MAX) +
+			  MULTICAST_BYTES_MAX];
 	CLEANUP_CLOSE int fresh =
 		socket((int)s->family, (int)s->type | SOCK_CLOEXEC, (int)s->protocol);
 	size_t used = 0;
@@ -172,6 +267,8 @@ int socket_ask_options(struct socket_asker *a, const struct m_socket *s, struct 
 		memcpy(all + used + sizeof(option), value, (option.size + 7) & ~7u);
 		used += sizeof(option) + ((option.size + 7) & ~7u);
 	}
+	if (r == 0 && s->family != AF_UNIX && s->type == SOCK_DGRAM)
+		r = socket_ask_groups(a, s, all, &used, sizeof(all), err);
 	if (r == 0)
 		r = manifest_blob(a->c->m, all, used, ret_blob);
 	return r;

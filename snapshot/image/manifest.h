@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #define MANIFEST_NONE 0xffffffffu
 /* What is left free in the stream before a piece, to be mapped where its address asks, is less. */
@@ -217,9 +218,20 @@ struct m_socket {
 	struct m_blob data;    /* unread bytes: u32 length and bytes for each message, 4-aligned */
 };
 
+#define M_GROUP_SOURCES_MAX 3u
+
 struct m_sockopt {
 	int32_t level, name;
 	uint32_t size, reserved;
+};
+
+/* Value of an option MCAST_MSFILTER (ip(7)): a group is joined on an interface by its name, for the
+ * number may be another's elsewhere. */
+struct m_group {
+	char interface[16]; /* IFNAMSIZ */
+	uint32_t mode;	    /* MCAST_INCLUDE or MCAST_EXCLUDE the sources */
+	uint32_t n_sources;
+	struct sockaddr_storage addresses[1 + M_GROUP_SOURCES_MAX]; /* the group, its sources */
 };
 
 struct m_epoll_target {

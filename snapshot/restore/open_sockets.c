@@ -6,6 +6,7 @@
 #include "base/io.h"
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -15,6 +16,37 @@
 #include <time.h>
 
 #define PORT_WAIT_NS 300000000ull
+
+static int join_group(int fd, int level, const char *bytes, size_t size, struct jsnap_error *err)
+{
+	unsigned char set[GROUP_FILTER_SIZE(M_GROUP_SOURCES_MAX)] = {0};
+	struct group_filter *filter = (struct group_filter *)set;
+	struct group_req request = {0};
+	struct m_group group;
+
+	if (size != sizeof(group))
+		return error_set(err, EBADMSG, "a multicast group of %zu bytes", size);
+	memcpy(&group, bytes, sizeof(group));
+	group.interface[sizeof(group.interface) - 1] = '\0';
+	if (group.n_sources > M_GROUP_SOURCES_MAX)
+		return error_set(err, EBADMSG, "a multicast group of %u sources", group.n_sources);
+	request.gr_interface = if_nametoindex(group.interface);
+	request.gr_group = group.addresses[0];
+	if (!request.gr_interface ||
+	    setsockopt(fd, level, MCAST_JOIN_GROUP, &request, sizeof(request)) < 0)
+		return error_errno(err, "join a multicast group on the interface %s again",
+				   group.interface);
+	filter->gf_interface = request.gr_interface;
+	filter->gf_group = group.addresses[0];
+	filter->gf_fmode = group.mode;
+	filter->gf_numsrc = group.n_sources;
+	memcpy(filter->gf_slist, &group.addresses[1], group.n_sources * sizeof(group.addresses[0]));
+	if ((group.mode == MCAST_INCLUDE || group.n_sources) &&
+	    setsockopt(fd, level, MCAST_MSFILTER, set, GROUP_FILTER_SIZE(group.n_sources)) < 0)
+		return error_errno(err, "choose the sources of a multicast group on %s again",
+				   group.interface);
+	return 0;
+}
 
 static int set_options(struct opening *o, const struct m_socket *s, int fd, struct jsnap_error *err)
 {
@@ -37,6 +69,15 @@ static int set_options(struct opening *o, const struct m_socket *s, int fd, stru
 		    (option.name == SO_SNDBUF || option.name == SO_RCVBUF)) {
 			value /= 2;
 			setsockopt(fd, SOL_SOCKET, option.name, &value, sizeof(value));
+			p += (option.size + 7) & ~7u;
+			continue;
+		}
+		if (option.name == MCAST_MSFILTER &&
+		    (option.level == IPPROTO_IP || option.level == IPPROTO_IPV6)) {
+			int r = join_group(fd, option.level, p, option.size, err);
+
+			if (r < 0)
+				return r;
 			p += (option.size + 7) & ~7u;
 			continue;
 		}
