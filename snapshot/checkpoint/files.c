@@ -254,6 +254,8 @@ static int capture_proc_file(struct capture *c, const struct open_file *f, struc
 		return refuse_fd(f, err, "is another process's in /proc, which is not carried");
 	if (n == 2 && tid != pid)
 		return refuse_fd(f, err, "is a thread's in /proc, which is not carried");
+	if (strncmp(f->link, "/proc/pressure/", 15) == 0 && (file->flags & O_ACCMODE) != O_RDONLY)
+		return refuse_fd(f, err, "may be a pressure trigger, which is not carried");
 	snprintf(path, sizeof(path), "%s%s", n >= 1 ? "/proc/self" : "", f->link + rest);
 	file->kind = M_FILE_PATH;
 	return capture_backing(c, path, &f->st, M_BACKING_OPEN, &file->target, err);
@@ -345,6 +347,50 @@ static int capture_pipe(struct capture *c, const struct open_file *f, struct m_f
 	return peek_pipe(c, fd, file, err);
 }
 
+/* The periods since one that was not read are counted when the timer is looked at (fs/timerfd.c,
+ * timerfd_gettime): by read(2) in the program, and by us. */
+static int capture_timerfd(struct capture *c, const struct open_file *f, struct m_file *file,
+			   struct jsnap_error *err)
+{
+	struct fdinfo info = {0};
+	struct itimerspec counted;
+	int r = 0;
+
+	if (f->info.timerfd_ticks && f->info.timerfd_interval_ns)
+		r = capture_call_out(c, &counted, sizeof(counted), err, "look at a timerfd",
+				     SYS_timerfd_gettime,
+				     REMOTE_ARGS((uint64_t)f->fd, CAPTURE_OUT));
+	if (r == 0)
+		r = fdinfo_read(c->options->pid, f->fd, &info, err);
+	if (r < 0)
+		return r;
+	file->kind = M_FILE_TIMERFD;
+	file->value[0] = (uint64_t)info.timerfd_clockid;
+	file->value[1] = (uint64_t)info.timerfd_settime_flags;
+	file->value[2] = info.timerfd_value_ns;
+	file->value[3] = info.timerfd_interval_ns;
+	file->value[4] = info.timerfd_ticks;
+	fdinfo_free(&info);
+	return 0;
+}
+
+static int capture_epoll_params(struct capture *c, const struct open_file *f, struct m_file *file,
+				struct jsnap_error *err)
+{
+	struct m_epoll_params params;
+	long result;
+	int r = remote_call(&c->leader, &result, err, SYS_ioctl,
+			    REMOTE_ARGS((uint64_t)f->fd, M_EPOLL_GET_PARAMS, c->leader.data.value));
+
+	file->kind = M_FILE_EPOLL;
+	if (r < 0 || result < 0) /* before Linux 6.9 there are none */
+		return r;
+	r = tracee_read(&c->tracee, c->leader.data, &params, sizeof(params), err);
+	if (r == 0)
+		memcpy(&file->value[0], &params, sizeof(params));
+	return r;
+}
+
 static int capture_anon_inode(struct capture *c, const struct open_file *f, struct m_file *file,
 			      struct jsnap_error *err)
 {
@@ -359,17 +405,12 @@ static int capture_anon_inode(struct capture *c, const struct open_file *f, stru
 		return refuse_fd(f, err,
 				 "wakes the machine (an alarm clock), which is not carried");
 	} else if (info->has_timerfd) {
-		file->kind = M_FILE_TIMERFD;
-		file->value[0] = (uint64_t)info->timerfd_clockid;
-		file->value[1] = (uint64_t)info->timerfd_settime_flags;
-		file->value[2] = info->timerfd_value_ns;
-		file->value[3] = info->timerfd_interval_ns;
-		file->value[4] = info->timerfd_ticks;
+		return capture_timerfd(c, f, file, err);
 	} else if (info->has_signalfd) {
 		file->kind = M_FILE_SIGNALFD;
 		file->value[0] = info->signalfd_mask;
 	} else if (strcmp(f->link, "anon_inode:[eventpoll]") == 0) {
-		file->kind = M_FILE_EPOLL;
+		return capture_epoll_params(c, f, file, err);
 	} else if (strcmp(f->link, "anon_inode:inotify") == 0) {
 		file->kind = M_FILE_INOTIFY;
 	} else if (info->pidfd_pid && info->pidfd_pid == c->options->pid) {
@@ -550,7 +591,18 @@ static bool own_thread(const struct capture *c, int32_t tid)
 	return false;
 }
 
-/* Who gets SIGIO and SIGURG (fcntl(2), F_SETOWN). Only sockets send one without O_ASYNC. */
+/* Told by a duplicate, where that can be had: most have neither, and need not be asked about. */
+static bool sends_no_signal(struct capture *c, const struct open_file *f)
+{
+	CLEANUP_CLOSE int own = capture_dup_fd(c, f->fd);
+	struct f_owner_ex owner = {0};
+
+	return own >= 0 && fcntl(own, F_GETOWN_EX, &owner) == 0 && owner.pid == 0 &&
+	       fcntl(own, F_GETSIG) == 0;
+}
+
+/* Who gets SIGIO and SIGURG, and what else instead (fcntl(2), F_SETOWN, F_SETSIG), which may be set
+ * long before O_ASYNC. A regular file sends neither, and there are many. */
 static int capture_owner(struct capture *c, const struct open_file *f, struct m_file *file,
 			 struct jsnap_error *err)
 {
@@ -560,14 +612,23 @@ static int capture_owner(struct capture *c, const struct open_file *f, struct m_
 	long signal;
 	int r;
 
-	if (file->kind == M_FILE_INHERIT || (file->flags & O_PATH) ||
-	    (!(file->flags & O_ASYNC) && file->kind != M_FILE_SOCKET))
+	if (file->kind == M_FILE_INHERIT || file->kind == M_FILE_CLOSED || (file->flags & O_PATH) ||
+	    S_ISREG(f->st.st_mode) || sends_no_signal(c, f))
 		return 0;
 	r = capture_call_out(c, &owner, sizeof(owner), err,
 			     "ask a descriptor's owner (F_GETOWN_EX)", SYS_fcntl,
 			     REMOTE_ARGS((uint64_t)f->fd, F_GETOWN_EX, CAPTURE_OUT));
-	if (r < 0 || !owner.pid)
+	if (r == 0)
+		r = capture_call(c, &signal, err, "ask a descriptor's signal (F_GETSIG)", SYS_fcntl,
+				 REMOTE_ARGS((uint64_t)f->fd, F_GETSIG));
+	if (r < 0)
 		return r;
+	file->owner_signal = (int32_t)signal;
+	if (!owner.pid)
+		return 0;
+	if (S_ISDIR(f->st.st_mode))
+		return refuse_fd(f, err,
+				 "is a folder that sends signals (F_NOTIFY), which is not carried");
 	if (owner.type == F_OWNER_PGRP || !own_thread(c, owner.pid) ||
 	    (owner.type == F_OWNER_PID && owner.pid != c->ns_pid))
 		return error_set(err, ENOTSUP,
@@ -576,13 +637,8 @@ static int capture_owner(struct capture *c, const struct open_file *f, struct m_
 				 f->fd, f->link,
 				 owner.type == F_OWNER_PGRP ? "process group" : "another process,",
 				 owner.pid);
-	r = capture_call(c, &signal, err, "ask a descriptor's signal (F_GETSIG)", SYS_fcntl,
-			 REMOTE_ARGS((uint64_t)f->fd, F_GETSIG));
-	if (r < 0)
-		return r;
 	file->owner = owner.pid;
 	file->owner_type = (uint32_t)owner.type;
-	file->owner_signal = (int32_t)signal;
 	return 0;
 }
 

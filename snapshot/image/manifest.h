@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define MANIFEST_NONE 0xffffffffu
@@ -167,7 +168,7 @@ enum m_file_kind {		   /* an open file description */
 		   M_FILE_EVENTFD, /* value[0] = count, value[1] = 1 for semaphore */
 		   M_FILE_TIMERFD, /* value: clockid, settime flags, value ns, interval ns, ticks */
 		   M_FILE_SIGNALFD, /* value[0] = mask */
-		   M_FILE_EPOLL,    /* targets in epoll_targets */
+		   M_FILE_EPOLL,    /* targets in epoll_targets; value[0] = struct m_epoll_params */
 		   M_FILE_INOTIFY,  /* watches in inotify_watches */
 		   M_FILE_SOCKET,   /* target = index into sockets */
 		   M_FILE_PIDFD_SELF,
@@ -175,13 +176,22 @@ enum m_file_kind {		   /* an open file description */
 		   M_FILE_CLOSED,    /* its numbers answer EBADF */
 };
 
+/* How a set polls network devices: ioctl(2) of linux/eventpoll.h, Linux 6.9. */
+struct m_epoll_params {
+	uint32_t busy_poll_usecs;
+	uint16_t busy_poll_budget;
+	uint8_t prefer_busy_poll, pad;
+};
+#define M_EPOLL_SET_PARAMS _IOW(0x8a, 0x01, struct m_epoll_params)
+#define M_EPOLL_GET_PARAMS _IOR(0x8a, 0x02, struct m_epoll_params)
+
 struct m_file {
 	uint32_t kind;	/* enum m_file_kind */
 	uint32_t flags; /* O_* access mode and status flags */
 	uint64_t pos;
 	uint32_t target;
 	uint32_t name;
-	int32_t owner, owner_signal; /* F_SETOWN, F_SETSIG */
+	int32_t owner, owner_signal; /* F_SETOWN, F_SETSIG, either without the other */
 	uint64_t value[5];
 	struct m_blob data;
 	uint32_t lock;	     /* flock: LOCK_SH, LOCK_EX or 0 */
@@ -415,7 +425,7 @@ static inline uint32_t manifest_fd_of_file(const struct manifest *m, uint32_t fi
 static inline bool manifest_file_is_log(const struct manifest *m, const struct m_file *file)
 {
 	return (file->flags & O_APPEND) || ((file->flags & O_ACCMODE) == O_WRONLY &&
-					    file->pos >= m->backings[file->target].size);
+					    file->pos == m->backings[file->target].size);
 }
 
 /* The invariants above, over a manifest that was loaded or built. */

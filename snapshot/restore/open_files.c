@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -19,6 +20,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+
+#ifndef TFD_IOC_SET_TICKS
+#define TFD_IOC_SET_TICKS _IOW('T', 0, uint64_t) /* linux/timerfd.h */
+#endif
 
 int opening_lift(const struct opening *o, int fd)
 {
@@ -288,9 +293,6 @@ static int open_timerfd(const struct m_file *file, uint64_t realtime_ns)
 				(long)(file->value[3] % second)}};
 	int fd = timerfd_create((int)file->value[0], TFD_CLOEXEC), flags = 0;
 
-	/* One that has expired and was not read yet must be readable again: expire it at once. */
-	if (file->value[4] && !file->value[2])
-		value.it_value.tv_nsec = 1;
 	/* A time of the wall clock stays that, and may ask to be told when the clock is set. */
 	if (file->value[0] == CLOCK_REALTIME && (file->value[1] & TFD_TIMER_ABSTIME) &&
 	    file->value[2]) {
@@ -301,6 +303,11 @@ static int open_timerfd(const struct m_file *file, uint64_t realtime_ns)
 	}
 	if (fd >= 0 && (value.it_value.tv_sec || value.it_value.tv_nsec))
 		timerfd_settime(fd, flags, &value, NULL);
+	if (fd < 0 || !file->value[4] || ioctl(fd, TFD_IOC_SET_TICKS, &file->value[4]) == 0)
+		return fd;
+	/* A kernel without CONFIG_CHECKPOINT_RESTORE: made readable by expiring at once. */
+	value.it_value = (struct timespec){.tv_nsec = 1};
+	timerfd_settime(fd, 0, &value, NULL);
 	return fd;
 }
 
@@ -354,6 +361,8 @@ static int open_file(struct opening *o, uint32_t index, struct jsnap_error *err)
 		break;
 	case M_FILE_EPOLL:
 		fd = epoll_create1(EPOLL_CLOEXEC);
+		if (fd >= 0 && file->value[0] && ioctl(fd, M_EPOLL_SET_PARAMS, &file->value[0]) < 0)
+			return error_errno(err, "set an epoll set's busy polling (EPIOCSPARAMS)");
 		break;
 	case M_FILE_INOTIFY:
 		fd = inotify_init1(IN_CLOEXEC);

@@ -309,8 +309,9 @@ static int fill_owners(struct plan *plan, struct jsnap_error *err)
 		uint32_t fd = plan->m->fds[i].fd;
 		void *copy;
 
-		if (file->kind == M_FILE_INHERIT || (file->flags & O_PATH) ||
-		    (!file->owner && !(file->flags & O_ASYNC)))
+		if (file->kind == M_FILE_INHERIT || file->kind == M_FILE_CLOSED ||
+		    (file->flags & O_PATH) ||
+		    (!file->owner && !file->owner_signal && !(file->flags & O_ASYNC)))
 			continue;
 		copy = plan_put(plan, owner, sizeof(owner));
 		if (!copy)

@@ -4,10 +4,20 @@
 #include "victim.h"
 
 #include <fcntl.h>
+#include <linux/ioctl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 
 static int set[5];
+
+static struct polling { /* linux/eventpoll.h, Linux 6.9 */
+	uint32_t usecs;
+	uint16_t budget;
+	uint8_t prefer, pad;
+} polling = {.usecs = 100, .budget = 8, .prefer = 1};
+#define SET_POLLING _IOW(0x8a, 0x01, struct polling)
+#define GET_POLLING _IOR(0x8a, 0x02, struct polling)
 
 static void add(int epoll, int fd, uint32_t events, uint64_t data)
 {
@@ -40,6 +50,7 @@ int main(int argc, char **argv)
 {
 	struct epoll_event again = {.events = EPOLLIN | EPOLLONESHOT, .data.u64 = 300};
 	int quiet, loud, once, fresh;
+	bool polls;
 
 	victim_init(argc, argv);
 	for (int i = 0; i < 5; i++) {
@@ -63,6 +74,7 @@ int main(int argc, char **argv)
 	add(set[2], quiet, EPOLLIN | EPOLLEXCLUSIVE, 1000);
 	add(set[3], set[2], EPOLLIN, 10000);
 	add(set[4], set[3], EPOLLIN, 100000);
+	polls = ioctl(set[0], SET_POLLING, &polling) == 0;
 	victim_ready();
 
 	/* An edge may be told once more, never less. */
@@ -80,5 +92,11 @@ int main(int argc, char **argv)
 	EXPECT_EQ(epoll_ctl(set[1], EPOLL_CTL_MOD, once, &again), 0);
 	EXPECT_EQ(ready(set[1]), 300);
 	EXPECT_EQ(ready(set[1]), 0);
+	if (polls) {
+		struct polling got = {0};
+
+		EXPECT_EQ(ioctl(set[0], GET_POLLING, &got), 0);
+		EXPECT_EQ(memcmp(&got, &polling, sizeof(got)), 0);
+	}
 	return victim_result();
 }

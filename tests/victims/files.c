@@ -42,7 +42,9 @@ static int count_entries(int fd)
 
 int main(int argc, char **argv)
 {
-	int data, same, other, high, append, deleted, path, folder, null, zero, urandom, ro, n;
+	int data, same, other, high, append, ahead, deleted, path, folder, null, zero, urandom, ro,
+		n;
+	int full, random;
 	struct stat st, before;
 	unsigned char byte;
 	char link[256] = {0};
@@ -57,6 +59,9 @@ int main(int argc, char **argv)
 	ro = open(victim_path("data"), O_RDONLY | O_NOATIME | O_CLOEXEC);
 	append = open(victim_path("log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
 	SETUP(write(append, "first\n", 6) == 6);
+	/* What is written next leaves a hole: no log, though it is at or behind its end. */
+	ahead = open(victim_path("ahead"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	SETUP(write(ahead, "0123456789", 10) == 10 && lseek(ahead, 4096, SEEK_SET) == 4096);
 	deleted = victim_file("gone", SIZE);
 	SETUP(lseek(deleted, 500, SEEK_SET) == 500 && unlink(victim_path("gone")) == 0);
 	SETUP(mkdir(victim_path("folder"), 0700) == 0);
@@ -65,6 +70,9 @@ int main(int argc, char **argv)
 	path = open(victim_path("data"), O_PATH | O_CLOEXEC);
 	null = open("/dev/null", O_RDWR);
 	zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	full = open("/dev/full", O_RDWR | O_CLOEXEC);
+	random = open("/dev/random", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	SETUP(full >= 0 && random >= 0);
 	urandom = open("/dev/urandom", O_RDONLY | O_NONBLOCK);
 	SETUP(high >= 400 && other >= 0 && ro >= 0 && append >= 0 && folder >= 0 && path >= 0);
 	SETUP(null >= 0 && zero >= 0 && urandom >= 0);
@@ -86,6 +94,7 @@ int main(int argc, char **argv)
 	EXPECT_EQ(fcntl(append, F_GETFL) & (O_ACCMODE | O_APPEND), O_WRONLY | O_APPEND);
 	EXPECT_EQ(write(append, "second\n", 7), 7);
 	EXPECT(stat(victim_path("log"), &st) == 0 && st.st_size == 13);
+	EXPECT_EQ(lseek(ahead, 0, SEEK_CUR), 4096);
 	expect_read(deleted, 500);
 	EXPECT(fstat(deleted, &st) == 0 && st.st_size == SIZE && st.st_nlink == 0);
 	EXPECT_EQ(pread(deleted, &byte, 1, SIZE - 1), 1);
@@ -98,6 +107,8 @@ int main(int argc, char **argv)
 	byte = 1;
 	EXPECT_EQ(read(zero, &byte, 1), 1);
 	EXPECT_EQ(byte, 0);
+	EXPECT(write(full, "x", 1) < 0 && errno == ENOSPC);
+	EXPECT_EQ(read(random, &byte, 1), 1);
 	EXPECT_EQ(read(urandom, &byte, 1), 1);
 	EXPECT_EQ(fcntl(urandom, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
 	/* The lowest free number is the same: jsnap left no descriptor of its own. */

@@ -1,6 +1,7 @@
 /*
  * Descriptors that send signals: O_ASYNC with the process or one thread as owner, with SIGIO or a
- * signal of its own, and the owner of a socket without O_ASYNC, who gets SIGURG.
+ * signal of its own, the owner of a socket without O_ASYNC, who gets SIGURG, and what is set for an
+ * O_ASYNC to come: owner and signal, or the signal alone.
  */
 #include "victim.h"
 
@@ -63,7 +64,7 @@ static void expect_owner(int fd, int type, pid_t pid, int sig)
 
 int main(int argc, char **argv)
 {
-	int process[2], thread[2], plain[2], rt = SIGRTMIN + 4;
+	int process[2], thread[2], plain[2], later[2], rt = SIGRTMIN + 4;
 	pthread_t other;
 
 	victim_init(argc, argv);
@@ -79,11 +80,17 @@ int main(int argc, char **argv)
 	own(process[0], F_OWNER_PID, getpid(), 0, O_ASYNC);
 	own(thread[0], F_OWNER_TID, thread_tid, rt, O_ASYNC | O_NONBLOCK);
 	own(plain[0], F_OWNER_PID, getpid(), 0, 0);
+	SETUP(pipe2(later, O_CLOEXEC) == 0);
+	own(later[0], F_OWNER_TID, thread_tid, rt, 0);
+	SETUP(fcntl(later[1], F_SETSIG, rt) == 0);
 	victim_ready();
 	EXPECT_EQ(tid_of[SIGIO] + tid_of[rt] + tid_of[SIGURG], 0); /* jsnap itself caused none */
 	expect_owner(process[0], F_OWNER_PID, getpid(), 0);
 	expect_owner(thread[0], F_OWNER_TID, thread_tid, rt);
 	expect_owner(plain[0], F_OWNER_PID, getpid(), 0);
+	expect_owner(later[0], F_OWNER_TID, thread_tid, rt);
+	EXPECT_EQ(fcntl(later[1], F_GETSIG), rt);
+	EXPECT_EQ(fcntl(later[1], F_GETOWN), 0);
 	EXPECT_EQ(fcntl(process[0], F_GETFL) & (O_ASYNC | O_NONBLOCK), O_ASYNC);
 	EXPECT_EQ(fcntl(thread[0], F_GETFL) & (O_ASYNC | O_NONBLOCK), O_ASYNC | O_NONBLOCK);
 	EXPECT_EQ(fcntl(plain[0], F_GETFL) & O_ASYNC, 0);

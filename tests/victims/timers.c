@@ -1,7 +1,7 @@
 /*
  * Timers that run on: setitimer of two kinds, POSIX timers by signal and to a thread with their
- * value and interval, one disarmed, and timerfds. None may fire early, and all must fire in the
- * end.
+ * value and interval, one disarmed, and timerfds, of one of which many periods were not read. None
+ * may fire early, and all must fire in the end.
  */
 #include "victim.h"
 
@@ -65,7 +65,7 @@ int main(int argc, char **argv)
 	timer_t far, near, none, disarmed, absolute;
 	int64_t start = victim_now(CLOCK_MONOTONIC);
 	uint64_t ticks = 0;
-	int fd, fd_near;
+	int fd, fd_near, unread;
 
 	victim_init(argc, argv);
 	signal(SIGALRM, on_alarm);
@@ -82,6 +82,10 @@ int main(int argc, char **argv)
 	in.it_value.tv_sec = FAR;
 	fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	SETUP(fd >= 0 && timerfd_settime(fd, 0, &in, NULL) == 0);
+	unread = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	in = (struct itimerspec){.it_value = {0, 1000000}, .it_interval = {0, 1000000}};
+	SETUP(unread >= 0 && timerfd_settime(unread, 0, &in, NULL) == 0);
+	victim_sleep_ms(400);
 	fd_near = timerfd_create(CLOCK_BOOTTIME, 0);
 	in = (struct itimerspec){.it_value = {1, 500000000}};
 	SETUP(fd_near >= 0 && timerfd_settime(fd_near, 0, &in, NULL) == 0);
@@ -100,6 +104,10 @@ int main(int argc, char **argv)
 	EXPECT(left.it_value.tv_sec > FAR - 60 && left.it_value.tv_sec <= FAR);
 	EXPECT_EQ(left.it_interval.tv_sec, 11);
 	EXPECT(read(fd, &ticks, sizeof(ticks)) < 0 && errno == EAGAIN);
+	EXPECT_EQ(read(unread, &ticks, sizeof(ticks)), sizeof(ticks));
+	if (ticks < 400)
+		victim_fault(__FILE__, __LINE__, "%" PRIu64 " periods were not read, not 400",
+			     ticks);
 	for (int i = 0; i < 1000 && !posix_value; i++)
 		victim_sleep_ms(10);
 	EXPECT_EQ(posix_value, 99);
