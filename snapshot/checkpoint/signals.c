@@ -22,7 +22,7 @@ static int capture_disposition(struct capture *c, int signo, struct jsnap_error 
 				 SYS_rt_sigaction,
 				 REMOTE_ARGS((uint64_t)signo, 0, CAPTURE_OUT, sizeof(action.mask)));
 
-	if (r < 0)
+	if (r < 0 || (!action.handler && !action.flags && !action.mask))
 		return r;
 	record = MANIFEST_ADD(c->m, sigactions);
 	if (!record)
@@ -63,7 +63,8 @@ static int capture_queue(struct capture *c, pid_t tid, pid_t ns_tid, uint32_t fl
 
 int capture_signals(struct capture *c, struct jsnap_error *err)
 {
-	uint64_t set = c->status.sig_ignored | c->status.sig_caught;
+	/* A default action's flags mean something for SIGCHLD only (SA_NOCLDWAIT). */
+	uint64_t set = c->status.sig_ignored | c->status.sig_caught | 1ull << (SIGCHLD - 1);
 	int r = 0;
 
 	for (int signo = 1; r == 0 && signo <= 64; signo++)

@@ -1,12 +1,14 @@
 /*
  * Signal dispositions with their flags and masks, each thread's mask and alternate stack, a handler
- * that runs on it after the restore, and a thread that is inside a handler all the while.
+ * that runs on it after the restore, a thread that is inside a handler all the while, and children
+ * that leave no zombies though SIGCHLD has its default action (SA_NOCLDWAIT).
  */
 #include "victim.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
 
 static unsigned char alternate[64 << 10] __attribute__((aligned(4096)));
 static unsigned char thread_alternate[64 << 10] __attribute__((aligned(4096)));
@@ -69,11 +71,13 @@ int main(int argc, char **argv)
 	struct sigaction before[65], after;
 	sigset_t mask, got;
 	pthread_t thread;
+	pid_t child;
 
 	victim_init(argc, argv);
 	install(SIGUSR1, SA_ONSTACK | SA_RESTART, stay_inside, SIGUSR2);
 	install(SIGHUP, SA_SIGINFO | SA_ONSTACK | SA_NODEFER, NULL, SIGRTMIN + 3);
 	install(SIGPIPE, 0, SIG_IGN, 0);
+	install(SIGCHLD, SA_NOCLDWAIT | SA_NOCLDSTOP, SIG_DFL, 0);
 	install(SIGRTMAX, SA_SIGINFO | SA_RESETHAND, NULL, 0);
 	SETUP(sigaltstack(&stack, NULL) == 0);
 	sigemptyset(&mask);
@@ -101,6 +105,10 @@ int main(int argc, char **argv)
 			break;
 		}
 	}
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	EXPECT(waitpid(child, NULL, 0) < 0 && errno == ECHILD);
 	pthread_sigmask(SIG_BLOCK, NULL, &got);
 	EXPECT(memcmp(&got, &mask, 8) == 0);
 	EXPECT_EQ(raise(SIGHUP), 0);
