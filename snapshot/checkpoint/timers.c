@@ -65,6 +65,30 @@ static int capture_timer_state(struct capture *c, struct m_posix_timer *timer,
 	return 0;
 }
 
+/*
+ * The CPU clock of "the calling thread", as the kernel keeps and prints it (linux/posix-timers.h),
+ * is whose timer_create(2) it was; only whom the timer tells, or that there is no other thread,
+ * says who. It becomes the clock of that thread by number.
+ */
+static int name_thread_clock(struct capture *c, struct m_posix_timer *timer,
+			     struct jsnap_error *err)
+{
+	const int per_thread = 4, any_thread = -1;
+
+	if (timer->clockid >= 0 || !(timer->clockid & per_thread) ||
+	    timer->clockid >> 3 != any_thread || c->tracee.n_threads == 1)
+		return 0;
+	if (!timer->notify_tid)
+		return error_set(
+			err, ENOTSUP,
+			"POSIX timer %u counts one thread's CPU time "
+			"(CLOCK_THREAD_CPUTIME_ID) without saying whose, which is not carried "
+			"for a process of several threads",
+			timer->id);
+	timer->clockid = (int32_t)(~timer->notify_tid << 3) | (timer->clockid & 7);
+	return 0;
+}
+
 /* One entry of /proc/PID/timers (fs/proc/base.c, show_timer), four lines from `text`. */
 static int capture_timer(struct capture *c, const char *text, struct jsnap_error *err)
 {
@@ -98,7 +122,8 @@ static int capture_timer(struct capture *c, const char *text, struct jsnap_error
 					.sigval = sigval};
 	if (ns_tid)
 		timer->notify |= SIGEV_THREAD_ID;
-	return capture_timer_state(c, timer, err);
+	r = name_thread_clock(c, timer, err);
+	return r < 0 ? r : capture_timer_state(c, timer, err);
 }
 
 static int by_id(const void *a, const void *b)

@@ -12,6 +12,7 @@
 
 #define LATER_NS INT64_C(600000000)
 #define LONG_S	 4000
+#define CPU_NS	 INT64_C(600000000)
 
 struct kernel_event { /* sigevent of the kernel, whose thread id glibc hides */
 	union sigval value;
@@ -20,13 +21,12 @@ struct kernel_event { /* sigevent of the kernel, whose thread id glibc hides */
 	int pad[11];
 };
 
-static const clockid_t clocks[] = {CLOCK_REALTIME,	     CLOCK_MONOTONIC,
-				   CLOCK_BOOTTIME,	     CLOCK_TAI,
-				   CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID};
+static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_TAI,
+				   CLOCK_PROCESS_CPUTIME_ID};
 #define N (int)(sizeof(clocks) / sizeof(clocks[0]))
 
-static atomic_int got_alarm, got_signal, got_thread, thread_tid, in_thread;
-static atomic_bool leave;
+static atomic_int got_alarm, got_signal, got_thread, got_cpu, thread_tid, in_thread;
+static atomic_bool leave, burn, timer_made;
 
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
@@ -37,6 +37,8 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 		got_signal++;
 	else if (info->si_value.sival_int == 2 && gettid() == thread_tid)
 		got_thread++;
+	else if (info->si_value.sival_int == 4 && gettid() == thread_tid)
+		got_cpu++;
 }
 
 static void on_thread(union sigval value)
@@ -45,11 +47,20 @@ static void on_thread(union sigval value)
 		in_thread++;
 }
 
+static int make(clockid_t clock, int notify, int value, int64_t ns, int64_t interval_ns);
+
+/* The time of its own that a timer counts is this thread's, whoever makes it again: it burns enough
+ * for the timer, which no other thread does. */
 static void *work(void *arg)
 {
 	thread_tid = gettid();
+	make(CLOCK_THREAD_CPUTIME_ID, SIGEV_SIGNAL | SIGEV_THREAD_ID, 4, CPU_NS, 0);
+	timer_made = true;
 	while (!leave)
-		victim_sleep_ms(1);
+		if (burn && !got_cpu)
+			(void)victim_now(CLOCK_THREAD_CPUTIME_ID);
+		else
+			victim_sleep_ms(20);
 	return arg;
 }
 
@@ -99,7 +110,7 @@ int main(int argc, char **argv)
 	victim_init(argc, argv);
 	SETUP(sigaction(SIGRTMIN, &action, NULL) == 0 && sigaction(SIGALRM, &action, NULL) == 0);
 	SETUP(pthread_create(&thread, NULL, work, NULL) == 0);
-	while (!thread_tid)
+	while (!timer_made)
 		victim_sleep_ms(1);
 	for (int i = 0; i < N; i++)
 		none[i] = make(clocks[i], i % 2 ? SIGEV_NONE : SIGEV_SIGNAL, 9,
@@ -143,6 +154,9 @@ int main(int argc, char **argv)
 	await("signal of a timer to its thread", &got_thread);
 	await("thread of a timer", &in_thread);
 	await("alarm", &got_alarm);
+	burn = true;
+	await("timer on a thread's own CPU time", &got_cpu);
+	EXPECT_EQ(got_cpu, 1);
 	EXPECT_EQ(got_signal, 1);
 	EXPECT_EQ(got_thread, 1);
 	EXPECT_EQ(in_thread, 1);
