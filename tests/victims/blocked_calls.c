@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/msg.h>
 #include <sys/select.h>
 #include <sys/sem.h>
@@ -24,6 +25,11 @@
 #ifndef FUTEX_LOCK_PI2
 #define FUTEX_LOCK_PI2 13 /* Linux 5.14 */
 #endif
+
+#ifndef SYS_futex_wait
+#define SYS_futex_wait 455 /* Linux 6.7 */
+#endif
+#define FUTEX2_WORD (2 | FUTEX_PRIVATE_FLAG) /* FUTEX2_SIZE_U32 */
 
 static struct timespec in(clockid_t clock, int64_t ns)
 {
@@ -110,6 +116,56 @@ static long lock_pi(struct waiter *w)
 static void unlock_pi(struct waiter *w)
 {
 	EXPECT_EQ(futex(w, FUTEX_UNLOCK_PI_PRIVATE, NULL), 0);
+}
+
+/* futex_wait(2), the call of its own; where there is none, the operation that does the same. */
+static long futex_call(struct waiter *w)
+{
+	long r = syscall(SYS_futex_wait, &w->word, 0, FUTEX_BITSET_MATCH_ANY, FUTEX2_WORD, NULL,
+			 CLOCK_MONOTONIC);
+
+	return r < 0 && errno == ENOSYS ? futex_forever(w) : r;
+}
+
+/* A condition variable's way to a PI mutex: fd[0] is the mutex's word, which the waker leaves to
+ * the waiter. */
+static long wait_requeue(struct waiter *w)
+{
+	long r = syscall(SYS_futex, &w->word, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, NULL, &w->fd[0], 0);
+
+	EXPECT_EQ((uint32_t)w->fd[0] & FUTEX_TID_MASK, gettid());
+	return r;
+}
+
+static void make_requeue(struct waiter *w)
+{
+	w->fd[0] = 0;
+}
+
+static void requeue(struct waiter *w)
+{
+	EXPECT(syscall(SYS_futex, &w->word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, 0, &w->fd[0], 0) >= 0);
+}
+
+static void make_watch(struct waiter *w)
+{
+	w->fd[0] = inotify_init1(IN_CLOEXEC);
+	SETUP(mkdir(victim_path("watched"), 0700) == 0);
+	SETUP(inotify_add_watch(w->fd[0], victim_path("watched"), IN_CREATE) == 1);
+}
+
+static long read_event(struct waiter *w)
+{
+	char bytes[512] __attribute__((aligned(8))) = {0};
+	long n = read(w->fd[0], bytes, sizeof(bytes));
+
+	return n < 0 ? n : (long)((struct inotify_event *)bytes)->mask;
+}
+
+static void make_file(struct waiter *w)
+{
+	(void)w;
+	close(victim_file("watched/new", 1));
 }
 
 static long poll_forever(struct waiter *w)
@@ -680,6 +736,9 @@ const struct kind blocked_kinds[] = {
 	{"futex_woken", NULL, futex_woken_before_deadline, futex_wake, 0, 0, CLK},
 	{"futex_waitv", NULL, futex_waitv_forever, futex_wake, 0, 0, CLK},
 	{"futex_pi", own_pi, lock_pi, unlock_pi, 0, 0, CLK},
+	{"futex_call", NULL, futex_call, futex_wake, 0, 0, CLK},
+	{"futex_requeue_pi", make_requeue, wait_requeue, requeue, 0, 0, CLK},
+	{"read_inotify", make_watch, read_event, make_file, IN_CREATE, 0, CLK},
 	{"poll", make_pipe, poll_forever, write_byte, 1, 0, CLK},
 	{"ppoll", make_pipe, ppoll_forever, write_byte, 1, 0, CLK},
 	{"select", make_pipe, select_forever, write_byte, 1, 0, CLK},
