@@ -5,6 +5,7 @@
 #include "refused.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -325,6 +326,78 @@ static void inotify_unnamed_check(void)
 	expect_event(IN_MODIFY);
 }
 
+static void urgent_setup(void)
+{
+	SETUP(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+	SETUP(send(fds[0], "ab", 2, 0) == 2);
+	if (send(fds[0], "X", 1, MSG_OOB) != 1)
+		victim_lacks("no urgent bytes of Unix sockets: %s", strerror(errno));
+	SETUP(send(fds[0], "cd", 2, 0) == 2);
+}
+
+static void urgent_check(void)
+{
+	char got = 0;
+
+	EXPECT_EQ(recv(fds[1], &got, 1, MSG_OOB | MSG_DONTWAIT), 1);
+	EXPECT_EQ(got, 'X');
+}
+
+static void filter_setup(void)
+{
+	struct sock_filter all = BPF_STMT(BPF_RET | BPF_K, 0xffff);
+	struct sock_fprog program = {.len = 1, .filter = &all};
+
+	fds[0] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	SETUP(setsockopt(fds[0], SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0);
+}
+
+static void filter_check(void)
+{
+	int none = 0;
+
+	EXPECT_EQ(setsockopt(fds[0], SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none)), 0);
+}
+
+static struct sockaddr_un unaccepted_at;
+
+static void unaccepted_setup(void)
+{
+	unaccepted_at.sun_family = AF_UNIX;
+	snprintf(unaccepted_at.sun_path, sizeof(unaccepted_at.sun_path), "%s", victim_path("own"));
+	fds[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fds[1] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	SETUP(bind(fds[0], (struct sockaddr *)&unaccepted_at, sizeof(unaccepted_at)) == 0);
+	SETUP(listen(fds[0], 5) == 0);
+	SETUP(connect(fds[1], (struct sockaddr *)&unaccepted_at, sizeof(unaccepted_at)) == 0);
+	SETUP(write(fds[1], "hello", 5) == 5);
+}
+
+static void unaccepted_check(void)
+{
+	int server = accept4(fds[0], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	char got[8] = {0};
+
+	EXPECT_EQ(read(server, got, 5), 5);
+	EXPECT_STR(got, "hello");
+}
+
+/* Where it was bound nobody can find out. */
+static void relative_gone_setup(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "relative"};
+
+	SETUP(chdir(victim_path(".")) == 0);
+	fds[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	SETUP(bind(fds[0], (struct sockaddr *)&address, sizeof(address)) == 0);
+	SETUP(listen(fds[0], 5) == 0 && chdir("/") == 0);
+}
+
+static void relative_gone_check(void)
+{
+	EXPECT_EQ(access(victim_path("relative"), F_OK), 0);
+}
+
 static const struct refused_kind kinds[] = {
 	{"child", child_setup, child_check},
 	{"zombie", zombie_setup, zombie_check},
@@ -340,6 +413,10 @@ static const struct refused_kind kinds[] = {
 	{"one_way", bound_dgram, one_way_check},
 	{"unconnected", unconnected_setup, unconnected_check},
 	{"socket_error", socket_error_setup, socket_error_check},
+	{"filter", filter_setup, filter_check},
+	{"urgent", urgent_setup, urgent_check},
+	{"unaccepted", unaccepted_setup, unaccepted_check},
+	{"relative_gone", relative_gone_setup, relative_gone_check},
 	{0},
 };
 

@@ -10,6 +10,7 @@
 #include <linux/perf_event.h>
 #include <linux/userfaultfd.h>
 #include <mqueue.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -368,6 +369,64 @@ static void sealed_check(void)
 	EXPECT(munmap(area, PAGE) < 0 && errno == EPERM);
 }
 
+static volatile sig_atomic_t noticed;
+
+static void on_notice(int sig)
+{
+	(void)sig;
+	noticed++;
+}
+
+static void notify_setup(void)
+{
+	signal(SIGIO, on_notice);
+	SETUP(mkdir(victim_path("watched"), 0700) == 0);
+	fd = open(victim_path("watched"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	SETUP(fcntl(fd, F_NOTIFY, DN_CREATE | DN_MULTISHOT) == 0);
+}
+
+static void notify_check(void)
+{
+	EXPECT_EQ(close(open(victim_path("watched/new"), O_CREAT | O_WRONLY, 0600)), 0);
+	for (int i = 0; i < 5000 && !noticed; i++)
+		victim_sleep_ms(1);
+	EXPECT_EQ(noticed, 1);
+}
+
+#define BIG (300ul << 20)
+
+static void big_shared_setup(void)
+{
+	area = mmap(NULL, BIG, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	SETUP(area != MAP_FAILED);
+	area[BIG - 1] = 7;
+}
+
+static void big_shared_check(void)
+{
+	unsigned char resident;
+
+	EXPECT_EQ(mincore(area, PAGE, &resident), 0);
+	EXPECT_EQ(resident & 1, 0);
+	EXPECT_EQ(area[BIG - 1], 7);
+}
+
+static void pressure_setup(void)
+{
+	static const char trigger[] = "some 500000 2000000";
+
+	fd = open("/proc/pressure/cpu", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || write(fd, trigger, sizeof(trigger)) < 0)
+		victim_lacks("no pressure triggers: %s", strerror(errno));
+}
+
+static void pressure_check(void)
+{
+	struct pollfd p = {.fd = fd, .events = POLLPRI};
+
+	EXPECT(poll(&p, 1, 0) >= 0 && !(p.revents & POLLERR));
+}
+
 const struct refused_kind refused_files[] = {
 	{"userfaultfd", userfaultfd_setup, expect_open},
 	{"perf_event", perf_setup, perf_check},
@@ -397,5 +456,8 @@ const struct refused_kind refused_files[] = {
 	{"aio", aio_setup, aio_check},
 	{"pkey", pkey_setup, still_mapped},
 	{"sealed", sealed_setup, sealed_check},
+	{"notify", notify_setup, notify_check},
+	{"big_shared", big_shared_setup, big_shared_check},
+	{"pressure", pressure_setup, pressure_check},
 	{0},
 };

@@ -207,6 +207,32 @@ static void policy_check(void)
 	EXPECT(sched_getscheduler(0) != SCHED_OTHER);
 }
 
+static timer_t thread_timer;
+
+/* In the one thread, by whatever it tells: whose time it counts is not to be seen from outside. */
+static void thread_clock(void)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+	struct itimerspec value = {.it_value = {1000, 0}};
+
+	SETUP(timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &thread_timer) == 0);
+	SETUP(timer_settime(thread_timer, 0, &value, NULL) == 0);
+}
+
+static void thread_clock_setup(void)
+{
+	start(thread_clock);
+}
+
+static void thread_clock_check(void)
+{
+	struct itimerspec left = {0};
+
+	EXPECT_EQ(timer_gettime(thread_timer, &left), 0);
+	EXPECT(left.it_value.tv_sec > 900);
+	end();
+}
+
 const struct refused_kind refused_states[] = {
 	{"seccomp", allow_all, seccomp_check},
 	{"seccomp_thread", seccomp_thread_setup, end},
@@ -225,5 +251,6 @@ const struct refused_kind refused_states[] = {
 	{"fifo", nothing, policy_check},
 	{"rr", nothing, policy_check},
 	{"deadline", nothing, policy_check},
+	{"thread_clock", thread_clock_setup, thread_clock_check},
 	{0},
 };
