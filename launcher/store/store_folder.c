@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #define WRITABLE_BY_OTHERS (S_IWGRP | S_IWOTH)
+#define LINKS_MAX	   40 /* as the kernel follows, path_resolution(7) */
 
 int store_path(const struct settings *settings, char **ret_path, struct jsnap_error *err)
 {
@@ -53,16 +54,20 @@ static int make_parents(const char *path, struct jsnap_error *err)
 	return 0;
 }
 
+static const char *user_name(uid_t uid)
+{
+	const struct passwd *user = getpwuid(uid);
+
+	return user ? user->pw_name : "another user";
+}
+
 /* Owner and mode, of a folder or an open file. */
 static int check_owner(const char *path, const struct stat *st, struct jsnap_error *err)
 {
-	struct passwd *owner;
-
 	if (st->st_uid != geteuid()) {
-		owner = getpwuid(st->st_uid);
 		error_set(err, EPERM,
 			  "%s is refused: it belongs to %s (uid %u), not to you (uid %u)", path,
-			  owner ? owner->pw_name : "another user", st->st_uid, geteuid());
+			  user_name(st->st_uid), st->st_uid, geteuid());
 		return error_hint(err,
 				  "a snapshot becomes your process: all of it must be your own");
 	}
@@ -119,9 +124,69 @@ static int open_checked(const char *path, int flags, struct jsnap_error *err)
 	return steal_fd(&fd);
 }
 
+/* The path that the link `at` leads to, in its place. */
+static int follow(char *at, size_t size, struct jsnap_error *err)
+{
+	char target[PATH_MAX];
+	char *slash = strrchr(at, '/');
+	ssize_t n = readlink(at, target, sizeof(target) - 1);
+	size_t folder = slash ? (size_t)(slash - at) + 1 : 0;
+
+	if (n < 0)
+		return error_errno(err, "read the link %s", at);
+	target[n] = '\0';
+	if (*target == '/')
+		folder = 0;
+	if (folder + (size_t)n >= size)
+		return error_set(err, ENAMETOOLONG, "the link %s leads too far", at);
+	memcpy(at + folder, target, (size_t)n + 1);
+	return 0;
+}
+
+/*
+ * Whoever owns a link says which of this user's files it is, and may say another tomorrow: each on
+ * the way from `path` to the file open as `fd` must be this user's or root's. Those among its folders
+ * are part of the path that the user gave.
+ */
+static int check_links(const char *path, int fd, struct jsnap_error *err)
+{
+	char at[PATH_MAX];
+	bool of_kernel = false;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, "stat %s", path);
+	snprintf(at, sizeof(at), "%s", path);
+	for (int i = 0; i < LINKS_MAX; i++) {
+		struct stat here;
+		int r;
+
+		if (lstat(at, &here) < 0) /* a descriptor's file need not have a name any more */
+			return of_kernel ? 0 : error_errno(err, "stat %s", at);
+		if (!S_ISLNK(here.st_mode)) {
+			if (of_kernel || (here.st_ino == st.st_ino && here.st_dev == st.st_dev))
+				return 0;
+			return error_set(err, EAGAIN, "%s was replaced meanwhile", path);
+		}
+		if (here.st_uid != geteuid() && here.st_uid != 0) {
+			error_set(err, EPERM, "%s is refused: the link %s belongs to %s (uid %u)", path,
+				  at, user_name(here.st_uid), here.st_uid);
+			return error_hint(err, "name the snapshot itself, if you trust it");
+		}
+		of_kernel = strncmp(at, "/proc/", 6) == 0;
+		r = follow(at, sizeof(at), err);
+		if (r < 0)
+			return r;
+	}
+	return error_set(err, ELOOP, "%s: too many links", path);
+}
+
 int store_open_image(const struct store_slot *slot, struct jsnap_error *err)
 {
-	return open_checked(slot->image, 0, err);
+	CLEANUP_CLOSE int fd = open_checked(slot->image, 0, err);
+	int r = fd < 0 ? fd : check_links(slot->image, fd, err);
+
+	return r < 0 ? r : steal_fd(&fd);
 }
 
 int store_open_beside(const char *path, struct jsnap_error *err)

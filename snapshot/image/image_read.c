@@ -55,7 +55,7 @@ static int read_header_frame(struct image *image, char **ret_frame, size_t *ret_
 	if (head.skippable_magic != IMAGE_MAGIC_HEADER ||
 	    head.skippable_size > IMAGE_HEADER_MAX - sizeof(head))
 		return error_set(err, EBADMSG,
-				 "not a jsnap image: it does not begin with a header");
+				 "damaged, or not a jsnap image: it does not begin with a header");
 	memcpy(frame, &head, sizeof(head));
 	r = read_bytes(image, frame + sizeof(head), head.skippable_size, err);
 	if (r < 0)

@@ -29,6 +29,23 @@ static bool begins_as(int fd, enum place what)
 	       (what != PLACE_IMAGE || memcmp(head, &frame, sizeof(frame)) == 0);
 }
 
+/* Where a trailer names its own place in the file, an image ends, whatever became of its start. */
+static bool ends_as_image(int fd, off_t size)
+{
+	struct image_disk_trailer trailer;
+	struct seek_foot foot;
+	off_t at = size - (off_t)sizeof(foot);
+
+	if (at < 0 || pread(fd, &foot, sizeof(foot), at) != (ssize_t)sizeof(foot) ||
+	    foot.seekable_magic != IMAGE_MAGIC_SEEKABLE)
+		return false;
+	at -= (off_t)(foot.count * sizeof(struct seek_entry) + sizeof(struct seek_head) +
+		      sizeof(trailer));
+	return at > 0 && pread(fd, &trailer, sizeof(trailer), at) == (ssize_t)sizeof(trailer) &&
+	       memcmp(trailer.magic, "JSNAPEND", sizeof(trailer.magic)) == 0 &&
+	       trailer.offset == (uint64_t)at;
+}
+
 int place_check(const char *path, enum place what, struct jsnap_error *err)
 {
 	/* O_NONBLOCK: opening a FIFO must not wait for a writer before it is refused. */
@@ -47,6 +64,8 @@ int place_check(const char *path, enum place what, struct jsnap_error *err)
 	if (S_ISREG(st.st_mode) && st.st_size == 0)
 		return 0;
 	if (S_ISREG(st.st_mode) && begins_as(fd, what))
+		return 1;
+	if (S_ISREG(st.st_mode) && what == PLACE_IMAGE && ends_as_image(fd, st.st_size))
 		return 1;
 	error_set(err, EEXIST, "%s exists and is no jsnap %s; it is not replaced", path,
 		  kinds[what].name);

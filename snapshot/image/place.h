@@ -1,7 +1,7 @@
 /*
  * What may be replaced or removed where a user chose the names: what begins as a file of jsnap's of
- * that kind, whatever its version and state, an empty file, or nothing. All else is somebody's and
- * stays.
+ * that kind, whatever its version and state, an empty file, or nothing. An image's end tells, too:
+ * its first bytes may be damaged. All else is somebody's and stays.
  */
 #ifndef JSNAP_IMAGE_PLACE_H
 #define JSNAP_IMAGE_PLACE_H

@@ -80,9 +80,19 @@ for ((i = 0; i < ${JSNAP_TEST_FLIPS:-12}; i++)); do
 done
 head -c "$size" /dev/urandom >bad.jsnap
 refused_image 'not a|bad.jsnap' "an image of random bytes"
-if [ -e "$JSNAP_TEST_WORK/foreign.jsnap" ]; then
-	refused 125 'owner|belongs|user' "another user's image" "$jsnap" restore --tids $tids "$JSNAP_TEST_WORK/foreign.jsnap"
+refused 125 '/etc/passwd is refused: it belongs to' "another user's file" "$jsnap" restore --tids $tids /etc/passwd
+# Root's link, for a user namespace's root somebody else's: to the user's own image.
+behind_link() { "$@" /dev/stdin <good.jsnap; }
+export -f behind_link
+if unshare -Ur true 2>/dev/null; then
+	refused 125 '/dev/stdin is refused: the link /dev/stdin belongs to' "another user's link" \
+		bash -c 'behind_link "$@"' - unshare -Ur "$jsnap" restore --tids $tids
 fi
+ln -s good.jsnap link.jsnap
+chmod 666 good.jsnap
+refused 125 'link.jsnap is refused: others may write it' "a link to an image that others can write" \
+	"$jsnap" restore --tids $tids link.jsnap
+chmod 600 good.jsnap
 cp good.jsnap bad.jsnap
 chmod 666 bad.jsnap
 refused_image 'write|mode|others' "an image that others can write"

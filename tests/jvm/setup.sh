@@ -41,9 +41,6 @@ echo "$uid" >"$work/uid"
 setcap=$(PATH=$PATH:/sbin:/usr/sbin command -v setcap || true)
 if [ "$(id -u)" = 0 ]; then
 	"$setcap" cap_checkpoint_restore=p "$work/cap/bin/jsnap"
-	# What another user's image is to the user of the tests.
-	: >"$work/foreign.jsnap"
-	chmod 644 "$work/foreign.jsnap"
 elif ! { [ -n "$setcap" ] && sudo -n "$setcap" cap_checkpoint_restore=p "$work/cap/bin/jsnap"; } 2>/dev/null; then
 	rm -rf "$work/cap"
 	echo "no root for setcap" >"$work/cap.reason"

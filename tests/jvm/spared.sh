@@ -28,6 +28,23 @@ spared() { # NAME STATUS WHAT COMMAND...
 
 spared precious 3 "run" "$jsnap" run --tids $tids --image files/precious -jar app.jar 3 "two words"
 grep -q '^args: 1$' spared.err || fail "run: the program did not run"
+# One that is damaged is an image still: its start tells, or its end. It is called so, and replaced.
+port=$(free_port)
+tiny=(--tids $tids --image damaged -Xmx64m -XX:+UseSerialGC -jar "$cache/tiny.jar" "$port")
+"$jsnap" checkpoint "${tiny[@]}" </dev/null >checkpoint.out 2>checkpoint.err || fail "$(cat checkpoint.err)"
+for where in start magic end; do
+	case $where in
+	start) at=0 ;;
+	magic) at=12 ;;
+	end) at=$(($(stat -c %s damaged) - 1)) ;;
+	esac
+	printf '#' | dd of=damaged bs=1 seek=$at conv=notrunc status=none
+	start $where "$jsnap" run "${tiny[@]}"
+	until_true "$patience" "its $where damaged: another image" grep -q "jsnap: snapshot .* taken" $where.err
+	grep -q "jsnap: cold start: .*damaged" $where.err || fail "its $where damaged: $(cat $where.err)"
+	"$jsnap" verify damaged >verify.out 2>&1 || fail "its $where damaged: $(cat verify.out)"
+	stop "$pid" TERM
+done
 spared app.jar 125 "checkpoint" "$jsnap" checkpoint --tids $tids --image files/app.jar -jar files/app.jar 0
 grep -q '^args:' spared.err && fail "checkpoint: the program ran"
 program_start

@@ -1,6 +1,7 @@
 /* The store: names, refusals, locks between processes, listing, finding, sweeping. */
 #include "check.h"
 
+#include "image/image.h"
 #include "launcher/store/store.h"
 
 #include <errno.h>
@@ -234,6 +235,60 @@ static void test_lock_of_others(void)
 		CHECK_EQ(chown(slot.lock, 65534, 65534), 0);
 		refuses_lock(&slot, -EPERM, "(uid 65534), not to you");
 	}
+}
+
+/* Damage to an image's first bytes leaves it an image, to its ends too makes it nobody's. */
+static void test_damaged_place(void)
+{
+	CLEANUP_MANIFEST struct manifest m = {0};
+	struct settings given = {.image = "given"};
+	struct image_header header = {0};
+	struct store_slot slot;
+	struct stat st;
+	int fd;
+
+	CHECK_EQ(manifest_init(&m, &err), 0);
+	m.process->page_size = 4096;
+	m.process->exe_backing = MANIFEST_NONE;
+	CHECK_EQ(image_write("given", &m, -1, 0, &header, NULL, &err), 0);
+	fd = open("given", O_RDWR | O_CLOEXEC);
+	CHECK_EQ(pwrite(fd, "################", 16, 0), 16);
+	CHECK_EQ(store_slot_open(&given, NULL, &slot, &err), 0);
+	store_slot_close(&slot);
+	CHECK_EQ(image_write("given", &m, -1, 0, &header, &(struct image_write_options){.spare_others = true},
+			     &err), 0);
+	close(fd);
+	fd = open("given", O_RDWR | O_CLOEXEC);
+	CHECK_EQ(pwrite(fd, "################", 16, 0), 16);
+	CHECK_EQ(fstat(fd, &st), 0);
+	CHECK_EQ(ftruncate(fd, st.st_size - 1), 0);
+	CHECK_EQ(store_slot_open(&given, NULL, &slot, &err), -EEXIST);
+	close(fd);
+	CHECK_EQ(unlink("given"), 0);
+}
+
+/* A link is as good as its owner. */
+static void test_links(void)
+{
+	struct store_slot slot;
+	int fd;
+
+	fd = open("own", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	CHECK(fd >= 0);
+	close(fd);
+	CHECK_EQ(symlink("own", "second"), 0);
+	CHECK_EQ(symlink("./second", "first"), 0);
+	CHECK_EQ(store_slot_of_image("first", &slot, &err), 0);
+	fd = store_open_image(&slot, &err);
+	CHECK(fd >= 0);
+	close(fd);
+	if (geteuid() == 0) {
+		CHECK_EQ(lchown("second", 65534, 65534), 0);
+		CHECK_EQ(store_open_image(&slot, &err), -EPERM);
+		HAS(err.text, "first is refused: the link ./second belongs to");
+	}
+	store_slot_close(&slot);
+	CHECK_EQ(unlink("first") | unlink("second") | unlink("own"), 0);
 }
 
 /* --image FILE: only nothing, an empty file or an image is a place for one. */
@@ -573,6 +628,8 @@ int main(void)
 	test_prepare();
 	test_open();
 	test_place();
+	test_damaged_place();
+	test_links();
 	test_lock();
 	test_lock_file();
 	test_lock_of_others();
