@@ -3,6 +3,8 @@
 # command fails in words, or does without what it could not have; the program lives, nothing is left.
 #
 # inject.sh dump|restore ERRNO [STEP [VICTIM]]: every STEP-th call
+# inject.sh checkpoint|run|again ERRNO [STEP]: the same with a JVM, whose own calls succeed. `run` finds no
+# snapshot, `again` finds one: the application answers, restored or cold, and stored is a whole snapshot or none.
 victim=${4:-threads}
 . "${JSNAP_TEST_WORK:?set it to what tests/jvm/setup.sh BUILD_DIR prints}/scripts/lib.sh"
 . "${JSNAP_TEST_WORK:?set it to what tests/jvm/setup.sh BUILD_DIR prints}/scripts/program_lib.sh"
@@ -22,10 +24,10 @@ run() {
 	call=$(cat mark 2>/dev/null || true)
 }
 
-judge() { # N WHAT: whether it ended as it may
+judge() { # N WHAT: whether it ended as it may; 126: what failed was to execute java
 	case $status in
 	0) survived=$((survived + 1)) ;;
-	125)
+	125 | 126)
 		[ -s i.err ] || fail "$errno at call $1 ($call) of $2: no message"
 		refused=$((refused + 1))
 		;;
@@ -70,6 +72,75 @@ inject_restore() {
 	[ "$status" = 0 ] || fail "a restore without failing calls: $(cat i.err)"
 }
 
+no_half() { # N WHAT: in the store
+	local image left
+	for image in store/*.jsnap; do
+		[ -e "$image" ] || continue
+		"$jsnap" verify "$image" >verify.out 2>&1 || fail "$errno at call $1 ($call) of $2: $(cat verify.out)"
+	done
+	left=$(find store -name '*tmp*')
+	[ -z "$left" ] || fail "$errno at call $1 ($call) of $2: left in the store: $left"
+}
+
+use_tiny() {
+	use_jdk 17
+	port=$(free_port)
+	tiny=(--store "$dir/store" --tids $tids --set-env LD_PRELOAD= -Xmx64m -XX:+UseSerialGC -jar "$cache/tiny.jar" "$port")
+}
+
+inject_checkpoint() {
+	for ((n = 1; ; n += step)); do
+		rm -rf store/*
+		run "$n" "$jsnap" checkpoint "${tiny[@]}"
+		[ -n "$call" ] || break
+		judge "$n" checkpoint
+		until_true 10 "$errno at call $n ($call) of checkpoint: all is gone" no_process
+		[ $status != 0 ] || snapshot_exists || fail "$errno at call $n ($call) of checkpoint: no snapshot, and no word"
+		no_half "$n" checkpoint
+	done
+	[ "$status" = 0 ] || fail "a checkpoint without failing calls: $(cat i.err)"
+}
+
+answers() { [ "$(get /hello)" = hello ]; }
+answers_or_ended() { answers || ended "$pid"; }
+# What becomes of the snapshot is said; when it is there, its hot copy may still be written.
+settled() { grep -Eq 'jsnap: (snapshot .* taken|no snapshot: |cold start: no snapshots can be kept|restored )' i.err || ended "$pid"; }
+
+inject_run() { # as the application's user sees it, from the store `whole`
+	mkdir -p whole
+	for ((n = 1; ; n += step)); do
+		rm -rf store mark i.err
+		cp -a whole store
+		start i env LD_PRELOAD="$inject" JSNAP_INJECT=$errno:$n JSNAP_INJECT_MARK="$dir/mark" "$jsnap" run "${tiny[@]}"
+		until_true 60 "$errno at call $n of $verb: it serves" answers_or_ended
+		until_true 60 "$errno at call $n of $verb: word of the snapshot" settled
+		if ended "$pid"; then
+			status=0
+			wait "$pid" || status=$?
+			[ $status != 0 ] || fail "$errno at call $n of $verb: it ended with 0: $(cat i.err)"
+		else
+			answers || fail "$errno at call $n ($(cat mark)) of $verb: it does not answer any more"
+			stop "$pid" TERM
+			expect "$errno at call $n of $verb: the exit status" $status 143
+			status=0
+		fi
+		until_true 20 "$errno at call $n of $verb: all is gone" no_process
+		call=$(cat mark 2>/dev/null || true)
+		[ -n "$call" ] || break
+		judge "$n" $verb
+		no_half "$n" $verb
+	done
+	[ "$status" = 0 ] || fail "a run without failing calls: $(cat i.err)"
+}
+
+inject_again() {
+	"$jsnap" checkpoint "${tiny[@]}" </dev/null >i.out 2>i.err || fail "jsnap checkpoint: $(cat i.err)"
+	rm -rf whole
+	cp -a store whole
+	inject_run
+}
+
+case $verb in checkpoint | run | again) use_tiny ;; esac
 "inject_$verb"
 [ $refused -gt 0 ] || fail "no call failed: is $inject loaded?"
 say "$errno, every $step. call of $verb: $refused refused, $survived done without"
