@@ -21,7 +21,7 @@ for mode in cap userns; do
 	cmake --install "$build" --prefix "$work/$mode" >/dev/null
 done
 mkdir -p "$work/scripts"
-cp "$here"/*.sh "$here"/../fault/*.sh "$build/tests/jvm/jsnap-probe" "$build/tests/jvm/jsnap-reaper" \
+cp "$here"/*.sh "$here"/../fault/*.sh "$here"/../../scripts/measure_walk.sh "$build/tests/jvm/jsnap-probe" "$build/tests/jvm/jsnap-reaper" \
 	"$build/tests/jvm/jsnap-hammer" \
 	"$build/tests/fault/jsnap_inject.so" "$build"/tests/victims/victim_{threads,events} "$work/scripts/"
 cp "$here/../fixtures/images/bad-newer-version.jsnap" "$work/scripts/newer.jsnap"
