@@ -1,7 +1,7 @@
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
-/** Says a line a tick, and each time that time is not what it should be. */
+/** Says a line a tick, with the wall clock's time, and each time that nanoTime is not what it should be. */
 public class Ticks {
 	private static long last = System.nanoTime(), ticks;
 
@@ -16,7 +16,7 @@ public class Ticks {
 		var pool = Executors.newScheduledThreadPool(2);
 		pool.scheduleAtFixedRate(() -> {
 			look("tick");
-			System.out.println("tick " + ++ticks);
+			System.out.println("tick " + ++ticks + " " + System.currentTimeMillis());
 		}, 200, 200, TimeUnit.MILLISECONDS);
 		pool.scheduleWithFixedDelay(() -> look("delay"), 10, 10, TimeUnit.MILLISECONDS);
 		pool.schedule(() -> System.out.println("EARLY"), 2, TimeUnit.HOURS);

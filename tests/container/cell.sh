@@ -4,7 +4,7 @@
 # cell.sh tiny|h2|spring FILTER CAPABILITY UID NNP WAY
 #	FILTER docker|podman|none	the seccomp filter
 #	CAPABILITY nocap|cr|fcap	none at all; CAP_CHECKPOINT_RESTORE from the runtime; as a file
-#					capability that the runtime's bounding set allows
+#					capability that the runtime's bounding set allows, and only as one
 #	UID 0|1000	NNP nnp|priv	no_new_privs or not
 #	WAY				how the original TIDs must have been obtained
 . "$(dirname "$0")/lib.sh"
@@ -14,16 +14,19 @@ app_use "$1"
 way=$6
 jsnap=$JSNAP_TEST_WORK/userns/bin/jsnap
 capability=$3
+through=()
 if [ "$capability" = fcap ]; then
 	jsnap=$JSNAP_TEST_WORK/cap/bin/jsnap
 	capability=cr
+	# podman gives what it adds to an ordinary user as ambient capabilities too.
+	through=(setpriv --ambient-caps=-all --inh-caps=-all)
 fi
 options "$2" "$capability" "$4" "$5"
 own "$4"
 words=(--store "$dir/store" --warmup "http://127.0.0.1:$port$path" --warmup-requests 100 --log-level debug
 	-XX:+UseSerialGC "${java_args[@]}")
 
-run first -- "$jsnap" checkpoint "${words[@]}"
+run first -- "${through[@]}" "$jsnap" checkpoint "${words[@]}"
 until_true "$patience" "the checkpoint ends" ended "$pid"
 wait "$pid" || fail "jsnap checkpoint exited with $?"
 image=$(echo store/*.jsnap)
@@ -34,8 +37,15 @@ import json, sys
 for thread in json.load(open("inspect.json"))["threads"]:
 	print(thread["tid"])' | sort -n >wanted
 
-run second -- "$jsnap" run --tids auto "${words[@]}"
+# How old a process is, and with it how long its first answer took, in ms.
+age_ms() {
+	awk -v hz="$(getconf CLK_TCK)" 'NR == FNR { now = $1; next } { sub(/.*\) /, ""); printf "%d", (now - $20 / hz) * 1000 }' \
+		/proc/uptime "/proc/$1/stat"
+}
+
+run second -- "${through[@]}" "$jsnap" run --tids auto "${words[@]}"
 await second "$path"
+first_ms=$(age_ms "$inner")
 grep -q "jsnap: restored .*(tids: $way)" second.err || fail "second.err does not say 'restored (tids: $way)'"
 java=$(java_of "$inner")
 [ -n "$java" ] || fail "no java in the container"
@@ -56,4 +66,24 @@ until_true 60 "the container ends after SIGTERM" ended "$pid"
 status=0
 wait "$pid" || status=$?
 expect "the exit status after SIGTERM" $status 143
+
+# The same snapshot restored outside of containers, where exact numbers are to be had: within the walk and
+# such a restore the first answer has to be there. Figures of one run, but of a machine that may be busy.
+(HOME=$dir/home exec unshare --net --pid --mount-proc --kill-child setpriv --reuid="$4" --regid="$4" --clear-groups \
+	"$jsnap" restore --log-level debug "$dir/$image" >normal.out 2>normal.err) &
+normal=$!
+normal_restored() {
+	ended $normal && fail "the restore outside: $(tail -n 2 normal.err)"
+	grep -q "jsnap: restored" normal.err
+}
+until_true "$patience" "the restore outside" normal_restored
+kill "$(cat /proc/$normal/task/$normal/children)"
+wait $normal || true
+took() { sed -n 's/.*jsnap: restored .* in \([0-9.]*\) ms.*/\1/p' "$1.err"; }
+walk_ms=$(sed -n 's/.*the walk takes .* about \([0-9.]*\) ms.*/\1/p' second.err)
+[ "$way" != walk ] || [ -n "$walk_ms" ] || fail "second.err does not say what the walk takes"
+figures="restored in $(took second) ms (outside: $(took normal) ms, walk: ${walk_ms:-0} ms), first answer after $first_ms ms"
+awk "BEGIN { whole = $(took normal) + ${walk_ms:-0}; exit !($(took second) < 5 * whole + 1500 && $first_ms < 10 * whole + 5000) }" ||
+	fail "$figures"
+say "$figures"
 say "$(wc -l <wanted) threads, TIDs $(head -n 1 wanted) to $(tail -n 1 wanted); $(grep -o 'restored .*' second.err)"

@@ -215,15 +215,19 @@ own() { # UID
 # The user of the tests that need no container, and no capability can be got back.
 nobody=65534
 
-# alone [-t SECONDS] COMMAND...: in a PID, mount and network namespace of its own, as nobody, with no
-# capability in the bounding set: what a container is to jsnap, without one. With -t its monotonic
-# clock is ahead by so much.
+# alone [-c] [-t SECONDS] COMMAND...: in a PID, mount and network namespace of its own, as nobody, with no
+# capability in the bounding set: what a container is to jsnap, without one. With -c a file capability
+# counts. With -t its clocks are ahead by so much.
 alone() {
-	local words=(--net --pid --mount-proc --kill-child)
+	local words=(--net --pid --mount-proc --kill-child) bounds=-all
+	if [ "$1" = -c ]; then
+		bounds=+all
+		shift
+	fi
 	if [ "$1" = -t ]; then
 		words+=(--time --monotonic "$2" --boottime "$2")
 		shift 2
 	fi
 	exec unshare "${words[@]}" bash -c 'ip link set lo up && exec setpriv --reuid='$nobody' --regid='$nobody' \
-		--clear-groups --bounding-set=-all env HOME='"$dir/home"' "$@"' bash "$@" 251>&- 252>&- 253>&- 254>&-
+		--clear-groups --bounding-set='$bounds' env HOME='"$dir/home"' "$@"' bash "$@" 251>&- 252>&- 253>&- 254>&-
 }
