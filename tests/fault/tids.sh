@@ -27,7 +27,7 @@ young() {
 cat >take.sh <<'END'
 for ((i = 0; i < 200; i++)); do /bin/true; done
 "$1" "$PWD/v" &
-until [ -e v/ready ]; do sleep 0.02; done
+until [ -e v/ready ]; do kill -0 $! && sleep 0.02 || exit 1; done
 exec "$2" dump --pid $! --image "$3"
 END
 take() {
