@@ -66,11 +66,17 @@ run order2 order
 says order2 "after A" "after B" "after C" returned end
 grep -q "jsnap: restored" order2.err || fail "order: the second run was not restored"
 
-# Everyone is told whatever others threw; a nested context's exceptions are told one by one.
+# Everyone is told whatever others threw; a nested context's exceptions are told one by one, after its own words.
 run nested nested
 says nested "before B" "before N1" "before N2" "before A" "after A" "after N1" "after N2" "after B" \
 	"thrown CheckpointException" \
 	"suppressed IllegalStateException N1 will not" "suppressed IllegalStateException N2 will not" \
+	"suppressed IllegalStateException N1 cannot" "suppressed IllegalStateException N2 cannot" end
+run words words
+says words "before B" "before N1" "before N2" "before A" "after A" "after N1" "after N2" "after B" \
+	"thrown CheckpointException" "suppressed CheckpointException in other words" \
+	"suppressed IllegalStateException N1 will not" "suppressed IllegalStateException N2 will not" \
+	"suppressed RestoreException in other words" \
 	"suppressed IllegalStateException N1 cannot" "suppressed IllegalStateException N2 cannot" end
 run before before
 says before "before C" "before B" "before A" "after A" "after B" "after C" "thrown CheckpointException" \

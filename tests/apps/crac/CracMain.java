@@ -35,8 +35,10 @@ public final class CracMain {
 	/** A context of the application's own: first come, first told, and all of its exceptions in one. */
 	static class Nested extends Context<Resource> {
 		private final List<Resource> members = new ArrayList<>();
+		private final String words;
 
-		Nested() {
+		Nested(String words) {
+			this.words = words;
 			keep.add(this);
 		}
 
@@ -47,7 +49,7 @@ public final class CracMain {
 
 		@Override
 		public void beforeCheckpoint(Context<? extends Resource> context) throws CheckpointException {
-			CheckpointException all = new CheckpointException();
+			CheckpointException all = words == null ? new CheckpointException() : new CheckpointException(words);
 			for (Resource member : members)
 				try {
 					member.beforeCheckpoint(this);
@@ -60,7 +62,7 @@ public final class CracMain {
 
 		@Override
 		public void afterRestore(Context<? extends Resource> context) throws RestoreException {
-			RestoreException all = new RestoreException();
+			RestoreException all = words == null ? new RestoreException() : new RestoreException(words);
 			for (Resource member : members)
 				try {
 					member.afterRestore(this);
@@ -143,8 +145,8 @@ public final class CracMain {
 				register(new Told(name));
 			snapshot();
 		}
-		case "nested" -> {
-			Nested nested = new Nested();
+		case "nested", "words" -> {
+			Nested nested = new Nested(args[0].equals("words") ? "in other words" : null);
 			register(new Told("A"));
 			register(nested);
 			nested.register(new Failing("N1", true, true));

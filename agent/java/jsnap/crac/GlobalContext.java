@@ -95,14 +95,25 @@ final class GlobalContext extends Context<Resource> {
 			throw all;
 	}
 
-	/** A nested context's exception stands for those it suppresses, whoever's class it is. */
+	/** A nested context's exception stands for those it suppresses, whoever's class it is, and for its own words. */
 	static void collect(Throwable all, Throwable thrown) {
 		if (!isOfContext(thrown) || thrown.getSuppressed().length == 0) {
 			all.addSuppressed(thrown);
 			return;
 		}
+		if (thrown.getMessage() != null || thrown.getCause() != null)
+			all.addSuppressed(alone(thrown));
 		for (Throwable one : thrown.getSuppressed())
 			all.addSuppressed(one);
+	}
+
+	/** The same without what it suppresses, which cannot be taken out of an exception. */
+	private static Throwable alone(Throwable thrown) {
+		String words = thrown.getMessage();
+		Throwable copy = thrown.getClass().getName().endsWith("RestoreException")
+				? new RestoreException(words) : new CheckpointException(words);
+		copy.setStackTrace(thrown.getStackTrace());
+		return thrown.getCause() == null ? copy : copy.initCause(thrown.getCause());
 	}
 
 	private static boolean isOfContext(Throwable thrown) {
