@@ -16,11 +16,11 @@
 #include "agent/suspend.h"
 #include "agent/vmstructs.h"
 #include "agent/world.h"
+#include "agent/zone.h"
 #include "base/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,11 +40,6 @@ static bool serving; /* a thread stands in read(), or is about to; under channel
 
 /* Messages of several threads do not mix. Taken before channel_lock. */
 static pthread_mutex_t send_lock = PTHREAD_MUTEX_INITIALIZER;
-
-/* Threads held for a launcher that does nothing go on after so long: it hangs. Counted in looks and
- * not by the clock, which a restore may move. */
-#define HOLD_LOOKS   60
-#define HOLD_LOOK_MS 1000
 
 static void close_channel(void)
 {
@@ -69,20 +64,26 @@ int agent_say(struct agent *owner, enum agent_message type, uint32_t sequence,
 	return r;
 }
 
+/* By the charset itself: one looked up by name may be locked (sun.nio.cs.StandardCharsets). */
 jstring agent_string(JNIEnv *jni, const char *bytes, size_t size)
 {
 	jclass type = (*jni)->FindClass(jni, "java/lang/String");
+	jclass charsets = (*jni)->FindClass(jni, "java/nio/charset/StandardCharsets");
 	jbyteArray array = (*jni)->NewByteArray(jni, (jsize)size);
-	jstring charset = (*jni)->NewStringUTF(jni, "UTF-8");
+	jfieldID utf_8;
 	jmethodID constructor;
 
-	if (!type || !array || !charset)
+	if (!type || !array || !charsets)
 		return NULL;
-	constructor = (*jni)->GetMethodID(jni, type, "<init>", "([BLjava/lang/String;)V");
+	utf_8 = (*jni)->GetStaticFieldID(jni, charsets, "UTF_8", "Ljava/nio/charset/Charset;");
+	if (!utf_8)
+		return NULL;
+	constructor = (*jni)->GetMethodID(jni, type, "<init>", "([BLjava/nio/charset/Charset;)V");
 	if (!constructor)
 		return NULL;
 	(*jni)->SetByteArrayRegion(jni, array, 0, (jsize)size, (const jbyte *)bytes);
-	return (*jni)->NewObject(jni, type, constructor, array, charset);
+	return (*jni)->NewObject(jni, type, constructor, array,
+				 (*jni)->GetStaticObjectField(jni, charsets, utf_8));
 }
 
 static void add_system_property(JNIEnv *jni, struct agent_payload *payload, const char *key,
@@ -158,7 +159,7 @@ static int answer(JNIEnv *jni, const struct agent_header *header,
 		break;
 	case AGENT_HOLD:
 		type = AGENT_HELD;
-		r = agent_hold(&agent, jni, &payload);
+		r = agent_hold(&agent, jni, question, &payload, &err);
 		break;
 	case AGENT_RESTORED:
 		type = AGENT_REFRESHED;
@@ -185,17 +186,6 @@ static int answer(JNIEnv *jni, const struct agent_header *header,
 	return agent_say(&agent, type, header->sequence, &payload);
 }
 
-/* Held threads are not held for ever. */
-static void wait_while_held(JNIEnv *jni)
-{
-	struct pollfd pollfd = {.fd = agent.fd, .events = POLLIN};
-
-	for (int i = 0; suspend_holds() && i < HOLD_LOOKS; i++)
-		if (poll(&pollfd, 1, HOLD_LOOK_MS) > 0)
-			return;
-	suspend_end(&agent, jni);
-}
-
 /* The application goes on: whoever waited for that is told, after the launcher. */
 static void tell_resources(JNIEnv *jni, const struct agent_header *header,
 			   const struct agent_payload *question)
@@ -214,8 +204,8 @@ static int serve_one(JNIEnv *jni)
 	struct jsnap_error err = {0};
 	int r;
 
-	wait_while_held(jni);
 	r = agent_receive(agent.fd, -1, &header, &question, &err);
+	suspend_go_on();
 	if (r == -EPROTO)
 		return send_error(header.sequence, &err);
 	if (r == -EBADMSG)
@@ -247,9 +237,9 @@ static void JNICALL serve(jvmtiEnv *jvmti, JNIEnv *jni, void *unused)
 	crac_after(jni, "jsnap, which takes snapshots, is gone");
 }
 
-/* The thread belongs to the system's thread group: applications list and join their own. */
-static jthread new_thread_object(jvmtiEnv *jvmti, JNIEnv *jni)
+jthread agent_new_thread(struct agent *owner, JNIEnv *jni, const char *words)
 {
+	jvmtiEnv *jvmti = owner->jvmti;
 	jclass type = (*jni)->FindClass(jni, "java/lang/Thread");
 	jmethodID constructor;
 	jthreadGroup *groups = NULL;
@@ -261,14 +251,14 @@ static jthread new_thread_object(jvmtiEnv *jvmti, JNIEnv *jni)
 		return NULL;
 	constructor = (*jni)->GetMethodID(jni, type, "<init>",
 					  "(Ljava/lang/ThreadGroup;Ljava/lang/String;)V");
-	name = (*jni)->NewStringUTF(jni, "jsnap-agent");
+	name = (*jni)->NewStringUTF(jni, words);
 	if (!constructor || !name ||
 	    (*jvmti)->GetTopThreadGroups(jvmti, &count, &groups) != JVMTI_ERROR_NONE)
 		return NULL;
 	if (count > 0)
 		thread = (*jni)->NewObject(jni, type, constructor, groups[0], name);
 	(*jvmti)->Deallocate(jvmti, (unsigned char *)groups);
-	return thread;
+	return thread ? (*jni)->NewGlobalRef(jni, thread) : NULL;
 }
 
 static void JNICALL vm_initialized(jvmtiEnv *jvmti, JNIEnv *jni, jthread main_thread)
@@ -279,9 +269,9 @@ static void JNICALL vm_initialized(jvmtiEnv *jvmti, JNIEnv *jni, jthread main_th
 	vmstructs_open((const void *)(*jvmti)->ForceGarbageCollection);
 	agent.main_thread = (*jni)->NewGlobalRef(jni, main_thread);
 	crac_define(&agent, jni);
-	world_start(jni);
+	zone_start(jni);
 	openers_start(jni);
-	thread = new_thread_object(jvmti, jni);
+	thread = agent_new_thread(&agent, jni, "jsnap-agent");
 	if (!agent_exception(jni) && thread && agent.main_thread) {
 		pthread_mutex_lock(&channel_lock);
 		serving = true;
@@ -308,6 +298,7 @@ static void JNICALL vm_ending(jvmtiEnv *jvmti, JNIEnv *jni)
 
 	(void)jvmti;
 	(void)jni;
+	suspend_leave();
 	clock_gettime(CLOCK_REALTIME, &deadline);
 	deadline.tv_sec++;
 	pthread_mutex_lock(&channel_lock);

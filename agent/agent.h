@@ -22,9 +22,13 @@ struct agent {
 int agent_say(struct agent *agent, enum agent_message type, uint32_t sequence,
 	      const struct agent_payload *payload);
 
-/* JNI's own string constructor wants modified UTF-8; what comes here can be any bytes. NULL with an
- * exception pending. */
+/* JNI's own string constructor wants modified UTF-8; what comes here can be any bytes. Takes no
+ * lock of Java's. NULL with an exception pending. */
 jstring agent_string(JNIEnv *jni, const char *bytes, size_t size);
+
+/* For RunAgentThread: a global reference, or NULL. The thread belongs to the system's thread group:
+ * applications list and join their own. */
+jthread agent_new_thread(struct agent *agent, JNIEnv *jni, const char *name);
 
 /* Clears a pending Java exception; true when there was one. */
 static inline bool agent_exception(JNIEnv *jni)
@@ -40,7 +44,8 @@ int agent_status(struct agent *agent, JNIEnv *jni, struct agent_payload *answer,
 		 struct jsnap_error *err);
 int agent_prepare(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
 		  struct agent_payload *answer, struct jsnap_error *err);
-int agent_hold(struct agent *agent, JNIEnv *jni, struct agent_payload *answer);
+int agent_hold(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
+	       struct agent_payload *answer, struct jsnap_error *err);
 int agent_refresh(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
 		  struct agent_payload *answer, struct jsnap_error *err);
 

@@ -1,19 +1,27 @@
 /*
- * Classes that the VM has loaded already: nothing is loaded to look for its state.
+ * Classes that the VM has initialized already: nothing is loaded or initialized to look for its
+ * state. JNI's look-ups initialize the class they are asked about, and wait where a thread of the
+ * application's is doing so; that never happens to one of these.
  */
 #ifndef JSNAP_AGENT_LOADED_H
 #define JSNAP_AGENT_LOADED_H
 
 #include "agent/agent.h"
 
-/* For each of `n` names ("java/util/Timer") a global reference to the class of the boot loader, or
- * NULL where it is not loaded; the caller deletes them. False, and NULL everywhere, when the VM
- * refuses. */
+/* For each of `n` names ("java/util/Timer") a global reference to the JDK's class of that name, or
+ * NULL where it is not initialized; the caller deletes them. False, and NULL everywhere, when the
+ * VM refuses. */
 bool loaded_find(struct agent *agent, JNIEnv *jni, const char *const *names, size_t n,
 		 jclass *ret_classes);
 
-/* How many classes the VM has loaded so far, or -1 where it does not count (-XX:-UsePerfData): when
- * that is what it was, loaded_find would find the same. */
+/*
+ * Would the calls of loaded_find after loaded_begin find more by now? Takes no lock of Java's and
+ * waits for no thread of the application's, which may stand still. Names must last until then.
+ */
+void loaded_begin(JNIEnv *jni);
+bool loaded_more(struct agent *agent, JNIEnv *jni);
+
+/* How many classes the VM has loaded so far, or -1 where it does not count (-XX:-UsePerfData). */
 int64_t loaded_count(void);
 
 #endif

@@ -40,6 +40,9 @@
 #define RETRY_NS	   1000000
 #define COLLECTION_TIMEOUT 10000000000ull
 
+/* Each that fails has found a class that the one before has not: they are few. */
+#define HOLD_TRIES 10
+
 static struct {
 	bool scrub;
 	int64_t full_before; /* full collections before the one that is being asked for */
@@ -219,29 +222,42 @@ static bool keep_arenas(void)
 	return set && set(M_TRIM_THRESHOLD, INT_MAX) == 1;
 }
 
-static int64_t looked_up_at; /* classes that were loaded by then */
-
-/* What takes long is looked up before the threads stop. */
+/* What takes long, and may wait for a class that is being initialized, is looked up before the
+ * threads stop. */
 static void look_up(struct agent *agent, JNIEnv *jni)
 {
-	looked_up_at = loaded_count();
+	loaded_begin(jni);
 	random_find(agent, jni);
 	world_find(agent, jni);
 	environment_find(agent, jni);
 }
 
-int agent_hold(struct agent *agent, JNIEnv *jni, struct agent_payload *answer)
+int agent_hold(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
+	       struct agent_payload *answer, struct jsnap_error *err)
 {
-	uint64_t start = monotonic_ns();
+	unsigned int seconds =
+		(unsigned int)agent_payload_u64(question, "seconds", SUSPEND_SECONDS);
+	uint64_t start;
+	bool held;
 
-	agent_payload_add(answer, "held", suspend_application(agent, jni, NULL) ? "0" : "1");
-	if (looked_up_at < 0 || loaded_count() != looked_up_at)
+	for (int tries = 0; tries < HOLD_TRIES; tries++) {
+		start = monotonic_ns();
+		held = !suspend_application(agent, jni, seconds, NULL);
+		if (!loaded_more(agent, jni)) {
+			random_find_objects(agent, jni);
+			world_find_objects(agent, jni);
+			agent_payload_add(answer, "held", held ? "1" : "0");
+			agent_payload_addf(answer, "held_us", "%llu",
+					   (unsigned long long)((monotonic_ns() - start) / 1000));
+			return 0;
+		}
+		suspend_end(agent, jni);
+		if (suspend_prepare(agent, jni, err))
+			return -err->code;
 		look_up(agent, jni);
-	random_find_objects(agent, jni);
-	world_find_objects(agent, jni);
-	agent_payload_addf(answer, "held_us", "%llu",
-			   (unsigned long long)((monotonic_ns() - start) / 1000));
-	return 0;
+	}
+	error_set(err, EAGAIN, "the program keeps initializing classes whose state matters");
+	return error_hint(err, "take the snapshot when it has started");
 }
 
 int agent_prepare(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
@@ -252,6 +268,8 @@ int agent_prepare(struct agent *agent, JNIEnv *jni, const struct agent_payload *
 	uint64_t start;
 	int r = crac_before(jni, err);
 
+	if (!r)
+		r = suspend_prepare(agent, jni, err);
 	if (r)
 		return r;
 	crac_register_bean(agent, jni);

@@ -73,9 +73,10 @@ enum agent_message {
 	AGENT_OPENED = 13,
 	/* agent -> launcher, unasked, for the log: message=... (may have several lines) */
 	AGENT_NOTE = 11,
-	/* launcher -> agent, no payload, after PREPARE: the application's threads stand still until
-	 * RESTORED has been served, or RESUMED came, or the channel is closed. Answer AGENT_HELD:
-	 * held=0|1 (0: the VM does not offer it) held_us=... (how long by then). */
+	/* launcher -> agent, after PREPARE: the application's threads stand still until RESTORED
+	 * has been served, or RESUMED came, or the channel is closed, or the launcher has been
+	 * silent for seconds=... (60). Answer AGENT_HELD: held=0|1 (0: the VM does not offer it)
+	 * held_us=... (how long by then), or AGENT_ERROR: they go on. */
 	AGENT_HOLD = 14,
 	AGENT_HELD = 15,
 };

@@ -5,13 +5,18 @@
 #include "agent/loaded.h"
 #include "base/cleanup.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
 enum source {
 	THREAD_LOCAL_RANDOM,
-	MATH_RANDOM,
 	RANDOM,
+	MATH,
+	STRICT_MATH,
+	COLLECTIONS,
+	DIGEST_AUTHENTICATION,
+	LDAP_SERVERS,
 	SPLITTABLE_RANDOM,
 	NATIVE_PRNG,
 	NATIVE_PRNG_BLOCKING,
@@ -19,23 +24,18 @@ enum source {
 	SHA1_PRNG,
 	DRBG,
 	VIRTUAL_THREAD,
-	L32X64,
-	L64X128,
-	L64X128_STAR,
-	L64X256,
-	L64X1024,
-	L128X128,
-	L128X256,
-	L128X1024,
-	XOROSHIRO,
-	XOSHIRO,
-	SOURCES,
+	GENERATORS, /* of the module jdk.random, under the names of both times */
+	SOURCES = GENERATORS + 20,
 };
 
 static const char *const names[SOURCES] = {
 	[THREAD_LOCAL_RANDOM] = "java/util/concurrent/ThreadLocalRandom",
-	[MATH_RANDOM] = "java/lang/Math$RandomNumberGeneratorHolder",
 	[RANDOM] = "java/util/Random",
+	[MATH] = "java/lang/Math$RandomNumberGeneratorHolder",
+	[STRICT_MATH] = "java/lang/StrictMath$RandomNumberGeneratorHolder",
+	[COLLECTIONS] = "java/util/Collections",
+	[DIGEST_AUTHENTICATION] = "sun/net/www/protocol/http/DigestAuthentication",
+	[LDAP_SERVERS] = "com/sun/jndi/ldap/ServiceLocator",
 	[SPLITTABLE_RANDOM] = "java/util/SplittableRandom",
 	[NATIVE_PRNG] = "sun/security/provider/NativePRNG",
 	[NATIVE_PRNG_BLOCKING] = "sun/security/provider/NativePRNG$Blocking",
@@ -43,23 +43,49 @@ static const char *const names[SOURCES] = {
 	[SHA1_PRNG] = "sun/security/provider/SecureRandom",
 	[DRBG] = "sun/security/provider/AbstractDrbg",
 	[VIRTUAL_THREAD] = "java/lang/BaseVirtualThread",
-	[L32X64] = "jdk/random/L32X64MixRandom",
-	[L64X128] = "jdk/random/L64X128MixRandom",
-	[L64X128_STAR] = "jdk/random/L64X128StarStarRandom",
-	[L64X256] = "jdk/random/L64X256MixRandom",
-	[L64X1024] = "jdk/random/L64X1024MixRandom",
-	[L128X128] = "jdk/random/L128X128MixRandom",
-	[L128X256] = "jdk/random/L128X256MixRandom",
-	[L128X1024] = "jdk/random/L128X1024MixRandom",
-	[XOROSHIRO] = "jdk/random/Xoroshiro128PlusPlus",
-	[XOSHIRO] = "jdk/random/Xoshiro256PlusPlus",
+	[GENERATORS] = "jdk/random/L32X64MixRandom", /* JDK 17 and 21 */
+	"jdk/random/L64X128MixRandom",
+	"jdk/random/L64X128StarStarRandom",
+	"jdk/random/L64X256MixRandom",
+	"jdk/random/L64X1024MixRandom",
+	"jdk/random/L128X128MixRandom",
+	"jdk/random/L128X256MixRandom",
+	"jdk/random/L128X1024MixRandom",
+	"jdk/random/Xoroshiro128PlusPlus",
+	"jdk/random/Xoshiro256PlusPlus",
+	"jdk/internal/random/L32X64MixRandom", /* JDK 25 */
+	"jdk/internal/random/L64X128MixRandom",
+	"jdk/internal/random/L64X128StarStarRandom",
+	"jdk/internal/random/L64X256MixRandom",
+	"jdk/internal/random/L64X1024MixRandom",
+	"jdk/internal/random/L128X128MixRandom",
+	"jdk/internal/random/L128X256MixRandom",
+	"jdk/internal/random/L128X1024MixRandom",
+	"jdk/internal/random/Xoroshiro128PlusPlus",
+	"jdk/internal/random/Xoshiro256PlusPlus",
+};
+
+/* Static fields that hold one java.util.Random for everybody. */
+static const struct {
+	enum source source;
+	const char *field, *what;
+} shared_generators[] = {
+	{MATH, "randomNumberGenerator", "Math.random"},
+	{STRICT_MATH, "randomNumberGenerator", "StrictMath.random"},
+	{COLLECTIONS, "r", "Collections.shuffle"}, /* NULL until it was called */
+	{DIGEST_AUTHENTICATION, "random", "digest authentication"},
+	{LDAP_SERVERS, "random", "the order of LDAP servers"},
 };
 
 /* Fields and objects looked up before the snapshot; NULL where there is none. */
 static struct {
 	jclass classes[SOURCES];
 	struct instances sha1, drbg, virtual_threads;
-	jobject counters[SOURCES + 2]; /* AtomicLong */
+	jfieldID shared[ARRAY_SIZE(shared_generators)], random_seed;
+	struct counter {
+		jobject object; /* AtomicLong */
+		const char *what;
+	} counters[SOURCES + ARRAY_SIZE(shared_generators)];
 	size_t n_counters;
 	jobject buffers[3]; /* NativePRNG$RandomIO */
 	size_t n_buffers;
@@ -126,41 +152,64 @@ static jobject static_object(JNIEnv *jni, jclass type, const char *name, const c
 	return global;
 }
 
-static void add_counter(JNIEnv *jni, enum source source, const char *name)
+/* Takes a global reference over; NULL is none. */
+static void keep_counter(jobject counter, const char *what)
 {
-	jobject counter = static_object(jni, found.classes[source], name,
-					"Ljava/util/concurrent/atomic/AtomicLong;");
-
 	if (counter)
-		found.counters[found.n_counters++] = counter;
+		found.counters[found.n_counters++] = (struct counter){counter, what};
+}
+
+static void add_counter(JNIEnv *jni, enum source source, const char *name, const char *what)
+{
+	keep_counter(static_object(jni, found.classes[source], name,
+				   "Ljava/util/concurrent/atomic/AtomicLong;"),
+		     what);
 }
 
 static void find_counters(JNIEnv *jni)
 {
 	jclass type = (*jni)->FindClass(jni, "java/util/concurrent/atomic/AtomicLong");
-	jobject generator;
-	jfieldID seed;
 
 	found.counter_value = field(jni, type, "value", "J");
 	(*jni)->DeleteLocalRef(jni, type);
-	add_counter(jni, THREAD_LOCAL_RANDOM, "seeder");
-	add_counter(jni, RANDOM, "seedUniquifier");
-	add_counter(jni, SPLITTABLE_RANDOM, "defaultGen");
-	for (enum source s = L32X64; s <= XOSHIRO; s++)
-		add_counter(jni, s, "defaultGen");
-	generator = static_object(jni, found.classes[MATH_RANDOM], "randomNumberGenerator",
-				  "Ljava/util/Random;");
-	seed = generator ? field(jni, found.classes[RANDOM], "seed",
-				 "Ljava/util/concurrent/atomic/AtomicLong;")
-			 : NULL;
-	if (seed) {
-		jobject counter = (*jni)->GetObjectField(jni, generator, seed);
+	add_counter(jni, THREAD_LOCAL_RANDOM, "seeder", "ThreadLocalRandom of new threads");
+	add_counter(jni, RANDOM, "seedUniquifier", "seeds of new Random");
+	add_counter(jni, SPLITTABLE_RANDOM, "defaultGen", "seeds of new SplittableRandom");
+	for (size_t s = GENERATORS; s < SOURCES; s++)
+		add_counter(jni, (enum source)s,
+			    strstr(names[s], "Xoshiro") ? "DEFAULT_GEN" : "defaultGen",
+			    strrchr(names[s], '/') + 1);
+}
 
-		found.counters[found.n_counters++] = (*jni)->NewGlobalRef(jni, counter);
-		(*jni)->DeleteLocalRef(jni, counter);
+static void find_shared(JNIEnv *jni)
+{
+	found.random_seed = field(jni, found.classes[RANDOM], "seed",
+				  "Ljava/util/concurrent/atomic/AtomicLong;");
+	for (size_t i = 0; i < ARRAY_SIZE(shared_generators); i++) {
+		jclass type = found.classes[shared_generators[i].source];
+
+		if (!type)
+			continue;
+		found.shared[i] = (*jni)->GetStaticFieldID(jni, type, shared_generators[i].field,
+							   "Ljava/util/Random;");
+		if (agent_exception(jni))
+			miss(shared_generators[i].what);
 	}
-	if (generator)
-		(*jni)->DeleteGlobalRef(jni, generator);
+}
+
+static void add_shared(JNIEnv *jni, size_t i)
+{
+	jclass type = found.classes[shared_generators[i].source];
+	jobject generator =
+		found.shared[i] ? (*jni)->GetStaticObjectField(jni, type, found.shared[i]) : NULL;
+	jobject seed = generator && found.random_seed
+			       ? (*jni)->GetObjectField(jni, generator, found.random_seed)
+			       : NULL;
+
+	if (seed)
+		keep_counter((*jni)->NewGlobalRef(jni, seed), shared_generators[i].what);
+	(*jni)->DeleteLocalRef(jni, seed);
+	(*jni)->DeleteLocalRef(jni, generator);
 }
 
 static void find_buffers(JNIEnv *jni)
@@ -200,6 +249,7 @@ void random_find(struct agent *agent, JNIEnv *jni)
 		return;
 	}
 	find_counters(jni);
+	find_shared(jni);
 	find_buffers(jni);
 	find_threads(jni);
 	found.sha1_state = field(jni, found.classes[SHA1_PRNG], "state", "[B");
@@ -209,27 +259,18 @@ void random_find(struct agent *agent, JNIEnv *jni)
 
 void random_find_objects(struct agent *agent, JNIEnv *jni)
 {
+	for (size_t i = 0; i < ARRAY_SIZE(shared_generators); i++)
+		add_shared(jni, i);
 	instances_find(agent, jni, found.classes[SHA1_PRNG], &found.sha1);
 	instances_find(agent, jni, found.classes[DRBG], &found.drbg);
 	instances_find(agent, jni, found.classes[VIRTUAL_THREAD], &found.virtual_threads);
 }
 
-/* The probe is 0 until a thread has a seed. */
-static int reseed_thread(JNIEnv *jni, jobject thread)
-{
-	jint secondary;
-	jlong seed;
+/* A thread that has a seed: its probe is 0 until then. */
+typedef int each_thread(JNIEnv *jni, jobject thread, void *context);
 
-	if (!(*jni)->GetIntField(jni, thread, found.thread_probe))
-		return 0;
-	if (fresh(&seed, sizeof(seed)) < 0 || fresh(&secondary, sizeof(secondary)) < 0)
-		return -errno;
-	(*jni)->SetLongField(jni, thread, found.thread_seed, seed);
-	(*jni)->SetIntField(jni, thread, found.thread_secondary, secondary ? secondary : 1);
-	return 1;
-}
-
-static int reseed_threads(struct agent *agent, JNIEnv *jni)
+/* How many there are, virtual ones among them; less than 0 when `call` gave that. */
+static int for_each_thread(struct agent *agent, JNIEnv *jni, each_thread *call, void *context)
 {
 	jthread *threads;
 	jint count;
@@ -241,17 +282,34 @@ static int reseed_threads(struct agent *agent, JNIEnv *jni)
 		miss("the list of threads");
 		return 0;
 	}
-	for (jint i = 0; i < count; i++) {
-		r = r < 0 ? r : reseed_thread(jni, threads[i]);
-		n += r > 0;
-		(*jni)->DeleteLocalRef(jni, threads[i]);
+	for (jint i = 0; i < count + found.virtual_threads.count; i++) {
+		jobject thread = i < count ? threads[i] : found.virtual_threads.objects[i - count];
+
+		if (r >= 0 && (*jni)->GetIntField(jni, thread, found.thread_probe)) {
+			r = call(jni, thread, context);
+			n++;
+		}
+		if (i < count)
+			(*jni)->DeleteLocalRef(jni, thread);
 	}
 	(*agent->jvmti)->Deallocate(agent->jvmti, (unsigned char *)threads);
-	for (jint i = 0; r >= 0 && i < found.virtual_threads.count; i++) {
-		r = reseed_thread(jni, found.virtual_threads.objects[i]);
-		n += r > 0;
-	}
 	return r < 0 ? r : n;
+}
+
+static int reseed_thread(JNIEnv *jni, jobject thread, void *unused)
+{
+	jint secondary;
+	jlong seed;
+	int r = fresh(&seed, sizeof(seed));
+
+	(void)unused;
+	if (r == 0)
+		r = fresh(&secondary, sizeof(secondary));
+	if (r < 0)
+		return r;
+	(*jni)->SetLongField(jni, thread, found.thread_seed, seed);
+	(*jni)->SetIntField(jni, thread, found.thread_secondary, secondary ? secondary : 1);
+	return 0;
 }
 
 static int reseed_counters(JNIEnv *jni)
@@ -263,7 +321,7 @@ static int reseed_counters(JNIEnv *jni)
 		r = fresh(&value, sizeof(value));
 		if (r < 0)
 			return r;
-		(*jni)->SetLongField(jni, found.counters[i], found.counter_value, value);
+		(*jni)->SetLongField(jni, found.counters[i].object, found.counter_value, value);
 	}
 	return (int)found.n_counters;
 }
@@ -300,7 +358,7 @@ int random_refresh(struct agent *agent, JNIEnv *jni, const char **ret_missing)
 	n = reseed_counters(jni);
 	total += n;
 	if (n >= 0) {
-		n = reseed_threads(agent, jni);
+		n = for_each_thread(agent, jni, reseed_thread, NULL);
 		total += n;
 	}
 	if (n >= 0) {
@@ -315,13 +373,85 @@ int random_refresh(struct agent *agent, JNIEnv *jni, const char **ret_missing)
 	return n < 0 ? n : total + (int)found.n_buffers + found.drbg.count;
 }
 
+static int add_seed(JNIEnv *jni, jobject thread, void *stream)
+{
+	fprintf(stream, "%c%llx", ftell(stream) ? ',' : '=',
+		(unsigned long long)(*jni)->GetLongField(jni, thread, found.thread_seed));
+	return 0;
+}
+
+static void add_seeds(struct agent *agent, JNIEnv *jni, struct agent_payload *answer)
+{
+	CLEANUP_FREE char *text = NULL;
+	CLEANUP_FREE char *sample = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+	int n;
+
+	if (!stream)
+		return;
+	n = for_each_thread(agent, jni, add_seed, stream);
+	fclose(stream);
+	if (n > 0 && asprintf(&sample, "ThreadLocalRandom of its threads%s", text) > 0)
+		agent_payload_add(answer, "sample", sample);
+}
+
+static bool is_counter(JNIEnv *jni, jobject object)
+{
+	for (size_t i = 0; i < found.n_counters; i++)
+		if ((*jni)->IsSameObject(jni, found.counters[i].object, object))
+			return true;
+	return false;
+}
+
+/* Neither of a subclass, which has its own state, nor one that is made anew. */
+static bool is_own(JNIEnv *jni, jclass type, jobject generator)
+{
+	jclass its = (*jni)->GetObjectClass(jni, generator);
+	bool own = (*jni)->IsSameObject(jni, type, its);
+
+	(*jni)->DeleteLocalRef(jni, its);
+	if (own && found.random_seed && type == found.classes[RANDOM]) {
+		jobject seed = (*jni)->GetObjectField(jni, generator, found.random_seed);
+
+		own = !is_counter(jni, seed);
+		(*jni)->DeleteLocalRef(jni, seed);
+	}
+	return own;
+}
+
+static void add_own(struct agent *agent, JNIEnv *jni, enum source source,
+		    struct agent_payload *answer)
+{
+	struct instances generators;
+	int n = 0;
+
+	instances_find(agent, jni, found.classes[source], &generators);
+	for (jint i = 0; i < generators.count; i++)
+		n += is_own(jni, found.classes[source], generators.objects[i]);
+	instances_free(jni, &generators);
+	if (n)
+		agent_payload_addf(answer, "own", "%d %s", n, strrchr(names[source], '/') + 1);
+}
+
+void random_add_states(struct agent *agent, JNIEnv *jni, struct agent_payload *answer)
+{
+	for (size_t i = 0; found.counter_value && i < found.n_counters; i++)
+		agent_payload_addf(answer, "sample", "state of %s=%llx", found.counters[i].what,
+				   (unsigned long long)(*jni)->GetLongField(
+					   jni, found.counters[i].object, found.counter_value));
+	add_seeds(agent, jni, answer);
+	add_own(agent, jni, RANDOM, answer);
+	add_own(agent, jni, SPLITTABLE_RANDOM, answer);
+}
+
 void random_forget(JNIEnv *jni)
 {
 	for (size_t i = 0; i < SOURCES; i++)
 		if (found.classes[i])
 			(*jni)->DeleteGlobalRef(jni, found.classes[i]);
 	for (size_t i = 0; i < found.n_counters; i++)
-		(*jni)->DeleteGlobalRef(jni, found.counters[i]);
+		(*jni)->DeleteGlobalRef(jni, found.counters[i].object);
 	for (size_t i = 0; i < found.n_buffers; i++)
 		(*jni)->DeleteGlobalRef(jni, found.buffers[i]);
 	instances_free(jni, &found.sha1);

@@ -4,9 +4,14 @@
  * Fields are written directly, so that no lock is taken and no module has to be opened.
  *
  *   ThreadLocalRandom     the seeder, and the seeds of every platform and virtual thread
- *   Math.random           its generator
+ *   Math.random,          their generators
+ *   StrictMath.random,
+ *   Collections.shuffle,
+ *   digest authentication,
+ *   LDAP's servers
  *   new Random(),         the counters that seeds of new instances come from
- *   new SplittableRandom()
+ *   new SplittableRandom(),
+ *   RandomGenerator.of()
  *   NativePRNG            its buffer of /dev/urandom's bytes is forgotten (UUID.randomUUID() and
  *                         new SecureRandom() are this one)
  *   SHA1PRNG              every instance's state is mixed with new bytes
@@ -31,6 +36,10 @@ void random_find_objects(struct agent *agent, JNIEnv *jni);
 /* After a restore. Returns how many states were made anew; *ret_missing (static, "" when there is
  * none) names what was not as expected. -errno when there are no random bytes. */
 int random_refresh(struct agent *agent, JNIEnv *jni, const char **ret_missing);
+
+/* What sample.h wants to know after random_refresh: the counters and seeds themselves as "sample"
+ * fields, and how many generators are the application's own, as "own". */
+void random_add_states(struct agent *agent, JNIEnv *jni, struct agent_payload *answer);
 
 /* The program goes on without a restore, or after it: forgets what was found. */
 void random_forget(JNIEnv *jni);

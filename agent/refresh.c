@@ -1,56 +1,21 @@
 /*
  * What a restored JVM must learn before its application sees the world again: the environment of
- * this start, random state of its own, its time and arguments; then, with the application's threads
- * going on already, what takes locks that one of them may hold: properties and caches.
+ * this start, properties, time zone, names, random state of its own, its time and arguments. Its
+ * threads stand still meanwhile, but for what would have to wait for one of them.
  */
 #include "agent/agent.h"
 
 #include "agent/crac.h"
 #include "agent/environment.h"
 #include "agent/openers.h"
+#include "agent/properties.h"
 #include "agent/random.h"
+#include "agent/sample.h"
 #include "agent/suspend.h"
 #include "agent/world.h"
 #include "base/cleanup.h"
 
 #include <string.h>
-
-/* "NAME=VALUE"; false when it is not that or Java refuses it. */
-static bool set_property(JNIEnv *jni, const char *assignment)
-{
-	const char *equals = strchr(assignment, '=');
-	jclass type = (*jni)->FindClass(jni, "java/lang/System");
-	jstring name = NULL, value = NULL;
-	jmethodID set;
-
-	if (!type || !equals || equals == assignment)
-		return false;
-	set = (*jni)->GetStaticMethodID(jni, type, "setProperty",
-					"(Ljava/lang/String;Ljava/lang/String;)Ljava/lang/String;");
-	if (set)
-		name = agent_string(jni, assignment, (size_t)(equals - assignment));
-	if (name)
-		value = agent_string(jni, equals + 1, strlen(equals + 1));
-	if (value)
-		(*jni)->CallStaticObjectMethod(jni, type, set, name, value);
-	return !agent_exception(jni) && value;
-}
-
-static unsigned int set_properties(JNIEnv *jni, const struct agent_payload *question)
-{
-	struct agent_field field;
-	unsigned int count = 0;
-	size_t pos = 0;
-
-	while (agent_payload_next(question, &pos, &field)) {
-		if (!agent_field_is(&field, "prop") || (*jni)->PushLocalFrame(jni, 16) < 0)
-			continue;
-		count += set_property(jni, field.value);
-		agent_exception(jni);
-		(*jni)->PopLocalFrame(jni, NULL);
-	}
-	return count;
-}
 
 static int refresh_environment(struct agent *agent, JNIEnv *jni,
 			       const struct agent_payload *question, struct agent_payload *answer,
@@ -103,30 +68,18 @@ static int refresh_held(struct agent *agent, JNIEnv *jni, const struct agent_pay
 		return r;
 	agent_payload_addf(answer, "put_off", "%u",
 			   world_refresh(jni, agent_payload_u64(question, "catch-up", 0)));
+	if (properties_are_free())
+		agent_payload_addf(answer, "props", "%u", properties_set(jni, question));
 	return crac_restored(jni, question, err);
 }
 
-/* Drawn by the agent's own thread, as any thread of the program's would. */
-static int add_samples(JNIEnv *jni, struct agent_payload *answer, struct jsnap_error *err)
+/* What would have had to wait for a lock, as soon as the threads go on. */
+static void refresh_rest(JNIEnv *jni, const struct agent_payload *question,
+			 struct agent_payload *answer)
 {
-	jclass type = (*jni)->FindClass(jni, "jsnap/Sample");
-	jmethodID take =
-		type ? (*jni)->GetStaticMethodID(jni, type, "take", "()[Ljava/lang/String;") : NULL;
-	jobjectArray samples = take ? (*jni)->CallStaticObjectMethod(jni, type, take) : NULL;
-
-	if (agent_exception(jni) || !samples)
-		return error_set(err, EIO, "no random numbers could be drawn");
-	for (jsize i = 0; i < (*jni)->GetArrayLength(jni, samples); i++) {
-		jstring sample = (*jni)->GetObjectArrayElement(jni, samples, i);
-		const char *text = (*jni)->GetStringUTFChars(jni, sample, NULL);
-
-		if (text) {
-			agent_payload_add(answer, "sample", text);
-			(*jni)->ReleaseStringUTFChars(jni, sample, text);
-		}
-		(*jni)->DeleteLocalRef(jni, sample);
-	}
-	return 0;
+	world_settle(jni, agent_payload_u64(question, "catch-up", 0));
+	if (!properties_are_free())
+		agent_payload_addf(answer, "props", "%u", properties_set(jni, question));
 }
 
 int agent_refresh(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
@@ -136,12 +89,11 @@ int agent_refresh(struct agent *agent, JNIEnv *jni, const struct agent_payload *
 
 	openers_restored();
 	if (!r && agent_payload_u64(question, "sample", 0))
-		return add_samples(jni, answer, err);
-	random_forget(jni);
+		return sample_take(agent, jni, answer, err);
 	suspend_end(agent, jni);
-	world_settle(jni, agent_payload_u64(question, "catch-up", 0));
-	if (r)
-		return r;
-	agent_payload_addf(answer, "props", "%u", set_properties(jni, question));
-	return 0;
+	if (!r)
+		refresh_rest(jni, question, answer);
+	random_forget(jni);
+	world_forget(jni);
+	return r;
 }

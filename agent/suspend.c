@@ -3,18 +3,151 @@
 
 #include "base/cleanup.h"
 
+#include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 /* Threads started by threads that still ran are found by looking again. */
 #define SUSPEND_ROUNDS 10
 
-static const jvmtiCapabilities capabilities = {.can_suspend = 1};
+#define LOOK_S 1
+
+/* What JVMTI 21 has and older headers don't name: a capability and two functions, by their numbers
+ * in jvmti.h. */
+#define CAN_SUPPORT_VIRTUAL_THREADS 44
+#define SUSPEND_ALL_VIRTUAL_THREADS 118
+#define RESUME_ALL_VIRTUAL_THREADS  119
+
+union capabilities {
+	jvmtiCapabilities all;
+	uint64_t bits;
+};
+
+static const union capabilities plain = {.all = {.can_suspend = 1}};
+static const union capabilities virtual_ = {.bits = 1ull << CAN_SUPPORT_VIRTUAL_THREADS};
 
 static struct {
 	jthread *threads; /* global references */
 	jint count;
-	bool held;
+	bool held, virtual_held;
 } suspended;
+
+/* Who watches is there before threads stop: the marks of its stack are not to change in a capture.
+ * Afterwards it sleeps until the next look, for nobody waits for its end. `lock` is for both
+ * structures; a thread that has it is not suspended. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t leaves, stands = PTHREAD_COND_INITIALIZER;
+static struct {
+	struct agent *agent;
+	jthread thread; /* global reference */
+	bool wanted, running, leaving;
+	unsigned int looks, looks_max; /* counted, for a restore may move the clock */
+} watch;
+
+/* Of all virtual threads, those that are not there yet among them. */
+static bool call_for_all_virtual(jvmtiEnv *jvmti, int number)
+{
+	typedef jvmtiError(JNICALL * function)(jvmtiEnv *, jint, const jthread *);
+	function f = ((const function *)*jvmti)[number - 1];
+
+	return f && f(jvmti, 0, NULL) == JVMTI_ERROR_NONE;
+}
+
+/* Carriers stop when they carry nothing, and what they carry goes on: that is stopped first. */
+static void suspend_virtual(jvmtiEnv *jvmti)
+{
+	if ((*jvmti)->AddCapabilities(jvmti, &virtual_.all) != JVMTI_ERROR_NONE)
+		return;
+	suspended.virtual_held = call_for_all_virtual(jvmti, SUSPEND_ALL_VIRTUAL_THREADS);
+	if (!suspended.virtual_held)
+		(*jvmti)->RelinquishCapabilities(jvmti, &virtual_.all);
+}
+
+static void resume_all(struct agent *agent, JNIEnv *jni)
+{
+	jvmtiEnv *jvmti = agent->jvmti;
+
+	if (!suspended.held)
+		return;
+	if (suspended.virtual_held) {
+		call_for_all_virtual(jvmti, RESUME_ALL_VIRTUAL_THREADS);
+		(*jvmti)->RelinquishCapabilities(jvmti, &virtual_.all);
+	}
+	for (jint i = 0; i < suspended.count; i++) {
+		(*jvmti)->ResumeThread(jvmti, suspended.threads[i]);
+		(*jni)->DeleteGlobalRef(jni, suspended.threads[i]);
+	}
+	free(suspended.threads);
+	memset(&suspended, 0, sizeof(suspended));
+	(*jvmti)->RelinquishCapabilities(jvmti, &plain.all);
+}
+
+static void JNICALL look_after(jvmtiEnv *jvmti, JNIEnv *jni, void *unused)
+{
+	(void)jvmti;
+	(void)unused;
+	pthread_mutex_lock(&lock);
+	watch.running = true;
+	pthread_cond_signal(&stands);
+	while (watch.wanted && !watch.leaving) {
+		struct timespec next;
+
+		clock_gettime(CLOCK_MONOTONIC, &next);
+		next.tv_sec += LOOK_S;
+		pthread_cond_timedwait(&leaves, &lock, &next);
+		if (suspended.held && ++watch.looks > watch.looks_max)
+			resume_all(watch.agent, jni);
+	}
+	watch.running = false;
+	pthread_mutex_unlock(&lock);
+}
+
+static void make_conditions(void)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&leaves, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+/* With `lock`. The one of an earlier hold may not have looked since. */
+static int start_watch(struct agent *agent, JNIEnv *jni)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, make_conditions);
+	watch.agent = agent;
+	watch.wanted = true;
+	watch.looks = 0;
+	if (watch.running)
+		return 0;
+	if (watch.thread)
+		(*jni)->DeleteGlobalRef(jni, watch.thread);
+	watch.thread = agent_new_thread(agent, jni, "jsnap-watch");
+	if (!watch.thread ||
+	    (*agent->jvmti)
+			    ->RunAgentThread(agent->jvmti, watch.thread, look_after, NULL,
+					     JVMTI_THREAD_NORM_PRIORITY) != JVMTI_ERROR_NONE)
+		return -EAGAIN;
+	while (!watch.running)
+		pthread_cond_wait(&stands, &lock);
+	return 0;
+}
+
+int suspend_prepare(struct agent *agent, JNIEnv *jni, struct jsnap_error *err)
+{
+	int r;
+
+	pthread_mutex_lock(&lock);
+	r = start_watch(agent, jni);
+	pthread_mutex_unlock(&lock);
+	if (!r)
+		return 0;
+	agent_exception(jni);
+	return error_set(err, -r, "the JVM starts no thread to watch over those that are held");
+}
 
 static bool is_known(JNIEnv *jni, jthread thread)
 {
@@ -36,7 +169,9 @@ static int suspend_new(struct agent *agent, JNIEnv *jni, const jthread *threads,
 		return -ENOMEM;
 	suspended.threads = grown;
 	for (jint i = 0; i < count; i++) {
-		if ((*jni)->IsSameObject(jni, threads[i], self) || is_known(jni, threads[i]))
+		if ((*jni)->IsSameObject(jni, threads[i], self) ||
+		    (*jni)->IsSameObject(jni, threads[i], watch.thread) ||
+		    is_known(jni, threads[i]))
 			continue;
 		/* A debugger's own suspension, or a thread that has ended meanwhile. */
 		if ((*agent->jvmti)->SuspendThread(agent->jvmti, threads[i]) != JVMTI_ERROR_NONE)
@@ -65,40 +200,60 @@ static int suspend_round(struct agent *agent, JNIEnv *jni, jthread self)
 	return n;
 }
 
-int suspend_application(struct agent *agent, JNIEnv *jni, struct jsnap_error *err)
+static int suspend_all(struct agent *agent, JNIEnv *jni, struct jsnap_error *err)
 {
 	jthread self = NULL;
 	int n = 1;
 
-	if (suspended.held)
-		return 0;
-	if ((*agent->jvmti)->AddCapabilities(agent->jvmti, &capabilities) != JVMTI_ERROR_NONE ||
+	watch.looks = 0;
+	if ((*agent->jvmti)->AddCapabilities(agent->jvmti, &plain.all) != JVMTI_ERROR_NONE ||
 	    (*agent->jvmti)->GetCurrentThread(agent->jvmti, &self) != JVMTI_ERROR_NONE)
 		return error_set(err, ENOTSUP, "the JVM does not offer to suspend threads");
 	suspended.held = true;
+	suspend_virtual(agent->jvmti);
 	for (int round = 0; n > 0 && round < SUSPEND_ROUNDS; round++)
 		n = suspend_round(agent, jni, self);
 	(*jni)->DeleteLocalRef(jni, self);
 	if (n >= 0)
 		return 0;
-	suspend_end(agent, jni);
+	resume_all(agent, jni);
 	return error_set(err, -n, "suspend the application's threads: %s", strerror(-n));
+}
+
+int suspend_application(struct agent *agent, JNIEnv *jni, unsigned int seconds,
+			struct jsnap_error *err)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&lock);
+	watch.looks_max = seconds / LOOK_S;
+	if (!suspended.held)
+		r = suspend_all(agent, jni, err);
+	agent_exception(jni);
+	pthread_mutex_unlock(&lock);
+	return r;
 }
 
 void suspend_end(struct agent *agent, JNIEnv *jni)
 {
-	if (!suspended.held)
-		return;
-	for (jint i = 0; i < suspended.count; i++) {
-		(*agent->jvmti)->ResumeThread(agent->jvmti, suspended.threads[i]);
-		(*jni)->DeleteGlobalRef(jni, suspended.threads[i]);
-	}
-	free(suspended.threads);
-	memset(&suspended, 0, sizeof(suspended));
-	(*agent->jvmti)->RelinquishCapabilities(agent->jvmti, &capabilities);
+	pthread_mutex_lock(&lock);
+	resume_all(agent, jni);
+	watch.wanted = false;
+	pthread_mutex_unlock(&lock);
 }
 
-bool suspend_holds(void)
+void suspend_go_on(void)
 {
-	return suspended.held;
+	pthread_mutex_lock(&lock);
+	watch.looks = 0;
+	pthread_mutex_unlock(&lock);
+}
+
+void suspend_leave(void)
+{
+	pthread_mutex_lock(&lock);
+	watch.leaving = true;
+	if (watch.running)
+		pthread_cond_broadcast(&leaves);
+	pthread_mutex_unlock(&lock);
 }

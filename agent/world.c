@@ -3,7 +3,9 @@
 
 #include "agent/instances.h"
 #include "agent/loaded.h"
+#include "agent/properties.h"
 #include "agent/wake.h"
+#include "agent/zone.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 
@@ -42,16 +44,15 @@ static struct {
 	int64_t wall_ms;
 	/* What is to be called and set: finding it after a restore would cost some 100 page faults.
 	 */
-	jfieldID local_host, name_cache, name_expiry;
+	jfieldID local_host, name_cache;
+	jclass map;
+	bool names_empty;
+	jfieldID map_table, map_control, map_count, map_cells;
 	jmethodID handle_init, handle_start;
 	jfieldID handle_current, handle_time;
-	jclass program;
-	jmethodID forget_zone;
 	struct timer_fields timer;
 	bool timer_known;
 } found;
-
-static bool zone_given; /* -Duser.timezone */
 
 static int64_t wall_ms(void)
 {
@@ -59,26 +60,6 @@ static int64_t wall_ms(void)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static jstring zone_property(JNIEnv *jni)
-{
-	jclass type = (*jni)->FindClass(jni, "java/lang/System");
-	jmethodID get = type ? (*jni)->GetStaticMethodID(jni, type, "getProperty",
-							 "(Ljava/lang/String;)Ljava/lang/String;")
-			     : NULL;
-
-	return get ? (*jni)->CallStaticObjectMethod(jni, type, get,
-						    (*jni)->NewStringUTF(jni, "user.timezone"))
-		   : NULL;
-}
-
-void world_start(JNIEnv *jni)
-{
-	jstring zone = zone_property(jni);
-
-	zone_given = !agent_exception(jni) && zone && (*jni)->GetStringUTFLength(jni, zone) > 0;
-	(*jni)->DeleteLocalRef(jni, zone);
 }
 
 static void find_inet_address(JNIEnv *jni, jclass type)
@@ -89,9 +70,29 @@ static void find_inet_address(JNIEnv *jni, jclass type)
 	found.name_cache = (*jni)->GetStaticFieldID(jni, type, "cache",
 						    "Ljava/util/concurrent/ConcurrentMap;");
 	agent_exception(jni);
-	found.name_expiry =
-		(*jni)->GetStaticFieldID(jni, type, "expirySet", "Ljava/util/NavigableSet;");
-	agent_exception(jni);
+}
+
+/* java.util.concurrent.ConcurrentHashMap */
+static void find_map(JNIEnv *jni)
+{
+	jclass type = (*jni)->FindClass(jni, "java/util/concurrent/ConcurrentHashMap");
+
+	if (type)
+		found.map_table = (*jni)->GetFieldID(
+			jni, type, "table", "[Ljava/util/concurrent/ConcurrentHashMap$Node;");
+	if (found.map_table)
+		found.map_control = (*jni)->GetFieldID(jni, type, "sizeCtl", "I");
+	if (found.map_control)
+		found.map_count = (*jni)->GetFieldID(jni, type, "baseCount", "J");
+	if (found.map_count)
+		found.map_cells =
+			(*jni)->GetFieldID(jni, type, "counterCells",
+					   "[Ljava/util/concurrent/ConcurrentHashMap$CounterCell;");
+	if (agent_exception(jni) || !found.map_cells)
+		found.name_cache = NULL;
+	else
+		found.map = (*jni)->NewGlobalRef(jni, type);
+	(*jni)->DeleteLocalRef(jni, type);
 }
 
 static void find_process_handle(JNIEnv *jni, jclass type)
@@ -105,18 +106,6 @@ static void find_process_handle(JNIEnv *jni, jclass type)
 	if (found.handle_current)
 		found.handle_time = (*jni)->GetFieldID(jni, type, "startTime", "J");
 	agent_exception(jni);
-}
-
-static void find_zone(JNIEnv *jni)
-{
-	jclass type = (*jni)->FindClass(jni, "jsnap/Program");
-
-	if (type)
-		found.forget_zone = (*jni)->GetStaticMethodID(jni, type, "forgetZone", "()V");
-	if (found.forget_zone)
-		found.program = (*jni)->NewGlobalRef(jni, type);
-	agent_exception(jni);
-	(*jni)->DeleteLocalRef(jni, type);
 }
 
 static bool find_timer_fields(JNIEnv *jni, struct timer_fields *f)
@@ -144,16 +133,20 @@ void world_find(struct agent *agent, JNIEnv *jni)
 	found.known = loaded_find(agent, jni, names, PARTS, found.classes);
 	if (found.classes[INET_ADDRESS])
 		find_inet_address(jni, found.classes[INET_ADDRESS]);
+	if (found.name_cache)
+		find_map(jni);
 	if (found.classes[PROCESS_HANDLE])
 		find_process_handle(jni, found.classes[PROCESS_HANDLE]);
-	if (found.classes[TIME_ZONE] && !zone_given)
-		find_zone(jni);
+	properties_find(jni);
+	zone_find(jni, found.classes[TIME_ZONE]);
 	found.timer_known = found.classes[TIMER_QUEUE] && find_timer_fields(jni, &found.timer);
 	agent_exception(jni);
 }
 
 void world_find_objects(struct agent *agent, JNIEnv *jni)
 {
+	properties_find_object(agent, jni);
+	zone_find_objects(jni);
 	if (!found.known)
 		return;
 	instances_find(agent, jni, found.classes[SCHEDULED_TASK], &found.tasks);
@@ -252,43 +245,55 @@ static void refresh_process_handle(JNIEnv *jni, jclass type)
 	(*jni)->DeleteLocalRef(jni, self);
 }
 
+/*
+ * As if it were new: ConcurrentHashMap.clear() would lock what a suspended thread may have locked.
+ * A thread in the midst of putting something in puts it into what is dropped here. False in the
+ * moment when one makes the map larger: then it can't be.
+ */
+static bool empty_name_cache(JNIEnv *jni)
+{
+	jobject map = found.name_cache ? (*jni)->GetStaticObjectField(
+						 jni, found.classes[INET_ADDRESS], found.name_cache)
+				       : NULL;
+	bool empty = !map || !(*jni)->IsInstanceOf(jni, map, found.map);
+
+	if (!empty && (*jni)->GetIntField(jni, map, found.map_control) >= 0) {
+		(*jni)->SetObjectField(jni, map, found.map_table, NULL);
+		(*jni)->SetIntField(jni, map, found.map_control, 0);
+		(*jni)->SetLongField(jni, map, found.map_count, 0);
+		(*jni)->SetObjectField(jni, map, found.map_cells, NULL);
+		empty = true;
+	}
+	(*jni)->DeleteLocalRef(jni, map);
+	return empty;
+}
+
 unsigned int world_refresh(JNIEnv *jni, bool catch_up)
 {
+	if (properties_are_free())
+		zone_refresh(jni);
 	if (found.local_host)
 		(*jni)->SetStaticObjectField(jni, found.classes[INET_ADDRESS], found.local_host,
 					     NULL);
+	found.names_empty = empty_name_cache(jni);
 	if (found.classes[PROCESS_HANDLE])
 		refresh_process_handle(jni, found.classes[PROCESS_HANDLE]);
 	agent_exception(jni);
 	return found.monotonic_ns ? put_off_tasks(jni, catch_up) : 0;
 }
 
-/* The value of a static field is a collection of java.util's. */
-static void clear_collection(JNIEnv *jni, jclass type, jfieldID field)
+static void clear_name_cache(JNIEnv *jni)
 {
-	jobject collection = field ? (*jni)->GetStaticObjectField(jni, type, field) : NULL;
-	jmethodID clear =
-		collection ? (*jni)->GetMethodID(jni, (*jni)->GetObjectClass(jni, collection),
-						 "clear", "()V")
-			   : NULL;
+	jobject map =
+		(*jni)->GetStaticObjectField(jni, found.classes[INET_ADDRESS], found.name_cache);
+	jmethodID clear = (*jni)->GetMethodID(jni, found.map, "clear", "()V");
 
-	if (clear)
-		(*jni)->CallVoidMethod(jni, collection, clear);
+	if (map && clear)
+		(*jni)->CallVoidMethod(jni, map, clear);
 	agent_exception(jni);
+	(*jni)->DeleteLocalRef(jni, map);
 }
 
-/*
- * TimeZone works the default out when it is first asked for and leaves it in the property
- * user.timezone: where both agree, nobody has chosen it.
- */
-static void forget_zone(JNIEnv *jni)
-{
-	if (found.forget_zone)
-		(*jni)->CallStaticVoidMethod(jni, found.program, found.forget_zone);
-	agent_exception(jni);
-}
-
-/* Whose tasks are due by now waits for them no longer. */
 static void wake(JNIEnv *jni)
 {
 	wake_executors(jni, &found.tasks, found.classes[SCHEDULED_TASK]);
@@ -298,17 +303,12 @@ static void wake(JNIEnv *jni)
 
 void world_settle(JNIEnv *jni, bool catch_up)
 {
-	jclass type = found.classes[INET_ADDRESS];
-
-	tzset();
+	if (found.map && !found.names_empty)
+		clear_name_cache(jni);
+	if (!properties_are_free())
+		zone_refresh(jni);
 	if (catch_up)
 		wake(jni);
-	forget_zone(jni);
-	if (type) {
-		clear_collection(jni, type, found.name_cache);
-		clear_collection(jni, type, found.name_expiry);
-	}
-	world_forget(jni);
 }
 
 void world_forget(JNIEnv *jni)
@@ -316,8 +316,10 @@ void world_forget(JNIEnv *jni)
 	for (size_t i = 0; i < PARTS; i++)
 		if (found.classes[i])
 			(*jni)->DeleteGlobalRef(jni, found.classes[i]);
-	if (found.program)
-		(*jni)->DeleteGlobalRef(jni, found.program);
+	if (found.map)
+		(*jni)->DeleteGlobalRef(jni, found.map);
+	properties_forget(jni);
+	zone_forget(jni);
 	instances_free(jni, &found.tasks);
 	instances_free(jni, &found.fork_join_tasks);
 	instances_free(jni, &found.timer_queues);

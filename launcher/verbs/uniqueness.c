@@ -99,6 +99,21 @@ static int compare_source(const char *sample, const struct agent_payload *second
 	return 0;
 }
 
+/* What is left alone by design, in words after what was compared. */
+static void add_own(const struct agent_payload *payload, char *words, size_t size)
+{
+	size_t pos = 0, used = strlen(words);
+	const char *between = "; of its own, with the sequences they had: ";
+	struct agent_field field;
+
+	while (used < size && agent_payload_next(payload, &pos, &field)) {
+		if (!agent_field_is(&field, "own"))
+			continue;
+		used += (size_t)snprintf(words + used, size - used, "%s%s", between, field.value);
+		between = ", ";
+	}
+}
+
 int uniqueness_compare(const struct agent_payload *first, const struct agent_payload *second,
 		       char *words, size_t size, struct jsnap_error *err)
 {
@@ -128,6 +143,7 @@ int uniqueness_compare(const struct agent_payload *first, const struct agent_pay
 	if (used)
 		return 1;
 	snprintf(words, size, "%zu values of %zu random sources", total, sources);
+	add_own(first, words, size);
 	return 0;
 }
 

@@ -18,7 +18,8 @@ int uniqueness_check(const struct settings *settings, int image_fd, const struct
 		     char *words, size_t size, struct jsnap_error *err);
 
 /* Pure: as above, of two answers of the agent, whose samples are "sample" fields
- * "SOURCE=VALUE,VALUE,...". */
+ * "SOURCE=VALUE,VALUE,...". Its "own" fields, of generators that are left alone, are words alone.
+ */
 int uniqueness_compare(const struct agent_payload *first, const struct agent_payload *second,
 		       char *words, size_t size, struct jsnap_error *err);
 

@@ -23,7 +23,7 @@ struct verdict {
 	bool whole, restores;
 	char why[1100]; /* of the first thing that is wrong; "" when nothing is */
 	bool unique;
-	char random[1100]; /* --uniqueness: what was compared, or is shared; "" without it */
+	char random[4096]; /* --uniqueness: what was compared, or is shared; "" without it */
 	char hot[1100];	   /* what is wrong with the hot copy, "" when it is good or not there */
 };
 

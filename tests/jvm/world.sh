@@ -6,7 +6,8 @@
 # world.sh JDK cap|userns
 . "$(dirname "$0")/lib.sh"
 
-use_jdk "$1"
+jdk=$1
+use_jdk "$jdk"
 use_mode "$2"
 port=$(free_port)
 second=$(free_port)
@@ -32,14 +33,17 @@ in_place() {
 cat >before.sh <<END
 date +%s%6N >$dir/asked
 curl -sf http://127.0.0.1:$port/arm?${once}000 >$dir/armed
+curl -sf http://127.0.0.1:$port/poise >$dir/poised
 curl -sf http://127.0.0.1:$port/ticks >$dir/ticks
 for what in /host '/lookup?some.name.test' /processors; do curl -sf "http://127.0.0.1:$port\$what"; echo; done >$dir/known
 END
-start checkpoint in_place first-host 127.0.0.11 "$jsnap" checkpoint --image "$image" --tids $tids \
-	--before-checkpoint "exec:sh $dir/before.sh" -jar "$cache/world.jar" "$port"
+start checkpoint in_place first-host 127.0.0.11 "$jsnap" checkpoint --image "$image" --tids $tids --ready "tcp:$port" \
+	--before-checkpoint "exec:sh $dir/before.sh" --add-opens=java.base/java.util=ALL-UNNAMED \
+	--add-opens=java.base/sun.security.provider=ALL-UNNAMED -jar "$cache/world.jar" "$port"
 wait "$pid" || fail "jsnap checkpoint exited with $?"
 taken_us=${EPOCHREALTIME/[.,]/}
 taken=$EPOCHSECONDS
+expect "ready for the snapshot" "$(cat poised)" poised
 awake_us=$((taken_us - $(cat asked))) # at most, between that and the snapshot
 read -r scheduled_before timed_before <<<"$(cat ticks)"
 [ "$tids" != userns ] || expect "names before the snapshot" "$(head -2 known | tr '\n' ' ')" "first-host 127.0.0.11 "
@@ -54,17 +58,20 @@ restore() { # NAME PORT OPTION...: in the background
 }
 up() { curl -sf --max-time 5 "http://127.0.0.1:$1/up" >/dev/null; }
 ask() { curl -sf --max-time 60 "http://127.0.0.1:$1$2"; }
-# Every source's values into NAME.SOURCE
+# Every source's values into NAME.SOURCE. A pinned virtual thread draws all the time: what it has drawn since.
 draw() { # NAME PORT
 	local source
-	for source in $(ask "$2" /sources); do
+	ask "$2" /draw >drawn
+	for source in $(cat sources); do
 		ask "$2" "/random?$source" >"$1.$source"
 		expect "values of $source" "$(wc -l <"$1.$source")" 1000
 	done
+	ask "$2" "/pinned?$((taken_us / 1000))" >"$1.pinned"
+	[ "$jdk" = 17 ] || [ -s "$1.pinned" ] || fail "a pinned virtual thread has drawn nothing"
 }
 shared() { # A B: how many values both have, of each source that has any
 	local source count
-	for source in $(cat sources); do
+	for source in $(cat sources) pinned; do
 		count=$(comm -12 <(sort -u "$1.$source") <(sort -u "$2.$source") | wc -l)
 		[ "$count" = 0 ] || echo "$source:$count"
 	done
@@ -89,7 +96,10 @@ overlap=$(shared one two)
 say "$(wc -w <sources) sources, 1000 values each: nothing shared"
 [ "$2" = cap ] || stop "$one" TERM
 
-# The world, as the second sees it.
+# The world, as the second sees it, what it ran first included.
+seen() { [ -n "$(ask "$1" /first)" ]; }
+until_true "$patience" "what it saw at once" seen "$second"
+expect "seen at once" "$(ask "$second" /first)" "two two Asia/Tokyo none"
 expect "the environment" "$(ask "$second" '/env?FRESH')" two
 expect "a property" "$(ask "$second" '/property?who')" two
 expect "the time zone" "$(ask "$second" /zone)" "Asia/Tokyo Asia/Tokyo Thu Jan 01 09:00:00 JST 1970"
@@ -107,6 +117,8 @@ until_true "$patience" "it answers elsewhere" up "$port"
 if [ "$tids" = userns ]; then
 	expect "the host name" "$(ask "$port" /host)" other-host
 	expect "an address" "$(ask "$port" '/lookup?some.name.test')" 127.0.0.12
+	until_true "$patience" "what it saw at once" seen "$port"
+	expect "an address at once" "$(ask "$port" /first | sed 's/.* //')" 127.0.0.12
 fi
 expect "processors where there is one" "$(ask "$port" /processors)" 1
 expect "processors of all threads" "$(for task in /proc/"$(java_below "$pid")"/task/*/status; do
@@ -121,18 +133,25 @@ restore plain2 "$port" --reseed off
 draw plain2 "$port"
 stop "$pid" TERM
 overlap=$(shared plain1 plain2)
-for source in Math.random ThreadLocalRandom-pool SHA1PRNG; do
+for source in $(cat sources) $([ "$jdk" = 17 ] || echo pinned); do
 	grep -q "^$source:[1-9]" <<<"$overlap" || fail "with --reseed off $source is not shared: $overlap"
 done
 say "with --reseed off: $(tr '\n' ' ' <<<"$overlap")"
 
 # jsnap tells the same by itself, without letting the program run.
 "$jsnap" verify --uniqueness --tids $tids "$image" >verify.out || fail "verify: $(cat verify.out)"
-grep -q "share nothing: 8000 values of 8 random sources" verify.out || fail "verify says: $(cat verify.out)"
+grep -Eq "share nothing: [0-9]{5} values of [0-9]{2} random sources; of its own, with the sequences they had: [0-9]+ Random" verify.out ||
+	fail "verify says: $(cat verify.out)"
 status=0
 "$jsnap" verify --uniqueness --reseed off --tids $tids "$image" >verify.out || status=$?
 expect "verify's exit status with --reseed off" $status 1
-grep -q "may share random numbers: .*Math.random" verify.out || fail "verify says: $(cat verify.out)"
+for source in "Math.random" "Collections.shuffle" "ThreadLocalRandom" "new SplittableRandom" "UUID" "new SecureRandom" \
+	"state of ThreadLocalRandom of new threads" "state of seeds of new Random" "state of StrictMath.random" \
+	"ThreadLocalRandom of its threads" "its SecureRandom [0-9]* (NativePRNG)" "its SecureRandom [0-9]* (SHA1PRNG)" \
+	"its SecureRandom [0-9]* (DRBG)"; do
+	grep -q "may share random numbers: .*[0-9]* of [0-9]* values of $source" verify.out ||
+		fail "verify does not find that $source is shared: $(cat verify.out)"
+done
 
 # Arguments of this restore; and no burst: 200 ms a tick, asleep for seconds. The first is one second on.
 while [ $((EPOCHSECONDS - taken)) -lt $asleep ]; do sleep 0.2; done

@@ -17,11 +17,13 @@ static int compare(const char *const *first, const char *const *second, char *wo
 	return uniqueness_compare(&a, &b, words, 256, &err);
 }
 
-#define COMPARE(first, second, words)                                                              \
+#define COMPARE(first, second, words) \
 	compare((const char *[]){first, NULL}, (const char *[]){second, NULL}, words)
 
 int main(void)
 {
+	CLEANUP_PAYLOAD struct agent_payload own = {0}, other = {0};
+	struct jsnap_error err = {0};
 	char words[256];
 
 	CHECK_EQ(COMPARE("A=1,2,3", "A=4,5,6", words), 0);
@@ -36,5 +38,14 @@ int main(void)
 	CHECK_EQ(COMPARE("A=x", "A=1", words), -EPROTO);
 	CHECK_EQ(COMPARE("A=1;2", "A=1", words), -EPROTO);
 	CHECK_EQ(COMPARE("nothing", "nothing", words), -ENODATA);
+	agent_payload_add(&own, "sample", "A=1");
+	agent_payload_add(&own, "own", "2 Random");
+	agent_payload_add(&own, "own", "1 SplittableRandom");
+	agent_payload_add(&other, "sample", "A=2");
+	CHECK_EQ(uniqueness_compare(&own, &other, words, sizeof(words), &err), 0);
+	CHECK_STR(
+		words,
+		"1 values of 1 random sources; of its own, with the sequences they had: 2 Random, "
+		"1 SplittableRandom");
 	return 0;
 }

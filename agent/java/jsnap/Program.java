@@ -1,7 +1,5 @@
 package jsnap;
 
-import java.util.TimeZone;
-
 /**
  * What a program under jsnap can know of itself. Its class file is in the JVM whenever the agent is, and
  * in jsnap.jar to compile against.
@@ -28,15 +26,6 @@ public final class Program {
 	/** Milliseconds since it was restored; -1 when it was not. */
 	public static long uptimeSinceRestore() {
 		return restoredAt < 0 ? -1 : (System.nanoTime() - restoredNanos) / 1_000_000;
-	}
-
-	/** By the agent: unless somebody chose it, the default time zone is worked out anew. */
-	private static void forgetZone() {
-		String found = System.getProperty("user.timezone");
-		if (found == null || !found.equals(TimeZone.getDefault().getID()))
-			return;
-		System.clearProperty("user.timezone");
-		TimeZone.setDefault(null);
 	}
 
 	/** By the agent, before the program's threads go on. */

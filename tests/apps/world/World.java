@@ -2,13 +2,17 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.lang.reflect.Field;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Date;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Random;
 import java.util.SplittableRandom;
 import java.util.Timer;
@@ -17,19 +21,27 @@ import java.util.TimeZone;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
+import java.util.random.RandomGenerator;
+import java.util.random.RandomGeneratorFactory;
+import java.util.stream.Collectors;
 import javax.management.ObjectName;
 
 /** What a program sees of its world, over HTTP: random numbers of each source, names, times. World PORT */
 public final class World {
 	static final int VALUES = 1000;
 	static final Map<String, LongSupplier> sources = new TreeMap<>();
+	static final Random own = new Random(); /* which nobody else may give another sequence */
+	static final Map<String, StringBuilder> drawn = new TreeMap<>();
 	static final ExecutorService pool = Executors.newFixedThreadPool(3);
 	static final AtomicLong scheduled = new AtomicLong(), timed = new AtomicLong();
 
@@ -61,6 +73,120 @@ public final class World {
 		return random::nextLong;
 	}
 
+	static Field open(Class<?> type, String name) throws Exception {
+		Field field = type.getDeclaredField(name);
+		field.setAccessible(true);
+		return field;
+	}
+
+	/**
+	 * Only the first of some 100 ms would draw from the buffer that the snapshot holds (NativePRNG asks the
+	 * system for new bytes then), and no restore is that early: for this one the buffer stays young.
+	 */
+	static void keepBuffer(String type) throws Exception {
+		Object io = open(Class.forName(type), "INSTANCE").get(null);
+		Field buffered = open(io.getClass(), "buffered");
+		SecureRandom random = SecureRandom.getInstance(type.substring(type.lastIndexOf('.') + 1).replace("$", ""));
+		do
+			random.nextLong();
+		while (buffered.getInt(io) < 200);
+		open(io.getClass(), "lastRead").setLong(io, Long.MAX_VALUE / 2);
+	}
+
+	/** What the seed of a new Random is made from: the time is the other half, and differs anyway. */
+	static LongSupplier uniquifier() throws Exception {
+		AtomicLong counter = (AtomicLong) open(Random.class, "seedUniquifier").get(null);
+		return () -> {
+			new Random();
+			return counter.get();
+		};
+	}
+
+	static long shuffled() {
+		List<Integer> list = new ArrayList<>();
+		for (int i = 0; i < 20; i++)
+			list.add(i);
+		Collections.shuffle(list);
+		long order = 0;
+		for (int i : list)
+			order = order * 20 + i;
+		return order;
+	}
+
+	/** Virtual threads, where there are: one that waits, its carrier gone on, and one that is pinned. */
+	static void startVirtual(Runnable action) throws ReflectiveOperationException {
+		Thread.class.getMethod("startVirtualThread", Runnable.class).invoke(null, action);
+	}
+
+	static LongSupplier inVirtualThread() throws ReflectiveOperationException {
+		SynchronousQueue<String> questions = new SynchronousQueue<>();
+		SynchronousQueue<Long> values = new SynchronousQueue<>();
+		startVirtual(() -> {
+			try {
+				while (!questions.take().isEmpty())
+					values.put(ThreadLocalRandom.current().nextLong());
+			} catch (InterruptedException e) {
+				/* it ends */
+			}
+		});
+		return () -> {
+			try {
+				questions.put("next");
+				return values.take();
+			} catch (InterruptedException e) {
+				throw new IllegalStateException(e);
+			}
+		};
+	}
+
+	/** When and what. */
+	static final Queue<long[]> drawnPinned = new ConcurrentLinkedQueue<>();
+
+	/** Draws all the time, whoever asks. A static initializer is native code to a virtual thread. */
+	static final class Pinned {
+		static {
+			for (int i = 0; i < 100_000; i++) {
+				drawnPinned.add(new long[] {System.currentTimeMillis(), ThreadLocalRandom.current().nextLong()});
+				LockSupport.parkNanos(1_000_000);
+			}
+		}
+
+		static void run() {
+		}
+	}
+
+	static String pinned(long since) {
+		return drawnPinned.stream().filter(d -> d[0] > since).limit(VALUES)
+				.map(d -> Long.toHexString(d[1]) + "\n").collect(Collectors.joining());
+	}
+
+	/** What a thread sees that runs as soon as there has been a restore. */
+	static volatile String first = "";
+
+	static void watch() {
+		while (String.valueOf(call("jsnap.Program", "restoreTime")).equals("-1"))
+			Thread.onSpinWait();
+		String property = System.getProperty("who"), variable = System.getenv("FRESH");
+		String zone = TimeZone.getDefault().getID();
+		String address;
+		try {
+			address = InetAddress.getByName("some.name.test").getHostAddress();
+		} catch (IOException e) {
+			address = "none";
+		}
+		first = variable + " " + property + " " + zone + " " + address;
+	}
+
+	/** Right before the snapshot. */
+	static String poise() throws Exception {
+		keepBuffer("sun.security.provider.NativePRNG");
+		keepBuffer("sun.security.provider.NativePRNG$NonBlocking");
+		new Thread(World::watch).start();
+		if (Runtime.version().feature() >= 21)
+			startVirtual(Pinned::run);
+		return "poised";
+	}
+
 	static LongSupplier inPool() {
 		return () -> {
 			try {
@@ -75,7 +201,13 @@ public final class World {
 		sources.put("Math.random", () -> bits(Math.random()));
 		sources.put("ThreadLocalRandom", () -> ThreadLocalRandom.current().nextLong());
 		sources.put("ThreadLocalRandom-pool", inPool());
-		sources.put("new-Random", () -> new Random().nextLong());
+		sources.put("StrictMath.random", () -> bits(StrictMath.random()));
+		sources.put("Collections.shuffle", World::shuffled);
+		sources.put("new-Random", uniquifier());
+		if (RandomGeneratorFactory.all().anyMatch(f -> f.name().equals("L64X128MixRandom")))
+			sources.put("RandomGenerator", () -> RandomGenerator.of("L64X128MixRandom").nextLong());
+		if (Runtime.version().feature() >= 21)
+			sources.put("virtual-thread", inVirtualThread());
 		sources.put("new-SplittableRandom", () -> new SplittableRandom().nextLong());
 		sources.put("UUID", () -> UUID.randomUUID().getMostSignificantBits());
 		SecureRandom standard = new SecureRandom();
@@ -94,17 +226,18 @@ public final class World {
 			return value[0];
 		});
 		/* All of them in use before the snapshot. */
-		for (LongSupplier source : sources.values())
-			for (int i = 0; i < 8; i++)
-				source.getAsLong();
+		drawer.submit(World::draw).get();
 	}
 
-	static String values(String source) {
-		StringBuilder text = new StringBuilder();
-		LongSupplier supplier = sources.get(source);
+	static final ExecutorService drawer = Executors.newSingleThreadExecutor();
+
+	/** By turns: some have a state in common that lasts for a few values. Each time in the same thread. */
+	static String draw() {
+		drawn.clear();
 		for (int i = 0; i < VALUES; i++)
-			text.append(Long.toHexString(supplier.getAsLong())).append('\n');
-		return text.toString();
+			sources.forEach((name, source) -> drawn.computeIfAbsent(name, n -> new StringBuilder())
+					.append(Long.toHexString(source.getAsLong())).append('\n'));
+		return "drawn";
 	}
 
 	static Object call(String type, String method) {
@@ -134,7 +267,11 @@ public final class World {
 
 	static String ask(String what, String name) throws Exception {
 		return switch (what) {
-		case "/random" -> values(name);
+		case "/draw" -> drawer.submit(World::draw).get();
+		case "/random" -> drawn.get(name).toString();
+		case "/pinned" -> pinned(Long.parseLong(name));
+		case "/poise" -> poise();
+		case "/first" -> first;
 		case "/sources" -> String.join("\n", sources.keySet());
 		case "/env" -> String.valueOf(System.getenv(name));
 		case "/property" -> String.valueOf(System.getProperty(name));

@@ -1,11 +1,27 @@
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.RandomAccessFile;
+import java.nio.MappedByteBuffer;
+import java.nio.channels.FileChannel;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.TimeZone;
+import java.util.Timer;
+import java.util.TimerTask;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Function;
 
 /** The application under the agent: does what its first argument says, told line by line on stdin. */
 public class Subject {
@@ -21,6 +37,11 @@ public class Subject {
 		case "churn" -> churn();
 		case "critical" -> critical();
 		case "environment" -> environment();
+		case "initializer" -> initializer();
+		case "random" -> random();
+		case "at-once-derived", "at-once-chosen", "at-once-property", "at-once-owned" -> atOnce(args[0].substring(8));
+		case "tasks" -> tasks();
+		case "virtual" -> virtual();
 		default -> throw new IllegalArgumentException(args[0]);
 		}
 	}
@@ -224,5 +245,160 @@ public class Subject {
 		say("child has socket " + socket);
 		say("property " + System.getProperty("jsnap.test"));
 		in.readLine();
+	}
+
+	/** A thread that stands in a static initializer of the JDK's for ever: it opens a FIFO that nobody writes to. */
+	static void initializer() throws Exception {
+		say("ready");
+		in.readLine();
+		Thread thread = new Thread(() -> sink = new SplittableRandom());
+		thread.setDaemon(true);
+		thread.start();
+		while (Arrays.stream(thread.getStackTrace()).noneMatch(f -> f.getMethodName().contains("open0")))
+			Thread.sleep(1);
+		say("initializing");
+		in.readLine();
+		say("going on");
+	}
+
+	static void random() throws Exception {
+		say("ready");
+		in.readLine();
+		sink = new SplittableRandom();
+		say("initialized");
+		in.readLine();
+	}
+
+	static Object program(String method) {
+		try {
+			return Class.forName("jsnap.Program").getMethod(method).invoke(null);
+		} catch (ReflectiveOperationException e) {
+			throw new IllegalStateException(e);
+		}
+	}
+
+	static void choose(String what) {
+		TimeZone.getDefault();
+		switch (what) {
+		case "chosen" -> TimeZone.setDefault(TimeZone.getTimeZone(System.getenv("TZ")));
+		case "property" -> {
+			System.setProperty("user.timezone", "America/Lima");
+			TimeZone.setDefault(null);
+			TimeZone.getDefault();
+		}
+		default -> { }
+		}
+	}
+
+	/** What a thread sees that runs as soon as there has been a restore. */
+	static void atOnce(String what) throws Exception {
+		choose(what);
+		Object owned = what.equals("owned") ? System.getProperties() : new Object();
+		Thread thread = new Thread(() -> {
+			synchronized (owned) {
+				say("ready " + TimeZone.getDefault().getID());
+				while ((Long) program("restoreTime") < 0)
+					Thread.onSpinWait();
+				if (owned == System.getProperties())
+					return;
+				String property = System.getProperty("jsnap.test");
+				String zone = TimeZone.getDefault().getID();
+				String variable = System.getenv("JSNAP_TEST_NEW");
+				say("at once " + property + " " + zone + " " + variable);
+			}
+		});
+		thread.start();
+		thread.join();
+		in.readLine();
+		say("later " + System.getProperty("jsnap.test") + " " + TimeZone.getDefault().getID());
+		in.readLine();
+	}
+
+	static TimerTask timerTask(Runnable action) {
+		return new TimerTask() {
+			@Override
+			public void run() {
+				action.run();
+			}
+		};
+	}
+
+	/** When tasks run first, in milliseconds since the restore. */
+	static void tasks() throws Exception {
+		final long due = 1500;
+		say("ready");
+		in.readLine();
+		Map<String, Object> ran = new ConcurrentSkipListMap<>();
+		CountDownLatch all = new CountDownLatch(7);
+		Function<String, Runnable> task = name -> () -> {
+			if (ran.putIfAbsent(name, program("uptimeSinceRestore")) == null)
+				all.countDown();
+		};
+		ScheduledExecutorService executor = Executors.newScheduledThreadPool(1);
+		executor.schedule(task.apply("once"), due, TimeUnit.MILLISECONDS);
+		executor.scheduleWithFixedDelay(task.apply("delay"), due, due, TimeUnit.MILLISECONDS);
+		executor.scheduleAtFixedRate(task.apply("rate"), due, due, TimeUnit.MILLISECONDS);
+		CompletableFuture.delayedExecutor(due, TimeUnit.MILLISECONDS).execute(task.apply("future"));
+		new Timer(true).schedule(timerTask(task.apply("timer-once")), due);
+		new Timer(true).schedule(timerTask(task.apply("timer-delay")), due, due);
+		new Timer(true).scheduleAtFixedRate(timerTask(task.apply("timer-rate")), due, due);
+		say("armed");
+		all.await();
+		executor.shutdownNow();
+		for (Map.Entry<String, Object> entry : ran.entrySet())
+			say(entry.getKey() + " " + entry.getValue());
+	}
+
+	/** Counts in a file, pinned: a static initializer is native code to a virtual thread. */
+	static final class Pinned {
+		static MappedByteBuffer counter;
+
+		static final class Initializer {
+			static {
+				while (counter.getInt(4) == 0) {
+					counter.putInt(0, counter.getInt(0) + 1);
+					LockSupport.parkNanos(100_000);
+				}
+			}
+		}
+
+		static void run() {
+			new Initializer();
+		}
+	}
+
+	static void startVirtual(Runnable action) {
+		try {
+			Thread.class.getMethod("startVirtualThread", Runnable.class).invoke(null, action);
+		} catch (ReflectiveOperationException e) {
+			throw new IllegalStateException(e);
+		}
+	}
+
+	static void virtual() throws Exception {
+		try (RandomAccessFile file = new RandomAccessFile(System.getenv("JSNAP_TEST_COUNTER"), "rw")) {
+			Pinned.counter = file.getChannel().map(FileChannel.MapMode.READ_WRITE, 0, 8);
+		}
+		AtomicInteger running = new AtomicInteger();
+		if (Runtime.version().feature() < 21) {
+			say("none");
+			return;
+		}
+		startVirtual(Pinned::run);
+		for (int i = 0; i < 50; i++)
+			startVirtual(() -> {
+				running.incrementAndGet();
+				while (Pinned.counter.getInt(4) == 0)
+					LockSupport.parkNanos(ThreadLocalRandom.current().nextInt(1_000_000));
+				running.decrementAndGet();
+			});
+		while (running.get() < 50 || Pinned.counter.getInt(0) == 0)
+			Thread.sleep(1);
+		say("ready");
+		in.readLine();
+		Pinned.counter.putInt(4, 1);
+		while (running.get() > 0)
+			Thread.sleep(1);
+		say("ended");
 	}
 }
