@@ -9,7 +9,9 @@
  */
 #include "blocked.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #define MAX_WAITERS 64
 
@@ -29,8 +31,21 @@ static void *block(void *arg)
 	w->result = w->kind->block(w);
 	w->error = w->result < 0 ? errno : 0;
 	w->took = victim_now(w->kind->clock) - start;
+	w->ended = victim_now(CLOCK_REALTIME);
 	atomic_store(&w->returned, 1);
 	return arg;
+}
+
+/* When the runner's first image was begun, in ns of the wall clock; 0 without one, or where that is
+ * not to be had. */
+static int64_t first_snapshot(void)
+{
+	struct statx st;
+
+	if (statx(AT_FDCWD, victim_path("../images/1.jsnap"), 0, STATX_BTIME, &st) < 0 ||
+	    !(st.stx_mask & STATX_BTIME))
+		return 0;
+	return st.stx_btime.tv_sec * INT64_C(1000000000) + st.stx_btime.tv_nsec;
 }
 
 static void check(struct waiter *w)
@@ -41,6 +56,8 @@ static void check(struct waiter *w)
 		victim_fault(__FILE__, __LINE__, "%s returned %ld (%s), not %ld (%s)", name,
 			     w->result, strerror(w->error), w->kind->expected,
 			     strerror(w->kind->expected_errno));
+	if (!w->kind->wake && w->ended < first_snapshot())
+		victim_fault(__FILE__, __LINE__, "%s was over before the snapshot", name);
 	if (!w->kind->wake && w->took < SLEEP_NS - 1000000)
 		victim_fault(__FILE__, __LINE__, "%s waited %" PRId64 " of %" PRId64 " ns", name,
 			     w->took, SLEEP_NS);

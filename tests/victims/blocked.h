@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#define SLEEP_NS INT64_C(2500000000) /* what a wait with a timeout takes */
+#define SLEEP_NS INT64_C(4000000000) /* what a wait with a timeout takes */
 
 struct waiter { /* one thread in one call */
 	const struct kind *kind;
@@ -21,7 +21,8 @@ struct waiter { /* one thread in one call */
 	atomic_int entered, returned;
 	long result;
 	int error;
-	int64_t took; /* ns */
+	int64_t took;  /* ns */
+	int64_t ended; /* ns, of the wall clock */
 };
 
 struct kind {
