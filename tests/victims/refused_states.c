@@ -207,6 +207,52 @@ static void policy_check(void)
 	EXPECT(sched_getscheduler(0) != SCHED_OTHER);
 }
 
+static void await_stopped(pid_t pid)
+{
+	char path[32], text[512], *end = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	while (kill(pid, 0) == 0) {
+		FILE *f = fopen(path, "re");
+
+		end = f && fgets(text, sizeof(text), f) ? strrchr(text, ')') : NULL;
+		if (f)
+			fclose(f);
+		if (end && end[2] == 'T')
+			return;
+		victim_sleep_ms(1);
+	}
+}
+
+/* Stops us, says for us that we are ready, and lets us go on; no child of ours, which would be
+ * refused first. */
+static void hold(pid_t target)
+{
+	if (kill(target, SIGSTOP) < 0)
+		_exit(1);
+	await_stopped(target);
+	close(open(victim_path("ready"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	while (access(victim_path("ping"), F_OK) < 0 && kill(target, 0) == 0)
+		victim_sleep_ms(2);
+	kill(target, SIGCONT);
+	_exit(0);
+}
+
+static void stopped_setup(void)
+{
+	pid_t target = getpid(), child = fork();
+
+	SETUP(child >= 0);
+	if (child == 0) {
+		if (fork() == 0)
+			hold(target);
+		_exit(0);
+	}
+	SETUP(waitpid(child, NULL, 0) == child);
+	while (access(victim_path("ready"), F_OK) < 0)
+		victim_sleep_ms(1);
+}
+
 static timer_t thread_timer;
 
 /* In the one thread, by whatever it tells: whose time it counts is not to be seen from outside. */
@@ -251,6 +297,7 @@ const struct refused_kind refused_states[] = {
 	{"fifo", nothing, policy_check},
 	{"rr", nothing, policy_check},
 	{"deadline", nothing, policy_check},
+	{"stopped", stopped_setup, nothing},
 	{"thread_clock", thread_clock_setup, thread_clock_check},
 	{0},
 };
