@@ -230,6 +230,10 @@ int capture_pages(struct capture *c, struct jsnap_error *err)
 		struct m_vma *vma = &c->m->vmas[i];
 		enum pages_layout layout = PAGES_EXACT;
 
+		/* The kernel may drop these pages at any time, and their owner counts on that: a
+		 * generator's state (vgetrandom(3)) must not come back twice. */
+		if (vma->vmflags & MAPS_VM_DROPPABLE)
+			continue;
 		if (vma->kind != M_VMA_ANON && vma->kind != M_VMA_FILE_PRIVATE &&
 		    !(vma->kind == M_VMA_OBJECT && (vma->map_flags & MAP_PRIVATE)))
 			continue;

@@ -123,7 +123,7 @@ static int refuse_threads(struct capture *c, struct jsnap_error *err)
 int capture_refuse_numbers(struct capture *c, struct jsnap_error *err)
 {
 	const struct manifest *m = c->m;
-	uint64_t need = 16ull + m->n_backings + 2ull * m->n_objects + m->n_files + m->n_sockets;
+	uint64_t need = 16ull + 2ull * m->n_backings + 3ull * m->n_objects + m->n_files + m->n_sockets;
 	uint32_t highest = m->n_fds ? m->fds[m->n_fds - 1].fd : 0;
 	struct rlimit limit;
 

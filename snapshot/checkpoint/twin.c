@@ -23,10 +23,12 @@ static bool own_child(pid_t pid)
 	return proc_status_read(pid, 0, &status, NULL) == 0 && status.ppid == getpid();
 }
 
+/* Of droppable memory nothing is stored. */
 static bool copied_whole(const struct maps *maps)
 {
 	for (size_t i = 0; i < maps->count; i++)
-		if (maps->entries[i].vmflags & NOT_COPIED)
+		if ((maps->entries[i].vmflags & NOT_COPIED) &&
+		    !(maps->entries[i].vmflags & MAPS_VM_DROPPABLE))
 			return false;
 	return true;
 }

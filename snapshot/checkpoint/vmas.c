@@ -52,7 +52,7 @@ static int check_carried(const struct maps_entry *entry, struct jsnap_error *err
 		return refuse_vma(entry, err, "is secret memory, which nobody else can read");
 	if (starts_with(entry->name, "socket:"))
 		return refuse_vma(entry, err, "is a socket's ring, which is not carried");
-	if (entry->vmflags & MAPS_VM_SEALED && entry->name[0] != '[')
+	if (entry->vmflags & MAPS_VM_SEALED)
 		return refuse_vma(entry, err, "is sealed (mseal), which is not carried");
 	return 0;
 }
@@ -172,11 +172,23 @@ static uint32_t map_flags(const struct maps_entry *entry)
 {
 	uint32_t flags = entry->shared ? MAP_SHARED : MAP_PRIVATE;
 
+	if (entry->vmflags & MAPS_VM_DROPPABLE)
+		return MAPS_DROPPABLE;
 	if (entry->vmflags & MAPS_VM_GROWSDOWN)
 		flags |= MAP_GROWSDOWN;
 	if (entry->vmflags & MAPS_VM_NORESERVE)
 		flags |= MAP_NORESERVE;
 	return flags;
+}
+
+/* Locked memory is there as a whole, unless only what is touched is locked (MLOCK_ONFAULT): not
+ * every kernel shows that by a flag. */
+static uint32_t marks(const struct maps_entry *entry)
+{
+	bool whole = entry->resident == entry->end - entry->start;
+
+	return entry->vmflags |
+	       ((entry->vmflags & MAPS_VM_LOCKED) && !whole ? MAPS_VM_LOCKONFAULT : 0);
 }
 
 static int capture_vdso(struct capture *c, const struct maps_entry *entry, struct jsnap_error *err)
@@ -241,7 +253,7 @@ static int capture_vma(struct capture *c, size_t i, struct jsnap_error *err)
 	vma->offset = entry->offset;
 	vma->prot = (uint32_t)entry->prot;
 	vma->map_flags = map_flags(entry);
-	vma->vmflags = entry->vmflags;
+	vma->vmflags = marks(entry);
 	vma->backing = MANIFEST_NONE;
 	vma->kind = M_VMA_ANON;
 	r = manifest_string(c->m, is_anonymous(c, entry) ? "" : entry->name, &vma->name);

@@ -38,7 +38,11 @@ enum maps_vmflag {
 	MAPS_VM_MAYWRITE = 1 << 18,	/* mw */
 	MAPS_VM_SHADOW_STACK = 1 << 19, /* ss */
 	MAPS_VM_PKEY = 1 << 20,		/* smaps' ProtectionKey is not 0 (pkeys(7)) */
+	MAPS_VM_DROPPABLE = 1 << 21,	/* dp */
+	MAPS_VM_LOCKONFAULT = 1 << 22,	/* lf, or by what is resident: vmas.c */
 };
+
+#define MAPS_DROPPABLE 0x08 /* MAP_DROPPABLE of mmap(2), a type like MAP_PRIVATE; Linux 6.11 */
 
 /* What the kernel sets by itself, and no restore brings back. */
 #define MAPS_VM_KERNELS ((uint32_t)(MAPS_VM_SOFTDIRTY | MAPS_VM_ACCOUNT))

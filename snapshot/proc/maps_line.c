@@ -138,6 +138,10 @@ static uint32_t maps_vmflag(char a, char b)
 		return MAPS_VM_SEALED;
 	case VMFLAG('m', 'w'):
 		return MAPS_VM_MAYWRITE;
+	case VMFLAG('l', 'f'):
+		return MAPS_VM_LOCKONFAULT;
+	case VMFLAG('d', 'p'):
+		return MAPS_VM_DROPPABLE;
 	case VMFLAG('s', 's'):
 		return MAPS_VM_SHADOW_STACK;
 	default:

@@ -235,15 +235,16 @@ static int open_path(struct opening *o, const struct m_file *file, struct jsnap_
 /* Another description of an object: its own offset and flags. */
 static int open_object_again(struct opening *o, const struct m_file *file, struct jsnap_error *err)
 {
+	const int keep = O_ACCMODE | O_APPEND | O_NONBLOCK | O_LARGEFILE | O_NOATIME | O_PATH |
+			 O_SYNC | O_DSYNC;
 	char path[64];
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", o->objects[file->target]);
-	fd = open(path, (int)(file->flags & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_LARGEFILE)) |
-				O_CLOEXEC);
+	fd = open(path, ((int)file->flags & keep) | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(err, "open a restored memory file again");
-	if (lseek(fd, (off_t)file->pos, SEEK_SET) < 0) {
+	if (!(file->flags & O_PATH) && lseek(fd, (off_t)file->pos, SEEK_SET) < 0) {
 		close(fd);
 		return error_errno(err, "seek in a restored memory file");
 	}
@@ -483,6 +484,21 @@ static int place_last_pid(const struct plan *plan, struct jsnap_error *err)
 	return r < 0 ? r : place(fd, plan->last_pid_fd, err);
 }
 
+/* What fd is open on, for reading alone, as number; -1: it is not needed. */
+static int place_read_only(int fd, int number, struct jsnap_error *err)
+{
+	CLEANUP_CLOSE int again = -1;
+	char path[64];
+
+	if (number < 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (again < 0)
+		return error_errno(err, "open what is mapped for reading alone");
+	return place(again, number, err);
+}
+
 /* Descriptors that the restorer maps from, at the numbers the plan has for them. */
 static int place_engine_fds(struct opening *o, struct jsnap_error *err)
 {
@@ -504,6 +520,10 @@ static int place_engine_fds(struct opening *o, struct jsnap_error *err)
 	for (uint32_t i = 0; r == 0 && i < o->m->n_objects; i++)
 		if (o->objects[i] >= 0 && plan->object_fds[i] >= 0)
 			r = place(o->objects[i], plan->object_fds[i], err);
+	for (uint32_t i = 0; r == 0 && i < o->m->n_backings; i++)
+		r = place_read_only(plan->backing_fds[i], plan->backing_ro_fds[i], err);
+	for (uint32_t i = 0; r == 0 && i < o->m->n_objects; i++)
+		r = place_read_only(plan->object_fds[i], plan->object_ro_fds[i], err);
 	if (r == 0 && plan->sets_last_pid)
 		r = place_last_pid(plan, err);
 	if (r == 0 && plan->exe_fd >= 0) {

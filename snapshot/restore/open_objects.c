@@ -78,7 +78,7 @@ static int open_object(struct opening *o, uint32_t index, struct jsnap_error *er
 		return error_set(err, -fd, "make a memory file: %s", strerror(-fd));
 	o->objects[index] = fd;
 	r = opening_fill(o, object, fd, err);
-	if (r == 0 && fchmod(fd, object->mode & 0777) < 0)
+	if (r == 0 && fchmod(fd, object->mode & 07777) < 0)
 		r = error_errno(err, "set the permissions of a memory file");
 	return r;
 }

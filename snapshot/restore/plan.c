@@ -69,8 +69,8 @@ static int find_hole(const struct plan *plan, uint64_t size, uint64_t *ret_start
 static size_t count_ops(const struct manifest *m, const struct working_set *set)
 {
 	/* A run may be cut by every border of a mapping. */
-	return (set ? set->count + m->n_vmas + WORKING_SET_BYTES_MAX / PLAN_STEP : 0) +
-	       256 + 12ull * m->n_vmas + 2ull * m->n_pieces + 20ull * m->n_threads +
+	return (set ? set->count + m->n_vmas + WORKING_SET_BYTES_MAX / PLAN_STEP : 0) + 256 +
+	       12ull * m->n_vmas + 2ull * m->n_pieces + 20ull * m->n_threads +
 	       2ull * m->n_siginfos + m->n_sigactions + 4ull * m->n_posix_timers + m->n_locks +
 	       4ull * m->n_objects + m->n_guards + 3ull * m->n_fds + m->n_epoll_targets +
 	       m->process->stream_size / PLAN_STEP +
@@ -136,8 +136,7 @@ int plan_create(struct plan *plan, const struct restore_options *options, struct
 	plan->stream_noexec = fstatvfs(options->stream_fd, &fs) == 0 && (fs.f_flag & ST_NOEXEC);
 	memcpy(plan->region + BLOB_OFFSET, restorer_blob, blob_size);
 	plan->head = (struct rst_plan *)plan->region;
-	plan->head->mark =
-		(struct region_mark){REGION_MAGIC, hole, st.st_ino, plan->region_size};
+	plan->head->mark = (struct region_mark){REGION_MAGIC, hole, st.st_ino, plan->region_size};
 	plan->ops = (struct rst_op *)(plan->region + ops_at);
 	return 0;
 }
@@ -149,10 +148,13 @@ void plan_free(struct plan *plan)
 	maps_free(&plan->self);
 	free(plan->backing_fds);
 	free(plan->object_fds);
+	free(plan->backing_ro_fds);
+	free(plan->object_ro_fds);
 	free(plan->reader);
 	free(plan->own_vma);
 	plan->region = NULL;
 	plan->backing_fds = plan->object_fds = NULL;
+	plan->backing_ro_fds = plan->object_ro_fds = NULL;
 	plan->reader = NULL;
 	plan->own_vma = NULL;
 }

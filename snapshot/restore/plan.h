@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/mman.h>
 
 #define PLAN_STEP	   (1ull << 20) /* bytes that one operation reads or populates */
 #define PLAN_THREAD_STACK  1024u /* bytes: the restorer's threads use 300, and take no signal */
@@ -36,7 +37,7 @@ enum plan_what { /* what an operation is about, for its error text */
 		 PLAN_POPULATE,
 };
 
-enum plan_reader {	   /* of a mapping's pages that are not mapped: see plan_pages.c */
+enum plan_reader { /* of a mapping's pages that are not mapped: see plan_pages.c */
 		   PLAN_READER_LEADER, /* while it maps */
 		   PLAN_READER_THREAD, /* the one whose own_vma it is */
 		   PLAN_READER_ANY,    /* whoever is free */
@@ -63,8 +64,9 @@ struct plan {
 	bool doors_shut;      /* at first: see plan_doors.c */
 	int32_t *backing_fds; /* by backing: descriptor to map from, -1 when not needed */
 	int32_t *object_fds;  /* by object */
-	uint8_t *reader;      /* by mapping: enum plan_reader */
-	uint32_t *own_vma;    /* by thread: MANIFEST_NONE when it reads none */
+	int32_t *backing_ro_fds, *object_ro_fds; /* the same, open for reading alone */
+	uint8_t *reader;			 /* by mapping: enum plan_reader */
+	uint32_t *own_vma;			 /* by thread: MANIFEST_NONE when it reads none */
 	int32_t stream_fd, status_fd, exe_fd, last_pid_fd;
 	uint32_t first_engine_fd;
 };
@@ -73,6 +75,13 @@ struct plan {
 int plan_create(struct plan *plan, const struct restore_options *options, struct jsnap_error *err);
 void plan_free(struct plan *plan);
 #define CLEANUP_PLAN __attribute__((cleanup(plan_free)))
+
+/* Whether a shared mapping may never become writable: it was made from a descriptor that is open
+ * for reading alone, or of what was sealed. */
+static inline bool plan_maps_read_only(const struct m_vma *vma)
+{
+	return (vma->map_flags & MAP_SHARED) && !(vma->vmflags & MAPS_VM_MAYWRITE);
+}
 
 /* Fills the lists. The descriptors' numbers must be known (plan_number_fds). */
 int plan_number_fds(struct plan *plan, struct jsnap_error *err);

@@ -68,8 +68,19 @@ static void fill_advice(struct plan *plan, uint32_t index, const struct m_vma *v
 				PLAN_ARGS(vma->start, vma->end - vma->start,
 					  (uint64_t)ADVICE[i].advice));
 	if (vma->vmflags & MAPS_VM_LOCKED)
-		plan_op(plan, SYS_mlock, RST_IGNORE, PLAN_ADVISE, index,
-			PLAN_ARGS(vma->start, vma->end - vma->start));
+		plan_op(plan, SYS_mlock2, RST_IGNORE, PLAN_ADVISE, index,
+			PLAN_ARGS(vma->start, vma->end - vma->start,
+				  vma->vmflags & MAPS_VM_LOCKONFAULT ? MLOCK_ONFAULT : 0));
+}
+
+/* The descriptor to map from, of those that the plan has for writing and for reading alone. */
+static int source_fd(const struct plan *plan, const struct m_vma *vma)
+{
+	const int32_t *fds = vma->kind == M_VMA_OBJECT ? plan->object_fds : plan->backing_fds;
+	const int32_t *ro = vma->kind == M_VMA_OBJECT ? plan->object_ro_fds : plan->backing_ro_fds;
+
+	return plan_maps_read_only(vma) && ro[vma->backing] >= 0 ? ro[vma->backing]
+								 : fds[vma->backing];
 }
 
 static void fill_vma(struct plan *plan, uint32_t index)
@@ -90,11 +101,8 @@ static void fill_vma(struct plan *plan, uint32_t index)
 		flags |= MAP_ANONYMOUS;
 		offset = 0;
 		break;
-	case M_VMA_OBJECT:
-		fd = plan->object_fds[vma->backing];
-		break;
 	default:
-		fd = plan->backing_fds[vma->backing];
+		fd = source_fd(plan, vma);
 	}
 	map(plan, index, vma->start, size, prot, flags, fd, offset);
 	map_pieces(plan, index, vma);
@@ -116,7 +124,8 @@ static void fill_guards(struct plan *plan)
 	}
 }
 
-/* When all is mapped: F_SEAL_FUTURE_WRITE allows what was mapped before it. */
+/* When all is mapped: F_SEAL_FUTURE_WRITE allows what was mapped before it, and F_SEAL_WRITE what
+ * can't be made writable. */
 static void fill_seals(struct plan *plan)
 {
 	for (uint32_t i = 0; i < plan->m->n_objects; i++)

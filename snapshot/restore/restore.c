@@ -41,6 +41,34 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+static int32_t *no_fds(uint32_t count)
+{
+	int32_t *fds = malloc((count + 1ull) * sizeof(*fds));
+
+	for (uint32_t i = 0; fds && i < count; i++)
+		fds[i] = -1;
+	return fds;
+}
+
+/* What is mapped for writing too is not what a mapping for reading alone can be made from. */
+static void number_read_only(struct plan *plan, int32_t *next)
+{
+	const struct manifest *m = plan->m;
+
+	for (uint32_t i = 0; i < m->n_vmas; i++) {
+		const struct m_vma *vma = &m->vmas[i];
+		int32_t *fd = NULL;
+
+		if (vma->kind == M_VMA_OBJECT)
+			fd = &plan->object_ro_fds[vma->backing];
+		else if (vma->kind == M_VMA_FILE_SHARED &&
+			 (m->backings[vma->backing].uses & M_BACKING_MAPPED_WRITABLE))
+			fd = &plan->backing_ro_fds[vma->backing];
+		if (fd && *fd < 0 && plan_maps_read_only(vma))
+			*fd = (*next)++;
+	}
+}
+
 int plan_number_fds(struct plan *plan, struct jsnap_error *err)
 {
 	const struct manifest *m = plan->m;
@@ -56,15 +84,19 @@ int plan_number_fds(struct plan *plan, struct jsnap_error *err)
 	if (next > FDS_MAX)
 		return error_set(err, EMFILE, "the snapshot has descriptors up to %d", next);
 	plan->first_engine_fd = (uint32_t)next;
-	plan->backing_fds = malloc((m->n_backings + 1) * sizeof(*plan->backing_fds));
-	plan->object_fds = malloc((m->n_objects + 1) * sizeof(*plan->object_fds));
-	if (!plan->backing_fds || !plan->object_fds)
+	plan->backing_fds = no_fds(m->n_backings);
+	plan->object_fds = no_fds(m->n_objects);
+	plan->backing_ro_fds = no_fds(m->n_backings);
+	plan->object_ro_fds = no_fds(m->n_objects);
+	if (!plan->backing_fds || !plan->object_fds || !plan->backing_ro_fds ||
+	    !plan->object_ro_fds)
 		return error_set(err, ENOMEM, "out of memory");
 	plan->stream_fd = next++;
 	for (uint32_t i = 0; i < m->n_backings; i++)
 		plan->backing_fds[i] = m->backings[i].uses & M_BACKING_MAPPED ? next++ : -1;
 	for (uint32_t i = 0; i < m->n_objects; i++)
 		plan->object_fds[i] = next++;
+	number_read_only(plan, &next);
 	plan->exe_fd = m->process->exe_backing == MANIFEST_NONE ? -1 : next++;
 	plan->last_pid_fd = next++;
 	plan->status_fd = next;

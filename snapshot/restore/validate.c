@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/user.h>
 #include <unistd.h>
@@ -239,6 +240,26 @@ static int check_vdso(const struct manifest *m, struct jsnap_error *err)
 	return 0;
 }
 
+static int check_droppable(const struct manifest *m, struct jsnap_error *err)
+{
+	void *probe;
+
+	for (uint32_t i = 0; i < m->n_vmas; i++) {
+		if (!(m->vmas[i].vmflags & MAPS_VM_DROPPABLE))
+			continue;
+		probe = mmap(NULL, m->process->page_size, PROT_NONE, MAPS_DROPPABLE | MAP_ANONYMOUS,
+			     -1, 0);
+		if (probe != MAP_FAILED) {
+			munmap(probe, m->process->page_size);
+			return 0;
+		}
+		return error_set(err, ENOTSUP,
+				 "the program has droppable memory (MAP_DROPPABLE), which this "
+				 "kernel has not: Linux 6.11 or newer is needed");
+	}
+	return 0;
+}
+
 /* "popcnt": without that feature; "x86-64-v2": with those of that level alone. */
 static void play_other_cpu(struct cpu *cpu, const char *what)
 {
@@ -322,6 +343,8 @@ int restore_validate(const struct restore_options *options, struct jsnap_error *
 		r = check_vdso(m, err);
 	if (r == 0)
 		r = check_host(m, err);
+	if (r == 0)
+		r = check_droppable(m, err);
 	for (uint32_t i = 0; r == 0 && i < m->n_backings; i++)
 		r = check_backing(options, i, err);
 	for (uint32_t i = 0; r == 0 && i < m->n_inotify_watches; i++)

@@ -18,7 +18,7 @@
 #define PAGE  4096u
 #define PAGES 1024u
 
-enum marks { PLAIN, DONTFORK, WIPEONFORK, LOCKED, DONTDUMP };
+enum marks { PLAIN, DONTFORK, WIPEONFORK, LOCKED, DONTDUMP, DROPPABLE };
 
 /* What test and program share. */
 struct shared {
@@ -37,7 +37,10 @@ static void mark(enum marks marks)
 			      [WIPEONFORK] = MADV_WIPEONFORK,
 			      [DONTDUMP] = MADV_DONTDUMP};
 
-	if (marks == LOCKED)
+	/* Not of `memory`; where the kernel has none there is none to copy either. */
+	if (marks == DROPPABLE)
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAPS_DROPPABLE | MAP_ANONYMOUS, -1, 0);
+	else if (marks == LOCKED)
 		CHECK_EQ(mlock(memory, PAGE), 0);
 	else if (marks)
 		CHECK_EQ(madvise(memory, (size_t)PAGES * PAGE, advice[marks]), 0);
@@ -276,6 +279,7 @@ int main(void)
 	shared->tester = getpid();
 	CHECK_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	test_pages(PLAIN, true);
+	test_pages(DROPPABLE, true);
 	test_pages(DONTFORK, false);
 	test_pages(WIPEONFORK, false);
 	test_pages(LOCKED, false);

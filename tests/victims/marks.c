@@ -1,6 +1,6 @@
 /*
- * What madvise(2) and mlock(2) have marked, on neighbours that differ in nothing else, as the
- * kernel shows it (VmFlags of smaps) and, where a program can tell, as it behaves: fork.
+ * What madvise(2), mlock(2) and mlock2(2) have marked, on neighbours that differ in nothing else,
+ * as the kernel shows it (VmFlags of smaps) and, where a program can tell, as it behaves: fork.
  */
 #include "victim.h"
 
@@ -27,31 +27,6 @@ static const struct mark {
 };
 #define N (sizeof(marks) / sizeof(marks[0]))
 
-/* The VmFlags line of the mapping at an address, with the range before it. */
-static void flags_at(const void *address, char *text, size_t size)
-{
-	FILE *f = fopen("/proc/self/smaps", "re");
-	uintptr_t low, high;
-	bool here = false;
-	char line[512];
-
-	SETUP(f);
-	text[0] = '\0';
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &low, &high) == 2) {
-			here = low <= (uintptr_t)address && (uintptr_t)address < high;
-			if (here)
-				snprintf(text, size, "%" PRIxPTR "-%" PRIxPTR " ", low, high);
-		}
-		if (here && strncmp(line, "VmFlags:", 8) == 0)
-			strncat(text, line, size - strlen(text) - 1);
-	}
-	fclose(f);
-	/* Softdirty tracking is no mark of the program's. */
-	for (char *sd = strstr(text, " sd"); sd; sd = strstr(text, " sd"))
-		memmove(sd, sd + 3, strlen(sd + 3) + 1);
-}
-
 /* 1: the child sees zeros, 2: it sees nothing and dies, 0: it sees what is there. */
 static int seen_by_child(const volatile unsigned char *page)
 {
@@ -64,11 +39,22 @@ static int seen_by_child(const volatile unsigned char *page)
 	return WIFSIGNALED(status) ? 2 : WEXITSTATUS(status);
 }
 
+static int resident(void *area)
+{
+	unsigned char pages[SIZE / PAGE];
+	int n = 0;
+
+	SETUP(mincore(area, SIZE, pages) == 0);
+	for (size_t i = 0; i < SIZE / PAGE; i++)
+		n += pages[i] & 1;
+	return n;
+}
+
 int main(int argc, char **argv)
 {
 	char before[N][256], after[256];
-	unsigned char *area, *at[N];
-	bool set[N];
+	unsigned char *area, *at[N], *faulted;
+	bool set[N], on_fault;
 
 	victim_init(argc, argv);
 	area = mmap(NULL, N * SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -83,12 +69,20 @@ int main(int argc, char **argv)
 			fprintf(stderr, "not tried here: %s: %s\n", marks[i].name, strerror(errno));
 	}
 	for (size_t i = 0; i < N; i++) {
-		flags_at(at[i], before[i], sizeof(before[i]));
+		victim_vmflags(at[i], before[i], sizeof(before[i]));
 		SETUP(!set[i] || strstr(before[i], marks[i].flag));
 	}
+	faulted = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	SETUP(faulted != MAP_FAILED);
+	on_fault = mlock2(faulted, SIZE, MLOCK_ONFAULT) == 0;
+	faulted[PAGE] = 7;
 	victim_ready();
+	EXPECT(!on_fault || resident(faulted) == 1);
+	EXPECT_EQ(faulted[PAGE], 7);
+	victim_vmflags(faulted, after, sizeof(after));
+	EXPECT(!on_fault || strstr(after, " lo "));
 	for (size_t i = 0; i < N; i++) {
-		flags_at(at[i], after, sizeof(after));
+		victim_vmflags(at[i], after, sizeof(after));
 		EXPECT_STR(after, before[i]);
 		EXPECT_EQ(at[i][5], 77);
 		at[i][5] = victim_byte(5);

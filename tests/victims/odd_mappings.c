@@ -1,17 +1,15 @@
 /*
  * Mappings with a story: of a file that has shrunk since, of one file twice with a descriptor, a
- * memfd that was sealed against future writers when it was mapped already, one that is mapped three
+ * memfd that was sealed against future writers when it was mapped already, one that was sealed
+ * against all, what is mapped by a descriptor open for reading alone, a memfd that is mapped three
  * times over (as ZGC's heap on JDK 17), /dev/zero, and calls of the vDSO through pointers kept from
  * the start.
  */
 #include "victim.h"
 
-#include <dlfcn.h>
-#include <elf.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -46,39 +44,16 @@ static void *map(int prot, int flags, int fd, size_t size, off_t offset)
 	return p;
 }
 
-/* The function of the vDSO, found as a C library does: by its dynamic symbols. */
-static void *vdso_function(const char *name)
+/* Another description, for reading alone. */
+static int again(int fd)
 {
-	const char *base = (const char *)getauxval(AT_SYSINFO_EHDR);
-	const Elf64_Ehdr *head = (const void *)base;
-	const Elf64_Phdr *program = (const void *)(base + head->e_phoff);
-	const Elf64_Sym *symbols = NULL;
-	const char *names = NULL;
-	const uint32_t *hash = NULL;
+	char path[64];
+	int reader;
 
-	SETUP(base);
-	for (int i = 0; i < head->e_phnum; i++) {
-		const Elf64_Dyn *dynamic = (const void *)(base + program[i].p_offset);
-
-		if (program[i].p_type != PT_DYNAMIC)
-			continue;
-		for (; dynamic->d_tag != DT_NULL; dynamic++) {
-			const void *at = base + dynamic->d_un.d_ptr;
-
-			if (dynamic->d_tag == DT_SYMTAB)
-				symbols = at;
-			else if (dynamic->d_tag == DT_STRTAB)
-				names = at;
-			else if (dynamic->d_tag == DT_HASH)
-				hash = at;
-		}
-	}
-	if (!symbols || !names || !hash)
-		victim_skip("the vDSO has no symbol table to search");
-	for (uint32_t i = 0; i < hash[1]; i++)
-		if (strcmp(names + symbols[i].st_name, name) == 0)
-			return (void *)(base + symbols[i].st_value);
-	victim_skip("the vDSO has no %s", name);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	reader = open(path, O_RDONLY | O_CLOEXEC);
+	SETUP(reader >= 0);
+	return reader;
 }
 
 static void check_clock(int (*gettime)(clockid_t, struct timespec *))
@@ -96,15 +71,15 @@ static void check_clock(int (*gettime)(clockid_t, struct timespec *))
 int main(int argc, char **argv)
 {
 	unsigned char *shrunk, *twice[2], *heap[3], *sealed;
-	unsigned char *zero[2];
-	int file, both, memory, future;
+	unsigned char *zero[2], *closed, *readers[2];
+	int file, both, memory, future, written, reader;
 	int (*gettime)(clockid_t, struct timespec *);
 	struct stat st;
 
 	victim_init(argc, argv);
 	signal(SIGBUS, on_fault);
 	signal(SIGSEGV, on_fault);
-	gettime = (int (*)(clockid_t, struct timespec *))vdso_function("__vdso_clock_gettime");
+	gettime = (int (*)(clockid_t, struct timespec *))victim_vdso("__vdso_clock_gettime");
 	file = victim_file("shrunk", 8 * PAGE);
 	shrunk = map(PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 8 * PAGE, 0);
 	shrunk[0] = 1;	      /* a page of its own */
@@ -124,6 +99,18 @@ int main(int argc, char **argv)
 	sealed = map(PROT_READ | PROT_WRITE, MAP_SHARED, future, PAGE, 0);
 	SETUP(fcntl(future, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK) == 0);
 	sealed[0] = 1;
+	written = memfd_create("written", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	SETUP(written >= 0 && pwrite(written, "once", 4, 0) == 4 && ftruncate(written, PAGE) == 0);
+	SETUP(fcntl(written, F_ADD_SEALS, F_SEAL_WRITE) == 0);
+	reader = again(written);
+	closed = map(PROT_READ, MAP_SHARED, reader, PAGE, 0);
+	close(reader);
+	for (int i = 0; i < 2; i++) {
+		reader = again(i ? memory : both);
+		readers[i] = map(PROT_READ, MAP_SHARED, reader, PAGE, 0);
+		close(reader);
+		SETUP(mprotect(readers[i], PAGE, PROT_READ | PROT_WRITE) < 0 && errno == EACCES);
+	}
 	for (int i = 0; i < 2; i++) {
 		int device = open("/dev/zero", O_RDWR | O_CLOEXEC);
 
@@ -160,6 +147,13 @@ int main(int argc, char **argv)
 	EXPECT_EQ(fcntl(future, F_GET_SEALS), F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK);
 	EXPECT(pwrite(future, "x", 1, 0) < 0 && errno == EPERM);
 	EXPECT(mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, future, 0) == MAP_FAILED);
+	EXPECT(memcmp(closed, "once", 4) == 0);
+	EXPECT_EQ(fcntl(written, F_GET_SEALS), F_SEAL_WRITE);
+	EXPECT(pwrite(written, "x", 1, 0) < 0 && errno == EPERM);
+	for (int i = 0; i < 2; i++)
+		EXPECT(mprotect(readers[i], PAGE, PROT_READ | PROT_WRITE) < 0 && errno == EACCES);
+	EXPECT(pwrite(both, "y", 1, 9) == 1 && readers[0][9] == 'y');
+	EXPECT_EQ(readers[1][0], 'x');
 	EXPECT(fstat(future, &st) == 0 && (st.st_mode & 0777) == 0640);
 	return victim_result();
 }

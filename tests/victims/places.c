@@ -1,7 +1,7 @@
 /*
  * Files in unusual places: a folder read half, one that was removed under the working folder, a
  * file renamed and one of its two names removed, O_DIRECT, O_PATH of a link, files of /proc/self,
- * and a pidfd of the process itself.
+ * and a pidfd of the process itself; of deleted files the flags of descriptions, and modes.
  */
 #include "victim.h"
 
@@ -61,7 +61,8 @@ static long raw_entries(int fd, bool *seen, size_t size)
 int main(int argc, char **argv)
 {
 	static bool seen[ENTRIES], seen_raw[ENTRIES];
-	int raw, renamed, linked, direct, symbolic, status, maps, pidfd, count = 0;
+	int synced, synced_flags, unread, raw, renamed, linked, direct, symbolic, status, maps,
+		pidfd, count = 0;
 	char name[32], text[4096], target[64] = {0};
 	void *aligned;
 	DIR *dir;
@@ -96,6 +97,12 @@ int main(int argc, char **argv)
 	SETUP(posix_memalign(&aligned, 4096, 4096) == 0);
 	SETUP(symlink("aligned", victim_path("link")) == 0);
 	symbolic = open(victim_path("link"), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	synced = open(victim_path("synced"), O_RDWR | O_CREAT | O_CLOEXEC | O_SYNC | O_NOATIME,
+		      0600);
+	unread = open(victim_path("synced"), O_PATH | O_CLOEXEC);
+	SETUP(synced >= 0 && unread >= 0 && fchmod(synced, 01640) == 0);
+	SETUP(unlink(victim_path("synced")) == 0);
+	synced_flags = fcntl(synced, F_GETFL);
 	status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 	maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
@@ -121,6 +128,10 @@ int main(int argc, char **argv)
 	EXPECT(fstat(symbolic, &st) == 0 && S_ISLNK(st.st_mode));
 	EXPECT_EQ(readlinkat(symbolic, "", target, sizeof(target) - 1), 7);
 	EXPECT_STR(target, "aligned");
+	EXPECT_EQ(fcntl(synced, F_GETFL), synced_flags);
+	EXPECT(fstat(synced, &st) == 0 && (st.st_mode & 07777) == 01640);
+	EXPECT(fcntl(unread, F_GETFL) & O_PATH);
+	EXPECT(read(unread, text, 1) < 0 && errno == EBADF);
 	EXPECT(read(status, text, sizeof(text) - 1) > 0);
 	snprintf(name, sizeof(name), "\nTgid:\t%d\n", getpid());
 	EXPECT(strstr(text, name));

@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <sys/fanotify.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -364,6 +365,16 @@ static void sealed_setup(void)
 		victim_lacks("mseal: %s", strerror(errno));
 }
 
+/* A name of its own (PR_SET_VMA) makes it no mapping of the kernel's. */
+static void sealed_named_setup(void)
+{
+	map_area(-1, MAP_PRIVATE | MAP_ANONYMOUS);
+	if (prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, area, PAGE, "mine") < 0)
+		victim_lacks("names of anonymous memory: %s", strerror(errno));
+	if (syscall(462 /* mseal, Linux 6.10 */, area, PAGE, 0) < 0)
+		victim_lacks("mseal: %s", strerror(errno));
+}
+
 static void sealed_check(void)
 {
 	EXPECT(munmap(area, PAGE) < 0 && errno == EPERM);
@@ -459,5 +470,6 @@ const struct refused_kind refused_files[] = {
 	{"notify", notify_setup, notify_check},
 	{"big_shared", big_shared_setup, big_shared_check},
 	{"pressure", pressure_setup, pressure_check},
+	{"sealed_named", sealed_named_setup, sealed_check},
 	{0},
 };

@@ -3,10 +3,12 @@
  */
 #include "victim.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 
 static char folder[PATH_MAX - 256];
@@ -164,4 +166,63 @@ const char *victim_perms(const void *address)
 	}
 	fclose(f);
 	return "";
+}
+
+void victim_vmflags(const void *address, char *text, size_t size)
+{
+	FILE *f = fopen("/proc/self/smaps", "re");
+	uintptr_t low, high;
+	bool here = false;
+	char line[512];
+
+	SETUP(f);
+	text[0] = '\0';
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &low, &high) == 2) {
+			here = low <= (uintptr_t)address && (uintptr_t)address < high;
+			if (here)
+				snprintf(text, size, "%" PRIxPTR "-%" PRIxPTR " ", low, high);
+		}
+		if (here && strncmp(line, "VmFlags:", 8) == 0)
+			strncat(text, line, size - strlen(text) - 1);
+	}
+	fclose(f);
+	/* Softdirty tracking is no mark of the program's. */
+	for (char *sd = strstr(text, " sd"); sd; sd = strstr(text, " sd"))
+		memmove(sd, sd + 3, strlen(sd + 3) + 1);
+}
+
+/* Found as a C library does: by its dynamic symbols. */
+void *victim_vdso(const char *name)
+{
+	const char *base = (const char *)getauxval(AT_SYSINFO_EHDR);
+	const Elf64_Ehdr *head = (const void *)base;
+	const Elf64_Phdr *program = (const void *)(base + head->e_phoff);
+	const Elf64_Sym *symbols = NULL;
+	const char *names = NULL;
+	const uint32_t *hash = NULL;
+
+	SETUP(base);
+	for (int i = 0; i < head->e_phnum; i++) {
+		const Elf64_Dyn *dynamic = (const void *)(base + program[i].p_offset);
+
+		if (program[i].p_type != PT_DYNAMIC)
+			continue;
+		for (; dynamic->d_tag != DT_NULL; dynamic++) {
+			const void *at = base + dynamic->d_un.d_ptr;
+
+			if (dynamic->d_tag == DT_SYMTAB)
+				symbols = at;
+			else if (dynamic->d_tag == DT_STRTAB)
+				names = at;
+			else if (dynamic->d_tag == DT_HASH)
+				hash = at;
+		}
+	}
+	if (!symbols || !names || !hash)
+		victim_lacks("the vDSO has no symbol table to search");
+	for (uint32_t i = 0; i < hash[1]; i++)
+		if (strcmp(names + symbols[i].st_name, name) == 0)
+			return (void *)(base + symbols[i].st_value);
+	victim_lacks("the vDSO has no %s", name);
 }

@@ -37,6 +37,10 @@ void victim_expect_filled(const char *what, const volatile void *memory, size_t 
 /* The permissions ("rw-p") of the mapping at the address as /proc/self/maps has them; "" if none.
  */
 const char *victim_perms(const void *address);
+/* The VmFlags line of the mapping at an address in smaps, without softdirty, after its range. */
+void victim_vmflags(const void *address, char *text, size_t size);
+/* A function of the vDSO; without it the test is skipped. */
+void *victim_vdso(const char *name);
 
 void victim_fault(const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
