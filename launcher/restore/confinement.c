@@ -59,6 +59,20 @@ static int check_capabilities(const struct manifest *m, uint64_t here, struct js
 	return error_hint(err, "--lsm ignore restores it without them");
 }
 
+/* Filters can't be read, so they are counted: fewer are weaker for sure. */
+static int check_filters(const struct manifest *m, unsigned here, struct jsnap_error *err)
+{
+	unsigned then = m->process->seccomp_filters;
+
+	if (then <= here)
+		return 0;
+	error_set(
+		err, ESTALE,
+		"the snapshot's process was under %u seccomp filter%s, and would be under %u here",
+		then, then == 1 ? "" : "s", here);
+	return error_hint(err, "take one here, or restore it with --lsm ignore all the same");
+}
+
 static int check_arch(const struct image_header *header, const struct image_header *here,
 		      struct jsnap_error *err)
 {
@@ -90,7 +104,8 @@ int confinement_check(const struct image_header *header, const struct manifest *
 		return other(err, "security label", header->lsm_label, here->header.lsm_label);
 	if (strcmp(header->lsm, here->header.lsm) != 0)
 		return other(err, "security modules", header->lsm, here->header.lsm);
-	return check_capabilities(m, here->capabilities, err);
+	r = check_filters(m, here->seccomp_filters, err);
+	return r < 0 ? r : check_capabilities(m, here->capabilities, err);
 }
 
 int confinement_check_here(const struct image_header *header, const struct manifest *m,
@@ -104,6 +119,7 @@ int confinement_check_here(const struct image_header *header, const struct manif
 		r = proc_status_read(getpid(), 0, &status, err);
 	if (r < 0)
 		return r;
+	here.seccomp_filters = proc_seccomp_filters(&status);
 	if (geteuid() == 0)
 		here.capabilities = status.cap_permitted;
 	return confinement_check(header, m, &here, lsm, err);

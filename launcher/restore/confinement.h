@@ -1,7 +1,8 @@
 /*
- * Would a restored process be confined as it was? Security modules (LSM), its label, and its
- * capabilities, of both sides. What no refusal covers the engine sees to: a restored process has
- * no_new_privs when either side has, and no capability that one of them lacks.
+ * Would a restored process be confined as it was? Security modules (LSM), its label, the
+ * number of seccomp filters, and its capabilities, of both sides. What no refusal covers the engine
+ * sees to: a restored process has no_new_privs when either side has, and no capability that one of
+ * them lacks.
  */
 #ifndef JSNAP_LAUNCHER_CONFINEMENT_H
 #define JSNAP_LAUNCHER_CONFINEMENT_H
@@ -13,6 +14,7 @@
 
 struct confinement {		    /* of who restores */
 	struct image_header header; /* arch, lsm and lsm_label of it */
+	unsigned seccomp_filters;   /* how many */
 	uint64_t capabilities;	    /* that a restored process may keep: none but for root */
 };
 

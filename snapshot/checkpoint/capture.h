@@ -5,6 +5,7 @@
 #ifndef JSNAP_CHECKPOINT_CAPTURE_H
 #define JSNAP_CHECKPOINT_CAPTURE_H
 
+#include "base/region.h"
 #include "checkpoint/checkpoint.h"
 #include "proc/maps.h"
 #include "proc/status.h"
@@ -34,7 +35,8 @@ struct capture {
 	struct remote leader; /* calls of the thread group leader */
 	pid_t ns_pid;	      /* the target's own idea of its PID */
 	int pagemap_fd;
-	int pidfd; /* for capture_dup_fd; -1 */
+	int pidfd;	/* for capture_dup_fd; -1 */
+	pid_t outsider; /* of landlock.c; 0: nobody */
 	int *fds;
 	size_t n_fds;
 	struct capture_object *objects;
@@ -43,9 +45,10 @@ struct capture {
 	size_t n_stacks;
 	uint64_t *dead_ends; /* for each of manifest.vmas, below which its bytes are dead */
 	uint64_t stored_bytes;
-	struct page_writer *writer; /* of the page stream; made when it is first needed */
+	struct page_writer *writer;  /* of the page stream; made when it is first needed */
 	uint64_t region, region_end; /* an earlier restore's (base/region.h); 0: none */
-	uint64_t stream_inode;	    /* of the stream an earlier restore mapped; 0: none */
+	uint64_t stream_inode;	     /* of the stream an earlier restore mapped; 0: none */
+	uint64_t namespaces[REGION_NAMESPACES]; /* that it made or had */
 };
 
 /* A call made by the leader whose failure is the checkpoint's. */
@@ -62,6 +65,11 @@ int capture_ns_tid(struct capture *c, pid_t tid, pid_t *ret_tid, struct jsnap_er
 
 /* -ENOTSUP names a child of the process. */
 int capture_refuse_children(pid_t pid, struct jsnap_error *err);
+
+/* Before the target is stopped; capture_refuse_landlock asks, with the leader redirected. */
+void landlock_begin(struct capture *c);
+int capture_refuse_landlock(struct capture *c, struct jsnap_error *err);
+void landlock_end(struct capture *c);
 
 /* Looks whether the process was restored before: sets region and stream_inode. */
 void capture_find_region(struct capture *c);

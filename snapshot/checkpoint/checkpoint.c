@@ -129,6 +129,7 @@ static void capture_close(struct capture *c)
 {
 	tracee_release(&c->tracee);
 	twin_end(c);
+	landlock_end(c);
 	page_writer_free(c->writer);
 	for (size_t i = 0; i < c->n_objects; i++)
 		if (c->objects[i].source_fd >= 0)
@@ -385,6 +386,7 @@ static int capture_all(const struct checkpoint_options *options, struct manifest
 	int r;
 
 	look_beforehand(&c);
+	landlock_begin(&c);
 	/* Again when it is stopped; but a thread in vfork(2) can't be stopped before its child is
 	 * gone. */
 	r = capture_refuse_children(options->pid, err);

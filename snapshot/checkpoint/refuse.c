@@ -3,9 +3,13 @@
 
 #include "base/cleanup.h"
 
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/kcmp.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 int capture_refuse_children(pid_t pid, struct jsnap_error *err)
 {
@@ -24,27 +28,38 @@ int capture_refuse_children(pid_t pid, struct jsnap_error *err)
 			 children[0], stat.comm, stat.state == 'Z' ? ", a zombie" : "");
 }
 
+/* 0: there is no such namespace. */
+static ino_t namespace_of(const char *process, const char *kind)
+{
+	char path[96];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%s/ns/%s", process, kind);
+	return stat(path, &st) < 0 ? 0 : st.st_ino;
+}
+
 /* The restored process gets the restorer's namespaces, so the target's must be the same. PID, user,
  * time and mount namespaces may be those that a restore made for it. */
 static int refuse_namespaces(struct capture *c, struct jsnap_error *err)
 {
-	static const char *const KINDS[] = {"net", "ipc", "uts",  "cgroup",
-					    "pid", "mnt", "time", "user"};
-	size_t count = c->region ? 4 : ARRAY_SIZE(KINDS);
+	static const char *const OURS[] = {"net", "ipc", "uts", "cgroup"};
+	static const char *const MADE[REGION_NAMESPACES] = REGION_NAMESPACE_NAMES;
+	char process[16];
 
-	for (size_t i = 0; i < count; i++) {
-		char path[64], own[64];
-		struct stat theirs, ours;
+	snprintf(process, sizeof(process), "%d", c->options->pid);
+	for (size_t i = 0; i < ARRAY_SIZE(OURS) + REGION_NAMESPACES; i++) {
+		bool made = i >= ARRAY_SIZE(OURS);
+		const char *kind = made ? MADE[i - ARRAY_SIZE(OURS)] : OURS[i];
+		ino_t theirs = namespace_of(process, kind), ours = namespace_of("self", kind);
 
-		snprintf(path, sizeof(path), "/proc/%d/ns/%s", c->options->pid, KINDS[i]);
-		snprintf(own, sizeof(own), "/proc/self/ns/%s", KINDS[i]);
-		if (stat(path, &theirs) < 0 || stat(own, &ours) < 0)
-			continue; /* a kernel without that namespace */
-		if (theirs.st_ino != ours.st_ino)
-			return error_set(err, ENOTSUP,
-					 "it runs in another %s namespace than jsnap; run jsnap in "
-					 "the same one",
-					 KINDS[i]);
+		if (!theirs || !ours || theirs == ours ||
+		    (made && c->region && theirs == c->namespaces[i - ARRAY_SIZE(OURS)]))
+			continue;
+		return error_set(
+			err, ENOTSUP,
+			"it runs in another %s namespace than jsnap; run jsnap in the same "
+			"one",
+			kind);
 	}
 	return 0;
 }
@@ -56,7 +71,7 @@ static int refuse_root(struct capture *c, struct jsnap_error *err)
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/root", c->options->pid);
-	if (c->region || stat(path, &theirs) < 0 || stat("/proc/self/root", &ours) < 0)
+	if (stat(path, &theirs) < 0 || stat("/proc/self/root", &ours) < 0)
 		return 0;
 	if (theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev)
 		return error_set(err, ENOTSUP,
@@ -84,6 +99,67 @@ static int refuse_ids(const struct proc_status *s, struct jsnap_error *err)
 	return 0;
 }
 
+/* Only with this right a thread among several can have a namespace of its own (unshare(2)). */
+static int refuse_thread_namespaces(const struct capture *c, pid_t tid, uint64_t capabilities,
+				    struct jsnap_error *err)
+{
+	static const char *const KINDS[] = {"net", "ipc", "uts", "cgroup", "mnt"};
+	char process[16], thread[48];
+
+	snprintf(process, sizeof(process), "%d", c->options->pid);
+	snprintf(thread, sizeof(thread), "%d/task/%d", c->options->pid, tid);
+	for (size_t i = 0; (capabilities >> CAP_SYS_ADMIN & 1) && i < ARRAY_SIZE(KINDS); i++)
+		if (namespace_of(thread, KINDS[i]) != namespace_of(process, KINDS[i]))
+			return error_set(err, ENOTSUP,
+					 "thread %d is in a %s namespace of its own, which is not "
+					 "carried",
+					 tid, KINDS[i]);
+	return 0;
+}
+
+/* What threads of one process nearly always share. Where a filter forbids to compare, the umask of
+ * a thread of its own tells at least. */
+static int refuse_unshared(const struct capture *c, pid_t tid, const struct proc_status *status,
+			   struct jsnap_error *err)
+{
+	pid_t pid = c->options->pid;
+
+	if (syscall(SYS_kcmp, pid, tid, KCMP_FILES, 0, 0) > 0)
+		return error_set(err, ENOTSUP,
+				 "thread %d has descriptors of its own (unshare(CLONE_FILES)), "
+				 "which is not carried",
+				 tid);
+	if (syscall(SYS_kcmp, pid, tid, KCMP_FS, 0, 0) > 0 || status->umask != c->status.umask)
+		return error_set(err, ENOTSUP,
+				 "thread %d has a working folder and umask of its own "
+				 "(unshare(CLONE_FS)), which is not carried",
+				 tid);
+	return 0;
+}
+
+static bool read_personality(pid_t pid, pid_t tid, char text[16])
+{
+	char path[64];
+	CLEANUP_CLOSE int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/personality", pid, tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	memset(text, 0, 16);
+	return fd >= 0 && read(fd, text, 15) > 0;
+}
+
+static int refuse_personality(const struct capture *c, pid_t tid, struct jsnap_error *err)
+{
+	char theirs[16], leader[16];
+
+	if (!read_personality(c->options->pid, tid, theirs) ||
+	    !read_personality(c->options->pid, c->options->pid, leader) ||
+	    strcmp(theirs, leader) == 0)
+		return 0;
+	return error_set(err, ENOTSUP,
+			 "thread %d has a personality(2) of its own, which is not carried", tid);
+}
+
 static int refuse_thread(const struct capture *c, pid_t tid, const struct proc_status *self,
 			 struct jsnap_error *err)
 {
@@ -106,7 +182,12 @@ static int refuse_thread(const struct capture *c, pid_t tid, const struct proc_s
 				 "thread %d has other ids, capabilities or no_new_privs than the "
 				 "main thread, which is not carried",
 				 tid);
-	return 0;
+	if (tid == c->options->pid)
+		return 0;
+	r = refuse_unshared(c, tid, &status, err);
+	if (r == 0)
+		r = refuse_thread_namespaces(c, tid, status.cap_permitted, err);
+	return r < 0 ? r : refuse_personality(c, tid, err);
 }
 
 static int refuse_threads(struct capture *c, struct jsnap_error *err)
@@ -123,7 +204,8 @@ static int refuse_threads(struct capture *c, struct jsnap_error *err)
 int capture_refuse_numbers(struct capture *c, struct jsnap_error *err)
 {
 	const struct manifest *m = c->m;
-	uint64_t need = 16ull + 2ull * m->n_backings + 3ull * m->n_objects + m->n_files + m->n_sockets;
+	uint64_t need =
+		16ull + 2ull * m->n_backings + 3ull * m->n_objects + m->n_files + m->n_sockets;
 	uint32_t highest = m->n_fds ? m->fds[m->n_fds - 1].fd : 0;
 	struct rlimit limit;
 
@@ -162,5 +244,7 @@ int capture_refuse(struct capture *c, struct jsnap_error *err)
 		r = refuse_ids(&c->status, err);
 	if (r == 0)
 		r = refuse_threads(c, err);
+	if (r == 0)
+		r = capture_refuse_landlock(c, err);
 	return r;
 }

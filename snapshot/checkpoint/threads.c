@@ -6,6 +6,7 @@
 #include "trace/restart.h"
 
 #include <fcntl.h>
+#include <linux/ioprio.h>
 #include <linux/rseq.h>
 #include <linux/sched.h>
 #include <linux/sched/types.h>
@@ -81,6 +82,21 @@ static int capture_affinity(struct capture *c, pid_t tid, struct m_thread *threa
 	return manifest_blob(c->m, affinity, (size_t)size, &thread->affinity);
 }
 
+/* As affinity: what jsnap has too nobody has chosen. */
+static void capture_shares(pid_t tid, const struct sched_attr *attr, struct m_thread *thread)
+{
+	struct sched_attr own = {.size = sizeof(own)};
+	long theirs = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, tid);
+
+	if (theirs > 0 && theirs != syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0))
+		thread->ioprio = (uint32_t)theirs;
+	if (attr->sched_policy != SCHED_NORMAL && attr->sched_policy != SCHED_BATCH)
+		return;
+	if (syscall(SYS_sched_getattr, 0, &own, sizeof(own), 0) == 0 &&
+	    own.sched_runtime != attr->sched_runtime)
+		thread->slice_ns = attr->sched_runtime;
+}
+
 static int capture_scheduling(struct capture *c, pid_t tid, struct m_thread *thread,
 			      struct jsnap_error *err)
 {
@@ -96,6 +112,7 @@ static int capture_scheduling(struct capture *c, pid_t tid, struct m_thread *thr
 	thread->sched_nice = attr.sched_nice;
 	thread->sched_priority = attr.sched_priority;
 	thread->sched_flags = attr.sched_flags & SCHED_FLAG_RESET_ON_FORK;
+	capture_shares(tid, &attr, thread);
 	return capture_affinity(c, tid, thread, err);
 }
 

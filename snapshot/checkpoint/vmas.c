@@ -287,6 +287,7 @@ void capture_find_region(struct capture *c)
 			c->region = mark.self;
 			c->region_end = mark.self + mark.size;
 			c->stream_inode = mark.stream_inode;
+			memcpy(c->namespaces, mark.namespaces, sizeof(c->namespaces));
 		}
 	}
 }

@@ -28,9 +28,10 @@
 #define MANIFEST_NONE 0xffffffffu
 /* What is left free in the stream before a piece, to be mapped where its address asks, is less. */
 #define MANIFEST_PIECE_GAP (2ull << 20)
-#define MANIFEST_REGS 27 /* unsigned longs of struct user_regs_struct, <sys/user.h> */
+#define MANIFEST_REGS	   27 /* unsigned longs of struct user_regs_struct, <sys/user.h> */
 
-#define M_OOM_AS_RESTORER INT32_MIN
+#define M_OOM_AS_RESTORER    INT32_MIN
+#define M_MEMBARRIER_UNKNOWN 0xffffffffu /* the kernel did not tell (before Linux 6.3) */
 
 struct m_blob {
 	uint32_t offset, size; /* bytes in the blob pool */
@@ -54,8 +55,16 @@ struct m_process {
 	uint64_t rlimits[16][2]; /* RLIMIT_*: soft, hard */
 	uint64_t itimers[3][2];	 /* ITIMER_*: interval, value; nanoseconds */
 	uint64_t page_size;
-	uint64_t stream_size; /* bytes of the page stream, page aligned */
-	struct m_blob vdso;   /* its bytes: code of the target may hold pointers into it */
+	uint64_t stream_size;	  /* bytes of the page stream, page aligned */
+	struct m_blob vdso;	  /* its bytes: code of the target may hold pointers into it */
+	uint32_t seccomp_filters; /* that each of its threads is under, the restorer's too */
+	uint32_t membarrier; /* what it is registered for: a mask of membarrier(2)'s commands */
+	uint32_t coredump_filter; /* core(5); NONE: as whoever restores */
+	uint32_t mempolicy;	  /* set_mempolicy(2) of the main thread; 0: as whoever restores */
+	uint64_t mempolicy_nodes; /* a bit for each */
+	uint8_t mce_kill;	  /* prctl(PR_MCE_KILL_GET) */
+	uint8_t memory_merge;	  /* prctl(PR_GET_MEMORY_MERGE) */
+	uint8_t reserved[6];
 };
 
 enum m_restart {
@@ -83,6 +92,9 @@ struct m_thread {
 	uint64_t clear_child_tid;
 	uint64_t regs[MANIFEST_REGS]; /* struct user_regs_struct; system calls already rewound */
 	struct m_blob xsave;	      /* NT_X86_XSTATE, standard (not compacted) format */
+	uint64_t slice_ns; /* sched_attr.sched_runtime of SCHED_OTHER; 0: as whoever restores */
+	uint32_t ioprio;   /* ioprio_set(2); 0: as whoever restores */
+	uint32_t reserved;
 };
 
 enum m_vma_kind {

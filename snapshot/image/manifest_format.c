@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define FORMAT_MAGIC   "JSNAPMAN"
-#define FORMAT_VERSION 2u
+#define FORMAT_VERSION 3u
 #define N_SECTIONS     (MANIFEST_N_TABLES + 2)
 #define ID_STRINGS     0x10000u
 #define ID_BLOBS       0x10001u
@@ -41,8 +41,8 @@ struct section { /* where a section's bytes are in a struct manifest */
 
 _Static_assert(sizeof(struct format_head) == 32, "format");
 _Static_assert(sizeof(struct format_section) == 24, "format");
-_Static_assert(sizeof(struct m_process) == 480, "format");
-_Static_assert(sizeof(struct m_thread) == 368, "format");
+_Static_assert(sizeof(struct m_process) == 512, "format");
+_Static_assert(sizeof(struct m_thread) == 384, "format");
 _Static_assert(sizeof(struct m_vma) == 64, "format");
 _Static_assert(sizeof(struct m_piece) == 24, "format");
 _Static_assert(sizeof(struct m_object) == 40, "format");

@@ -30,6 +30,13 @@ struct proc_status {
 	uint64_t vm_locked;  /* bytes */
 };
 
+/* How many, as far as the kernel says (since Linux 5.9): else 1 for some. */
+static inline unsigned proc_seccomp_filters(const struct proc_status *status)
+{
+	return status->seccomp_filters >= 0 ? (unsigned)status->seccomp_filters
+					    : status->seccomp > 0;
+}
+
 /* -EBADMSG when a required field (Pid, Tgid, Uid, SigBlk, ...) is missing or malformed. */
 int proc_status_parse(const char *text, struct proc_status *ret_status, struct jsnap_error *err);
 /* Of a process (tid == 0 or tid == pid) or of one of its threads. -ESRCH when it is gone. */

@@ -570,6 +570,17 @@ static int set_oom_score_adj(int32_t wanted, struct jsnap_error *err)
 	return 0;
 }
 
+static int set_coredump_filter(uint32_t wanted, struct jsnap_error *err)
+{
+	CLEANUP_CLOSE int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%#x", wanted);
+
+	if (fd < 0 || write(fd, text, (size_t)n) < 0)
+		return error_errno(err, "set coredump_filter");
+	return 0;
+}
+
 static int apply_settings(const struct plan *plan, struct jsnap_error *err)
 {
 	const struct m_process *p = plan->m->process;
@@ -581,6 +592,8 @@ static int apply_settings(const struct plan *plan, struct jsnap_error *err)
 		umask(p->umask);
 	if (p->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_errno(err, "set no_new_privs");
+	if (p->coredump_filter != MANIFEST_NONE && set_coredump_filter(p->coredump_filter, err) < 0)
+		return -err->code;
 	return p->oom_score_adj == M_OOM_AS_RESTORER ? 0 : set_oom_score_adj(p->oom_score_adj, err);
 }
 

@@ -136,7 +136,10 @@ int plan_create(struct plan *plan, const struct restore_options *options, struct
 	plan->stream_noexec = fstatvfs(options->stream_fd, &fs) == 0 && (fs.f_flag & ST_NOEXEC);
 	memcpy(plan->region + BLOB_OFFSET, restorer_blob, blob_size);
 	plan->head = (struct rst_plan *)plan->region;
-	plan->head->mark = (struct region_mark){REGION_MAGIC, hole, st.st_ino, plan->region_size};
+	plan->head->mark = (struct region_mark){.magic = REGION_MAGIC,
+						.self = hole,
+						.stream_inode = st.st_ino,
+						.size = plan->region_size};
 	plan->ops = (struct rst_op *)(plan->region + ops_at);
 	return 0;
 }

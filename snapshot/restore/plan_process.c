@@ -2,11 +2,13 @@
  * exist. */
 #include "restore/plan.h"
 
+#include "base/cleanup.h"
 #include "base/fault.h"
 #include "base/privilege.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/membarrier.h>
 #include <linux/prctl.h>
 #include <signal.h>
 #include <string.h>
@@ -20,11 +22,46 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67 /* Linux 6.4 */
+#endif
 #ifndef PR_TIMER_CREATE_RESTORE_IDS
 #define PR_TIMER_CREATE_RESTORE_IDS	77 /* Linux 6.15 */
 #define PR_TIMER_CREATE_RESTORE_IDS_ON	1
 #define PR_TIMER_CREATE_RESTORE_IDS_GET 2
 #endif
+
+/* While there is one thread: the others inherit it, and registering waits for nobody
+ * (kernel/sched/membarrier.c, sync_runqueues_membarrier_state). */
+static int fill_inherited(struct plan *plan, struct jsnap_error *err)
+{
+	static const uint32_t COMMANDS[] = {MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED,
+					    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+					    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
+					    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ};
+	/* What costs others nothing. */
+	const uint32_t harmless = COMMANDS[1] | COMMANDS[2] | COMMANDS[3];
+	const struct m_process *p = plan->m->process;
+	bool unknown = p->membarrier == M_MEMBARRIER_UNKNOWN;
+	void *nodes = plan_put(plan, &p->mempolicy_nodes, sizeof(p->mempolicy_nodes));
+
+	if (!nodes)
+		return plan_out_of_region(err);
+	for (size_t i = 0; i < ARRAY_SIZE(COMMANDS); i++)
+		if ((unknown ? harmless : p->membarrier) & COMMANDS[i])
+			plan_op(plan, SYS_membarrier, unknown ? RST_IGNORE : RST_OK, PLAN_SETTING,
+				0, PLAN_ARGS(COMMANDS[i]));
+	if (p->mempolicy)
+		plan_op(plan, SYS_set_mempolicy, RST_OK, PLAN_SETTING, 0,
+			PLAN_ARGS(p->mempolicy, (uint64_t)nodes, 65));
+	if (p->mce_kill != prctl(PR_MCE_KILL_GET, 0, 0, 0, 0))
+		plan_op(plan, SYS_prctl, RST_OK, PLAN_SETTING, 0,
+			PLAN_ARGS(PR_MCE_KILL, PR_MCE_KILL_SET, p->mce_kill));
+	if (p->memory_merge)
+		plan_op(plan, SYS_prctl, RST_OK, PLAN_SETTING, 0,
+			PLAN_ARGS(PR_SET_MEMORY_MERGE, 1));
+	return 0;
+}
 
 int plan_fill_layout(struct plan *plan, struct jsnap_error *err)
 {
@@ -66,6 +103,8 @@ int plan_fill_layout(struct plan *plan, struct jsnap_error *err)
 	/* After the mappings, to which READ_IMPLIES_EXEC would add; threads inherit it. */
 	if (p->personality != (uint32_t)personality(0xffffffff))
 		plan_op(plan, SYS_personality, RST_OK, PLAN_SETTING, 0, PLAN_ARGS(p->personality));
+	if (fill_inherited(plan, err) < 0)
+		return -err->code;
 	/* The link /proc/PID/exe may change only with a privilege; nothing depends on it. */
 	if (plan->exe_fd >= 0)
 		plan_op(plan, SYS_prctl, RST_IGNORE, PLAN_LAYOUT, 0,

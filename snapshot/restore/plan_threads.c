@@ -6,6 +6,7 @@
 
 #include <asm/prctl.h>
 #include <errno.h>
+#include <linux/ioprio.h>
 #include <linux/sched.h>
 #include <linux/sched/types.h>
 #include <signal.h>
@@ -62,12 +63,14 @@ static int fill_scheduling(struct plan *plan, const struct m_thread *t,
 	const void *affinity = manifest_bytes(plan->m, t->affinity);
 	uint32_t size = t->affinity.size;
 
-	if (t->sched_policy != SCHED_NORMAL || t->sched_nice != own->nice || t->sched_flags) {
+	if (t->sched_policy != SCHED_NORMAL || t->sched_nice != own->nice || t->sched_flags ||
+	    t->slice_ns) {
 		struct sched_attr attr = {.size = SCHED_ATTR_SIZE_VER0,
 					  .sched_policy = t->sched_policy,
 					  .sched_flags = t->sched_flags,
 					  .sched_nice = t->sched_nice,
-					  .sched_priority = t->sched_priority};
+					  .sched_priority = t->sched_priority,
+					  .sched_runtime = t->slice_ns};
 		void *copy = plan_put(plan, &attr, sizeof(attr));
 
 		if (!copy)
@@ -78,6 +81,9 @@ static int fill_scheduling(struct plan *plan, const struct m_thread *t,
 										     : RST_IGNORE,
 			PLAN_THREAD, t->tid, PLAN_ARGS(0, (uint64_t)copy));
 	}
+	if (t->ioprio) /* as nice */
+		plan_op(plan, SYS_ioprio_set, RST_IGNORE, PLAN_THREAD, t->tid,
+			PLAN_ARGS(IOPRIO_WHO_PROCESS, 0, t->ioprio));
 	if (size &&
 	    (size != (uint32_t)own->affinity_size || memcmp(affinity, own->affinity, size) != 0)) {
 		void *copy = plan_put(plan, affinity, size);

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/rseq.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -118,6 +119,19 @@ static void unregister_rseq(void)
 			return;
 }
 
+static void note_namespaces(struct region_mark *mark)
+{
+	static const char *const names[REGION_NAMESPACES] = REGION_NAMESPACE_NAMES;
+
+	for (size_t i = 0; i < REGION_NAMESPACES; i++) {
+		char path[64];
+		struct stat st;
+
+		snprintf(path, sizeof(path), "/proc/self/ns/%s", names[i]);
+		mark->namespaces[i] = stat(path, &st) == 0 ? st.st_ino : 0;
+	}
+}
+
 static void child_main(void *arg, const struct tids_threads *threads)
 {
 	struct job *job = arg;
@@ -129,6 +143,7 @@ static void child_main(void *arg, const struct tids_threads *threads)
 	job->plan->head->seek = threads->seek;
 	job->plan->head->last_pid_fd = threads->last_pid ? job->plan->last_pid_fd : -1;
 	tids_die_with_parent(job->self_pidfd);
+	note_namespaces(&head->mark);
 	head->phase_start_ns = monotonic_ns();
 	if (open_everything(job->plan, &job->status_fd, &error) == 0 &&
 	    fault_fail(FAULT_OPEN_FILES, EMFILE, &error) == 0) {

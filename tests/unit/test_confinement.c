@@ -58,6 +58,22 @@ static void test_heap(void)
 	CHECK_EQ(heap_limit_check(&m, 512ull << 20, &err), 0);
 }
 
+static void test_filters(void)
+{
+	struct confinement then = machine("none", 0), here = then;
+	CLEANUP_MANIFEST struct manifest m = {0};
+	struct jsnap_error err = {0};
+
+	CHECK_EQ(manifest_init(&m, NULL), 0);
+	m.process->seccomp_filters = 2;
+	here.seccomp_filters = 3;
+	CHECK_EQ(confinement_check(&then.header, &m, &here, LSM_KEEP, &err), 0);
+	here.seccomp_filters = 1;
+	CHECK_EQ(confinement_check(&then.header, &m, &here, LSM_KEEP, &err), -ESTALE);
+	CHECK(strstr(err.text, "under 2 seccomp filters") && strstr(err.text, "under 1 here"));
+	CHECK_EQ(confinement_check(&then.header, &m, &here, LSM_IGNORE, &err), 0);
+}
+
 int main(void)
 {
 	struct confinement c = machine("selinux", 0), arm = c;
@@ -88,6 +104,7 @@ int main(void)
 	snprintf(arm.header.arch, sizeof(arm.header.arch), "aarch64");
 	CHECK_EQ(confinement_check(&arm.header, &m, &c, LSM_IGNORE, &err), -ENOTSUP);
 	CHECK(strstr(err.text, "aarch64") && strstr(err.text, c.header.arch));
+	test_filters();
 	test_heap();
 	return 0;
 }

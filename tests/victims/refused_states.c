@@ -3,8 +3,11 @@
  */
 #include "refused.h"
 
+#include <asm/ldt.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/landlock.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -12,8 +15,10 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #ifndef PR_SET_MDWE
@@ -86,6 +91,132 @@ static void dispatch_setup(void)
 
 static void nothing(void)
 {
+}
+
+static void own_files(void)
+{
+	SETUP(unshare(CLONE_FILES) == 0);
+}
+
+static void own_files_setup(void)
+{
+	start(own_files);
+}
+
+static void own_folder(void)
+{
+	SETUP(unshare(CLONE_FS) == 0 && chdir("/") == 0);
+}
+
+static void own_folder_setup(void)
+{
+	start(own_folder);
+}
+
+static void own_personality(void)
+{
+	SETUP(personality(SHORT_INODE) >= 0);
+}
+
+static void own_personality_setup(void)
+{
+	start(own_personality);
+}
+
+/* May make no symbolic links; all else that the test needs it may. */
+static void landlock_domain_setup(void)
+{
+	const uint64_t attr = LANDLOCK_ACCESS_FS_MAKE_SYM;
+	int rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+
+	if (rules < 0)
+		victim_skip("Landlock: %s", strerror(errno));
+	SETUP(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	SETUP(syscall(SYS_landlock_restrict_self, rules, 0) == 0 && close(rules) == 0);
+}
+
+static void landlock_domain_check(void)
+{
+	EXPECT(symlink("x", victim_path("link")) < 0 && errno == EACCES);
+}
+
+static void ldt_setup(void)
+{
+	struct user_desc segment = {.entry_number = 3,
+				    .base_addr = 0x1000,
+				    .limit = 0xfffff,
+				    .seg_32bit = 1,
+				    .limit_in_pages = 1,
+				    .useable = 1};
+
+	if (syscall(SYS_modify_ldt, 1, &segment, sizeof(segment)) != 0)
+		victim_lacks("modify_ldt: %s", strerror(errno));
+}
+
+static void ldt_check(void)
+{
+	char entries[64];
+
+	EXPECT(syscall(SYS_modify_ldt, 0, entries, sizeof(entries)) > 0);
+}
+
+static void tsc_setup(void)
+{
+	SETUP(prctl(PR_SET_TSC, PR_TSC_SIGSEGV) == 0);
+}
+
+static void tsc_check(void)
+{
+	int mode = 0;
+
+	EXPECT_EQ(prctl(PR_GET_TSC, &mode), 0);
+	EXPECT_EQ(mode, PR_TSC_SIGSEGV);
+}
+
+static void cpuid_setup(void)
+{
+	if (syscall(SYS_arch_prctl, 0x1012 /* ARCH_SET_CPUID */, 0) != 0)
+		victim_lacks("ARCH_SET_CPUID: %s", strerror(errno));
+}
+
+static void cpuid_check(void)
+{
+	EXPECT_EQ(syscall(SYS_arch_prctl, 0x1011 /* ARCH_GET_CPUID */, 0), 0);
+}
+
+/* Once it has another parent it has been restored. */
+static pid_t parent;
+
+static void make_namespace(int sig)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	const struct __user_cap_data_struct none[2] = {{0}};
+	const struct itimerval off = {0};
+	int fd;
+
+	(void)sig;
+	if (getppid() == parent)
+		return;
+	setitimer(ITIMER_REAL, &off, NULL);
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+		victim_skip("unshare: %s", strerror(errno));
+	SETUP(syscall(SYS_capset, &header, none) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0);
+	fd = open(victim_path("changed"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	SETUP(fd >= 0 && close(fd) == 0);
+}
+
+static void ns_made_setup(void)
+{
+	const struct itimerval often = {{0, 20000}, {0, 20000}};
+
+	parent = getppid();
+	signal(SIGALRM, make_namespace);
+	SETUP(setitimer(ITIMER_REAL, &often, NULL) == 0);
+}
+
+static void ns_made_check(void)
+{
+	EXPECT_EQ(access(victim_path("changed"), F_OK), 0);
 }
 
 static void mdwe_setup(void)
@@ -283,6 +414,14 @@ const struct refused_kind refused_states[] = {
 	{"seccomp", allow_all, seccomp_check},
 	{"seccomp_thread", seccomp_thread_setup, end},
 	{"thread_privs", thread_privs_setup, end},
+	{"own_files", own_files_setup, end},
+	{"own_folder", own_folder_setup, end},
+	{"own_personality", own_personality_setup, end},
+	{"landlock_domain", landlock_domain_setup, landlock_domain_check},
+	{"ldt", ldt_setup, ldt_check},
+	{"tsc", tsc_setup, tsc_check},
+	{"cpuid", cpuid_setup, cpuid_check},
+	{"ns_made", ns_made_setup, ns_made_check},
 	{"dispatch", dispatch_setup, nothing},
 	{"mdwe", mdwe_setup, mdwe_check},
 	{"ns_user", user_setup, nothing},

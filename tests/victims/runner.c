@@ -11,7 +11,11 @@
  *	--generations N	dump (which kills), restore; N times over, then go (default, N = 1)
  *	--live N	dump --leave-running, N times over, then go
  *		[--inspect WORDS: of the first image, split by |, which inspect must say]
+ *	--left N	dump --leave-running, N times over, each image restored in its place, then
+ *			go
  *	--refuse WORDS	dump must fail with 125 and name WORDS (several: split by |), then go
+ *		[--restored: of the victim once restored, when it has made `changed`]
+ *	--refuse-restore WORDS	restore must fail with 125 and name WORDS
  *	--kill-dump N	jsnap dies by SIGKILL at N random moments of a dump: the
  *			program goes on, the image is the old or the new one; then go
  *	--kill-restore N	jsnap dies by SIGKILL at N random moments of a restore,
@@ -21,6 +25,7 @@
  * --dump-option WORD	goes to every dump; repeatable
  * --no-clone3		a restore has no clone3(2)
  * --seed N		the moments of an earlier run; it is printed
+ * --confined		victim and dump run under a filter that a restore does not
  * --filtered		a dump may not duplicate or compare descriptors of another process
  */
 #include "given.h"
@@ -288,16 +293,58 @@ static void run_live(pid_t victim, int n)
 	finish_victim(victim, "dump --leave-running changed the victim");
 }
 
-static void run_refused(pid_t victim, char *words)
+static void run_left(pid_t victim, int n)
 {
-	int status = sandbox_wait(spawn_dump(victim, "images/refused.jsnap", false), PATIENCE);
+	pid_t parent = victim, pid = victim;
+
+	for (int i = 1; i <= n; i++) {
+		dump(pid, "images/left.jsnap", true);
+		ping(parent, "the victim does not answer after dump --leave-running");
+		kill(pid, SIGKILL);
+		reap_killed(parent, parent != victim);
+		parent = restore("images/left.jsnap", victim, &pid);
+		remove_image("images/left.jsnap");
+	}
+	finish_victim(parent, "what was restored in place of a running victim is not what it was");
+}
+
+static void run_refused_restore(pid_t victim, char *words)
+{
+	int status;
+
+	dump(victim, "images/refused.jsnap", false);
+	reap_killed(victim, false);
+	status = sandbox_wait(spawn_restore("images/refused.jsnap"), PATIENCE);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 125)
+		fail("jsnap restore did not refuse with exit status 125");
+	check_said("restore.err", words, "the refusal does not name its reason");
+	remove_image("images/refused.jsnap");
+}
+
+/* Once it is restored it makes itself what is refused. */
+static pid_t start_restored(pid_t victim, pid_t *ret_parent)
+{
+	pid_t pid;
+
+	dump(victim, "images/1.jsnap", false);
+	reap_killed(victim, false);
+	*ret_parent = restore("images/1.jsnap", victim, &pid);
+	remove_image("images/1.jsnap");
+	await("v/changed", true, *ret_parent, "the restored victim did not change");
+	return pid;
+}
+
+static void run_refused(pid_t victim, bool restored, char *words)
+{
+	pid_t parent = victim, pid = restored ? start_restored(victim, &parent) : victim;
+	int status = sandbox_wait(spawn_dump(pid, "images/refused.jsnap", false), PATIENCE);
 
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 125)
 		fail("jsnap dump did not refuse with exit status 125");
 	check_said("dump.err", words, "the refusal does not name its reason");
 	sandbox_show(&box, "dump.err");
-	ping(victim, "the refused victim does not answer");
-	finish_victim(victim, "the refused dump changed the victim");
+	ping(parent, "the refused victim does not answer");
+	finish_victim(parent, "the refused dump changed the victim");
 }
 
 /* A moment of what took `whole` seconds before, or soon after it. */
@@ -451,13 +498,15 @@ struct request {
 	const char *jsnap;
 	int scenario, times;
 	char *words, *give, *said;
+	bool restored;
 };
 
 static void usage(void)
 {
 	fputs("usage: runner --jsnap FILE --mode cap|userns|walk|ns-last-pid [--generations N | "
-	      "--live N | "
-	      "--refuse WORDS |\n\t--kill-dump N | --kill-restore N | --race N | --stop N] -- "
+	      "--live N | --left N | "
+	      "[--restored] --refuse WORDS |\n\t--refuse-restore WORDS | --kill-dump N | "
+	      "--kill-restore N | --race N | --stop N] -- "
 	      "VICTIM "
 	      "[ARGUMENT...]\n",
 	      stderr);
@@ -466,22 +515,17 @@ static void usage(void)
 
 static struct request parse(int argc, char **argv)
 {
-	static const struct option options[] = {{"jsnap", 1, NULL, 'j'},
-						{"mode", 1, NULL, 'm'},
-						{"generations", 1, NULL, 'g'},
-						{"live", 1, NULL, 'l'},
-						{"refuse", 1, NULL, 'r'},
-						{"kill-dump", 1, NULL, 'd'},
-						{"kill-restore", 1, NULL, 'k'},
-						{"stop", 1, NULL, 's'},
-						{"dump-option", 1, NULL, 'o'},
-						{"filtered", 0, NULL, 'f'},
-						{"no-clone3", 0, NULL, 'n'},
-						{"race", 1, NULL, 'c'},
-						{"give", 1, NULL, 'v'},
-						{"inspect", 1, NULL, 'i'},
-						{"seed", 1, NULL, 'x'},
-						{0}};
+	static const struct option options[] = {
+		{"jsnap", 1, NULL, 'j'},	  {"mode", 1, NULL, 'm'},
+		{"generations", 1, NULL, 'g'},	  {"live", 1, NULL, 'l'},
+		{"left", 1, NULL, 'L'},		  {"refuse", 1, NULL, 'r'},
+		{"refuse-restore", 1, NULL, 'R'}, {"restored", 0, NULL, 'e'},
+		{"confined", 0, NULL, 'C'},	  {"kill-dump", 1, NULL, 'd'},
+		{"kill-restore", 1, NULL, 'k'},	  {"stop", 1, NULL, 's'},
+		{"dump-option", 1, NULL, 'o'},	  {"filtered", 0, NULL, 'f'},
+		{"no-clone3", 0, NULL, 'n'},	  {"race", 1, NULL, 'c'},
+		{"give", 1, NULL, 'v'},		  {"inspect", 1, NULL, 'i'},
+		{"seed", 1, NULL, 'x'},		  {0}};
 	struct request request = {.scenario = 'g', .times = 1};
 	bool mode = false;
 	int c;
@@ -493,6 +537,10 @@ static struct request parse(int argc, char **argv)
 			request.jsnap = optarg;
 		} else if (c == 'f') {
 			box.filtered = true;
+		} else if (c == 'C') {
+			box.confined = true;
+		} else if (c == 'e') {
+			request.restored = true;
 		} else if (c == 'n') {
 			box.no_clone3 = true;
 		} else if (c == 'x') {
@@ -513,7 +561,7 @@ static struct request parse(int argc, char **argv)
 		} else {
 			request.scenario = c;
 			request.words = optarg;
-			request.times = c == 'r' ? 1 : atoi(optarg);
+			request.times = c == 'r' || c == 'R' ? 1 : atoi(optarg);
 		}
 	}
 	if (request.scenario == 'd' || request.scenario == 'k') {
@@ -545,7 +593,13 @@ int main(int argc, char **argv)
 		run_live(victim, request.times);
 		break;
 	case 'r':
-		run_refused(victim, request.words);
+		run_refused(victim, request.restored, request.words);
+		break;
+	case 'R':
+		run_refused_restore(victim, request.words);
+		break;
+	case 'L':
+		run_left(victim, request.times);
 		break;
 	case 'd':
 		run_kill_dump(victim, request.times);

@@ -290,6 +290,8 @@ pid_t sandbox_spawn(const struct sandbox *box, const char *name, const char *con
 			given_place();
 		else
 			close_range(3, ~0U, 0);
+		if (box->confined && strcmp(name, "restore") != 0)
+			filter_calls(SYS_kexec_load, SYS_kexec_load, EPERM);
 		if (box->filtered && strcmp(name, "dump") == 0)
 			filter_calls(SYS_pidfd_getfd, SYS_kcmp, EPERM);
 		if (box->no_clone3 && strcmp(name, "restore") == 0)

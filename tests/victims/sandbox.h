@@ -23,6 +23,7 @@ struct sandbox {
 	char dir[64];	  /* work folder; holds bin/ images/ tmp/ home/ v/ and the outputs */
 	char jsnap[128];  /* the program under test, a copy that the privilege was given to */
 	bool no_clone3;	  /* "restore" has no clone3(2), as under containers' default filters */
+	bool confined;	  /* "victim" and "dump" are under a filter that denies nothing of use */
 	bool filtered;	  /* "dump" may neither duplicate another's descriptors nor compare them */
 	int proc_mounts;  /* on /proc, before anything was done */
 	char victim[128]; /* a copy too, for the build tree may be closed to the user */
