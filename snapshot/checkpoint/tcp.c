@@ -3,10 +3,14 @@
  *
  * A connection cannot be carried: its other end is elsewhere and goes on. It comes back as one
  * whose peer has closed it. What the program has done to it by then (shut down its side, seen an
- * error) stays done. Bytes that have arrived and were not read yet are delivered first on
- * connections that the program has made, for they answer what it has asked; on those it has
- * accepted they are a request whose sender is gone, and carrying them would serve it again at every
- * restore.
+ * error) stays done.
+ *
+ * Bytes that have arrived and were not read yet come back only where the peer had closed its side
+ * of a connection that the program has made: they were its last words. From a peer that is still
+ * there they are the middle of a conversation whose end the program would miss: it would take an
+ * answer for good and give the connection, dead by then, back to a pool that trusts what was used a
+ * moment ago; a message out of a queue it would handle anew at each restore. On a connection that
+ * the program has accepted they are a request whose sender is gone.
  */
 #include "checkpoint/socket_ask.h"
 
@@ -157,13 +161,33 @@ static int peek(struct socket_asker *a, struct m_blob *ret_blob, struct jsnap_er
 		     : 0;
 }
 
+/* Connected, and the peer has not sent its end, which would stand behind what is unread. */
+static int ask_peer_there(struct socket_asker *a, bool *ret_there, struct jsnap_error *err)
+{
+	struct tcp_info info = {0};
+	uint32_t size = 0;
+	long result;
+	int r = socket_ask_option(a, IPPROTO_TCP, TCP_INFO, &info, sizeof(info), &size, &result,
+				  err);
+
+	*ret_there = r == 0 && result == 0 &&
+		     (info.tcpi_state == K_TCP_ESTABLISHED || info.tcpi_state == K_TCP_FIN_WAIT1 ||
+		      info.tcpi_state == K_TCP_FIN_WAIT2);
+	return r;
+}
+
 int capture_tcp_unread(struct capture *c, int fd, const struct manifest_ports *listening,
 		       struct m_socket *s, struct jsnap_error *err)
 {
 	CLEANUP_SOCKET_ASKER struct socket_asker a = {.own = -1};
+	bool there;
+	int r;
 
 	if (s->state != M_SOCKET_CLOSED_BY_PEER || manifest_accepted(c->m, listening, s))
 		return 0;
 	socket_ask_begin(c, fd, 0, &a);
-	return a.own < 0 ? 0 : peek(&a, &s->data, err);
+	if (a.own < 0)
+		return 0;
+	r = ask_peer_there(&a, &there, err);
+	return r < 0 || there ? r : peek(&a, &s->data, err);
 }

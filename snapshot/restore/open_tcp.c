@@ -2,9 +2,10 @@
  * Connections that come back as ended by the other side.
  *
  * Each is a real TCP socket, connected over the loopback interface to a listener of our own and
- * closed by it: so every option, event and error is the kernel's own. Reads give what was unread
- * and then the end; poll says POLLIN, POLLRDHUP; the first write is answered by a reset, the next
- * fails. One that was reset is reset again, with the error pending.
+ * closed by it: so every option, event and error is the kernel's own. Reads give the end, after
+ * what the image has as unread (why that is the last words of a peer that had closed, and nothing
+ * else: checkpoint/tcp.c); poll says POLLIN, POLLRDHUP; the first write is answered by a reset, the
+ * next fails. One that was reset is reset again, with the error pending.
  *
  * Its own address is the one it had, where this machine has it and the port is free (an accepted
  * one shares its port with the listener, which is not free); its peer is the loopback address.
