@@ -8,6 +8,7 @@
  */
 #include "agent/prepare.h"
 
+#include "agent/activity.h"
 #include "agent/agent.h"
 #include "agent/crac.h"
 #include "agent/environment.h"
@@ -227,6 +228,7 @@ static bool keep_arenas(void)
 static void look_up(struct agent *agent, JNIEnv *jni)
 {
 	loaded_begin(jni);
+	activity_find(jni);
 	random_find(agent, jni);
 	world_find(agent, jni);
 	environment_find(agent, jni);

