@@ -198,6 +198,7 @@ static int start_process(struct restore_job *job, const struct restore_source *s
 		.n_listen_map = s->n_listen_map,
 		.working_set = set,
 		.hold_ns = HELD_THREADS_NS,
+		.await_let_in = i.control_fd >= 0,
 		.stop_fd = job->supervise->end_fd,
 	};
 	options.held = held = held_threads(source->manifest, &options.n_held);
@@ -234,8 +235,11 @@ static int refresh(struct restore_job *job, struct jsnap_error *err)
 					    .n_props = job->settings->n_set_property,
 					    .reseed = job->settings->reseed,
 					    .catch_up = job->settings->catch_up};
+	const char *late = fault_value(FAULT_REFRESH_LATE);
 	int rc = fault_fail(FAULT_REFRESH, EREMOTEIO, err);
 
+	if (late)
+		usleep((useconds_t)atoi(late) * 1000);
 	if (rc == 0)
 		rc = agent_client_restored(&job->agent, &what, job->sample, err);
 
@@ -270,6 +274,7 @@ int restore_job_run(struct restore_job *job, struct restore_source *source, stru
 		restore_job_kill(job);
 		return error_context(err, "refresh the restored process");
 	}
+	restore_let_in(&job->restored);
 	phases_end(&job->phases, PHASE_REFRESH);
 	if (!recorded)
 		record_working_set(job, source);
@@ -279,6 +284,7 @@ int restore_job_run(struct restore_job *job, struct restore_source *source, stru
 void restore_job_close(struct restore_job *job)
 {
 	agent_client_close(&job->agent);
+	restore_let_in(&job->restored);
 	/* A number that was reaped may already be somebody else's. */
 	if (!job->supervise->namespace_init)
 		job->restored.init_pid = 0;

@@ -35,6 +35,7 @@
 	X(RESTORER, "restorer", "a system call of the restorer fails")                      \
 	X(REFRESH, "refresh", "the agent refuses to refresh the restored program")          \
 	X(STOP, "stop", "jsnap stops itself (SIGSTOP) at the place VALUE")                  \
+	X(REFRESH_LATE, "refresh-late", "the agent is asked to refresh VALUE ms later")     \
 	X(PROBATION, "probation", "the restored program dies of SIGSEGV as soon as it runs")
 
 enum fault {

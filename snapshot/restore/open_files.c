@@ -457,7 +457,7 @@ static int fill_epolls(struct opening *o, struct jsnap_error *err)
 		    o->m->files[target->target_file].kind == M_FILE_CLOSED)
 			continue;
 		if (plan_door(o->plan, target))
-			event.events = 0;
+			event.events = RST_SHUT;
 		if (epoll_ctl(o->files[target->file], EPOLL_CTL_ADD, (int)target->fd, &event) == 0)
 			continue;
 		/* A stream of the caller's may be a file, which is always ready and never watched.

@@ -5,11 +5,16 @@
  * in an epoll set was closed by it.
  *
  * A door is a listening socket in an epoll set, or a thread in accept(2). Shut, the socket is in
- * the set with no events, and the thread stays in the restorer: whoever connects waits in the
- * socket's queue, and nothing of the program can tell. A thread of the restorer's (the doorman)
- * looks every half millisecond, sets the events that they were, and ends. Programs close what has
- * ended within the first millisecond that they run; for one that does not, the doors open after
- * DOORS_LOOKS looks without a change.
+ * the set with an event that never comes, and the thread stays in the restorer: whoever connects
+ * waits in the socket's queue, and nothing of the program can tell. A thread of the restorer's (the
+ * doorman) looks every half millisecond, sets the events that they were, and ends. Programs close
+ * what has ended within the first millisecond that they run; for one that does not, the doors open
+ * after DOORS_LOOKS looks without a change, and after DOORS_MOST_NS in any case, counted from when
+ * the caller says that the program runs (restore_let_in), or from the release.
+ *
+ * What the program itself has set for a listening socket meanwhile stays: the doorman asks
+ * /proc/self/fdinfo just before whether the set still has the event that never comes. What the
+ * program sets in the microseconds between is lost.
  *
  * Where nothing of the kind is watched, or nothing listens, nothing of this happens. Not held are
  * threads that wait for a listening socket in poll(2) or select(2), and sockets of EPOLLEXCLUSIVE
@@ -23,7 +28,10 @@
 #include <sys/syscall.h>
 #include <sys/user.h>
 
-#define DOORS_LOOKS   500u /* a quarter of a second: the agent, too, holds threads at first */
+_Static_assert(RST_SHUT == EPOLLMSG, "the restorer has no epoll.h");
+
+#define DOORS_LOOKS   500u /* a quarter of a second, or more on a crowded machine */
+#define DOORS_MOST_NS 1000000000ull
 #define DOORMAN_STACK 4096u
 
 static const struct m_socket *socket_of(const struct manifest *m, uint32_t file)
@@ -141,5 +149,11 @@ int plan_fill_doors(struct plan *plan, struct jsnap_error *err)
 	*top = (uint64_t)plan->head;
 	doors->doorman = (uint64_t)top;
 	doors->looks = DOORS_LOOKS;
+	doors->most_ns = DOORS_MOST_NS;
+	if (plan->options->await_let_in) {
+		doors->gate = (uint64_t)plan_alloc(plan, sizeof(uint32_t), sizeof(uint32_t));
+		if (!doors->gate)
+			return plan_out_of_region(err);
+	}
 	return 0;
 }

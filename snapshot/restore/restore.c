@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/rseq.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -204,6 +205,30 @@ static void end_all(const struct tids_result *child)
 	}
 }
 
+#define PAGE 4096ull
+
+/* The word's page once more (mremap(2), old_size 0), for the region goes with the plan. */
+static uint32_t *share_gate(uint64_t gate)
+{
+	uint64_t offset = gate % PAGE;
+	char *page = gate ? mremap((void *)(gate - offset), 0, PAGE, MREMAP_MAYMOVE) : MAP_FAILED;
+
+	if (page != MAP_FAILED)
+		return (uint32_t *)(page + offset);
+	if (gate)
+		*(volatile uint32_t *)gate = 1;
+	return NULL;
+}
+
+void restore_let_in(struct restored *restored)
+{
+	if (!restored->gate)
+		return;
+	__atomic_store_n(restored->gate, 1, __ATOMIC_SEQ_CST);
+	munmap((void *)((uint64_t)restored->gate & ~(PAGE - 1)), PAGE);
+	restored->gate = NULL;
+}
+
 static int run_plan(struct plan *plan, enum tids_way way, struct restored *ret_restored,
 		    struct jsnap_error *err)
 {
@@ -247,6 +272,7 @@ static int run_plan(struct plan *plan, enum tids_way way, struct restored *ret_r
 		phase_ns[RESTORE_CLONE] -= phase_ns[i];
 	ret_restored->pid = child.pid;
 	ret_restored->init_pid = child.init_pid;
+	ret_restored->gate = share_gate(plan->head->doors.gate);
 	return 0;
 }
 

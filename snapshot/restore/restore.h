@@ -45,6 +45,9 @@ struct restore_options {
 	const uint32_t *held; /* TIDs, ascending */
 	size_t n_held;
 	uint64_t hold_ns;
+	/* Requests may be kept out for a moment (plan_doors.c) that begins with restore_let_in,
+	 * which the caller owes. Else it begins when the restored process runs. */
+	bool await_let_in;
 	int stop_fd; /* readable (never read): give up, -ECANCELED; 0: there is none */
 	bool keep_parent_death_signal; /* false: the restored process dies (SIGKILL) with the caller
 					*/
@@ -73,6 +76,7 @@ struct restored {
 	struct restore_walk walk; /* by TIDS_WALK, else zeros */
 	uint64_t running_ns;	  /* from the call to all threads released */
 	uint64_t phase_ns[RESTORE_PHASES];
+	uint32_t *gate; /* of restore_let_in; shared with the restored process */
 };
 
 /* Everything that can be known to fail without touching anything: files, ports, PIDs, kernel. */
@@ -84,6 +88,9 @@ int restore_validate(const struct restore_options *options, struct jsnap_error *
  */
 int restore_process(const struct restore_options *options, struct restored *ret_restored,
 		    struct jsnap_error *err);
+
+/* Its threads run as they are to run: see restore_options.await_let_in. More than once is once. */
+void restore_let_in(struct restored *restored);
 
 /* After the restored process (a child) was reaped: ends what belongs to it (its namespace's init).
  */

@@ -7,6 +7,8 @@
  *	accept	a thread waits in accept
  *	leader	the main thread does
  *	kept	as epoll, and what has ended is never closed: the client is accepted all the same
+ *	slow	as epoll, and closing takes longer than anybody may be kept waiting
+ *	changed	as epoll, and what the program sets for the listening socket meanwhile stays
  *
  * The thread that closes them takes its time for each. In a program that is left running nothing
  * has ended, and the connections go on.
@@ -21,12 +23,14 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#define POOL	7
-#define CLOSING 5 /* ms for each */
+#define POOL	12
+#define CLOSING 5   /* ms for each */
+#define SLOWLY	200 /* some of these are not over when the doors have to be open, after a second */
+#define CHANGED 77  /* what an event of the listening socket then says */
 
 static const char *kind;
-static int door, door_set, pool_set, sign;
-static struct sockaddr_in door_name;
+static int door, door_set, pool_set, others, sign;
+static struct sockaddr_in door_name, others_name;
 static int pool[POOL], peers[POOL];
 static atomic_int pool_open = POOL, told, at_accept = -1;
 static atomic_int door_tid;
@@ -43,6 +47,34 @@ static int listener(struct sockaddr_in *name)
 	SETUP(bind(fd, (struct sockaddr *)name, size) == 0 && listen(fd, 16) == 0);
 	SETUP(getsockname(fd, (struct sockaddr *)name, &size) == 0);
 	return fd;
+}
+
+static void set_door(uint32_t events, int says)
+{
+	struct epoll_event event = {.events = events, .data.fd = says};
+
+	EXPECT_EQ(epoll_ctl(door_set, EPOLL_CTL_MOD, door, &event), 0);
+}
+
+/* Nobody else may have set anything by now: then the client may come in. */
+static void check_changed(void)
+{
+	char path[64], line[256];
+	unsigned int events = ~0u;
+	unsigned long long says = 0;
+	FILE *f;
+
+	victim_sleep_ms(50);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", door_set);
+	f = fopen(path, "re");
+	SETUP(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "tfd: %*d events: %x data: %llx", &events, &says) == 2)
+			break;
+	fclose(f);
+	EXPECT_EQ(events & ~(EPOLLERR | EPOLLHUP), 0);
+	EXPECT_EQ(says, CHANGED);
+	set_door(EPOLLIN, CHANGED);
 }
 
 static int connected(const struct sockaddr_in *name)
@@ -76,7 +108,9 @@ static void *run_pool(void *arg)
 	char byte;
 
 	while (pool_open > 0 && epoll_wait(pool_set, &event, 1, -1) == 1) {
-		victim_sleep_ms(CLOSING);
+		if (strcmp(kind, "changed") == 0 && pool_open == POOL)
+			set_door(0, CHANGED);
+		victim_sleep_ms(strcmp(kind, "slow") == 0 ? SLOWLY : CLOSING);
 		EXPECT_EQ(recv(event.data.fd, &byte, 1, MSG_DONTWAIT), 0);
 		told++;
 		if (strcmp(kind, "kept") == 0)
@@ -84,6 +118,8 @@ static void *run_pool(void *arg)
 		pool_open--;
 		close(event.data.fd);
 	}
+	if (strcmp(kind, "changed") == 0)
+		check_changed();
 	return arg;
 }
 
@@ -102,32 +138,44 @@ static void *run_door(void *arg)
 	struct epoll_event event;
 
 	door_tid = gettid();
-	if (strcmp(kind, "accept") == 0) {
+	for (;;) {
+		if (strcmp(kind, "accept") != 0) {
+			EXPECT_EQ(epoll_wait(door_set, &event, 1, -1), 1);
+			EXPECT_EQ(event.events, EPOLLIN);
+			EXPECT_EQ(event.data.fd, strcmp(kind, "changed") == 0 ? CHANGED : door);
+		}
 		accept_one();
-		return arg;
 	}
-	EXPECT_EQ(epoll_wait(door_set, &event, 1, -1), 1);
-	EXPECT_EQ(event.events, EPOLLIN);
-	EXPECT_EQ(event.data.fd, door);
-	accept_one();
 	return arg;
 }
 
-/* From within, for nobody else knows so early: a connection that nobody watches has ended. */
+/* A connection that ends with a snapshot, and nobody watches. */
+static int watch_snapshots(void)
+{
+	int fd = connected(&others_name);
+
+	SETUP(fd >= 0 && accept4(others, NULL, NULL, SOCK_CLOEXEC) >= 0);
+	return fd;
+}
+
+/* From within, for nobody else knows so early. Whoever is in the middle of it when the next
+ * snapshot comes begins anew. */
 static void *run_client(void *arg)
 {
 	char byte = 0;
-	int fd;
+	int fd, again;
+	ssize_t n;
 
 	while (!over && !ended(sign))
 		victim_sleep_ms(1);
-	if (!ended(sign))
-		return arg;
-	fd = connected(&door_name);
-	EXPECT(fd >= 0);
-	EXPECT_EQ(recv(fd, &byte, 1, 0), 1);
-	EXPECT_EQ(byte, 'x');
-	close(fd);
+	while (!over && byte != 'x') {
+		again = watch_snapshots();
+		fd = connected(&door_name);
+		n = fd < 0 ? -1 : recv(fd, &byte, 1, 0);
+		EXPECT(n == 1 || ended(again));
+		close(fd);
+		close(again);
+	}
 	return arg;
 }
 
@@ -176,7 +224,9 @@ static void *run_protocol(void *arg)
 	if (!ended(sign))
 		check_live();
 	pthread_join(client, NULL);
-	if (at_accept >= 0)
+	if (at_accept >= 0 && strcmp(kind, "slow") == 0)
+		EXPECT(at_accept > 0);
+	else if (at_accept >= 0)
 		EXPECT_EQ(at_accept, strcmp(kind, "kept") == 0 ? POOL : 0);
 	EXPECT(strcmp(kind, "kept") != 0 || at_accept < 0 || told == POOL);
 	exit(victim_result());
@@ -185,22 +235,19 @@ static void *run_protocol(void *arg)
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_in others;
 	pthread_t thread;
-	int outside;
 
 	victim_init(argc, argv);
 	SETUP(argc > 2);
 	kind = argv[2];
 	door = listener(&door_name);
-	outside = listener(&others);
+	others = listener(&others_name);
 	door_set = epoll_create1(EPOLL_CLOEXEC);
 	pool_set = epoll_create1(EPOLL_CLOEXEC);
-	sign = connected(&others);
-	SETUP(sign >= 0 && accept4(outside, NULL, NULL, SOCK_CLOEXEC) >= 0);
+	sign = watch_snapshots();
 	for (int i = 0; i < POOL; i++) {
-		pool[i] = connected(&others);
-		peers[i] = accept4(outside, NULL, NULL, SOCK_CLOEXEC);
+		pool[i] = connected(&others_name);
+		peers[i] = accept4(others, NULL, NULL, SOCK_CLOEXEC);
 		SETUP(pool[i] >= 0 && peers[i] >= 0);
 		watch(pool_set, pool[i],
 		      EPOLLIN | EPOLLRDHUP | (i % 2 || *kind == 'k' ? EPOLLET : 0));
@@ -209,8 +256,8 @@ int main(int argc, char **argv)
 	if (strcmp(kind, "leader") == 0) {
 		door_tid = getpid();
 		SETUP(pthread_create(&thread, NULL, run_protocol, NULL) == 0);
-		accept_one();
-		pthread_join(thread, NULL);
+		for (;;)
+			accept_one();
 	}
 	if (strcmp(kind, "accept") != 0)
 		watch(door_set, door, EPOLLIN);

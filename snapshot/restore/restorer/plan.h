@@ -69,11 +69,17 @@ enum rst_held {
 /* See plan_doors.c. One more thread, which is gone afterwards, waits for the ends and opens. */
 struct rst_doors {
 	uint64_t ended, n_ended; /* struct pollfd: connections to be closed before they open */
-	struct rst_ops open;	 /* epoll_ctl(2) calls, each done if its target still listens */
+	struct rst_ops open;	 /* epoll_ctl(2) calls, each done if its door is still shut */
 	uint64_t doorman;	 /* its stack pointer: the plan's address is there; 0: no doors */
-	uint64_t looks;		 /* so many without a change, and they open all the same */
-	uint32_t opened;	 /* futex */
+	uint64_t gate;	  /* address of a uint32_t: time counts when it is not 0; 0: at once */
+	uint64_t looks;	  /* so many without a change, and they open all the same */
+	uint64_t most_ns; /* so long at all */
+	uint32_t opened;  /* futex */
 };
+
+/* What a door's socket is watched for while it is shut, EPOLLMSG: it never comes, and no program
+ * asks for it. */
+#define RST_SHUT 0x400u
 
 #define RST_RECENT 64u /* fillers whose end is waited for */
 

@@ -2,6 +2,7 @@
 #include "restore/restorer/plan.h"
 
 #include <asm/unistd.h>
+#include <asm/fcntl.h>
 #include <asm/socket.h>
 #include <linux/futex.h>
 #include <linux/poll.h>
@@ -59,14 +60,19 @@ fail(struct rst_plan *plan, const struct rst_op *op, long error, int32_t tid)
 		call3(__NR_exit_group, 1, 0, 0);
 }
 
-/* Ends a phase. There is no vDSO to ask: a system call, some 100 ns. */
-static void end_phase(struct rst_plan *plan, enum rst_phase phase)
+/* There is no vDSO to ask: a system call, some 100 ns. */
+static uint64_t monotonic(void)
 {
 	int64_t ts[2] = {0, 0};
-	uint64_t now;
 
 	call3(__NR_clock_gettime, CLOCK_MONOTONIC, (uint64_t)ts, 0);
-	now = (uint64_t)ts[0] * 1000000000u + (uint64_t)ts[1];
+	return (uint64_t)ts[0] * 1000000000u + (uint64_t)ts[1];
+}
+
+static void end_phase(struct rst_plan *plan, enum rst_phase phase)
+{
+	uint64_t now = monotonic();
+
 	plan->phase_ns[phase] = now - plan->phase_start_ns;
 	plan->phase_start_ns = now;
 }
@@ -184,13 +190,105 @@ static int listens(uint64_t fd)
 	return call6(__NR_getsockopt, args) == 0 && answer;
 }
 
+/* The decimal digits of a number, right-aligned; how many there are. */
+static uint64_t digits(uint32_t number, char text[10])
+{
+	uint64_t n = 0;
+
+	do {
+		text[9 - n++] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	return n;
+}
+
+struct text {
+	uint64_t fd;
+	long size, at;
+	char bytes[256];
+};
+
+/* Below 0 at the end. */
+static int next(struct text *text)
+{
+	if (text->at == text->size) {
+		text->at = 0;
+		text->size = call3(__NR_read, text->fd, (uint64_t)text->bytes, sizeof(text->bytes));
+	}
+	return text->size > 0 ? text->bytes[text->at++] : -1;
+}
+
+static int skip_past(struct text *text, char wanted)
+{
+	int c;
+
+	do
+		c = next(text);
+	while (c >= 0 && c != wanted);
+	return c;
+}
+
+/* In front of which there are blanks, and behind it one. */
+static uint64_t number(struct text *text, unsigned int base)
+{
+	uint64_t value = 0;
+	int c;
+
+	do
+		c = next(text);
+	while (c == ' ');
+	for (; c > ' '; c = next(text))
+		value = value * base + (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+	return value;
+}
+
+/* "tfd: FD events: BITS data: ...", a line for each target of the set (proc(5)). */
+static uint64_t watched_for(struct text *text, uint64_t target)
+{
+	int c;
+
+	while ((c = next(text)) >= 0) {
+		if (c == 't' && skip_past(text, ':') >= 0 && number(text, 10) == target &&
+		    skip_past(text, ':') >= 0)
+			return number(text, 16);
+		if (skip_past(text, '\n') < 0)
+			break;
+	}
+	return 0;
+}
+
+/* Whether the set watches for what it was given here, and the program has not set anything else
+ * since. Without /proc nobody can tell. */
+static int shut(uint64_t set, uint64_t target)
+{
+	char path[32] = "/proc/self/fdinfo/", decimal[10];
+	uint64_t n = digits((uint32_t)set, decimal), at = 18;
+	struct text text;
+	long fd;
+
+	for (uint64_t i = 10 - n; i < 10; i++)
+		path[at++] = decimal[i];
+	path[at] = 0;
+	fd = call3(__NR_open, (uint64_t)path, O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return 1;
+	text.fd = (uint64_t)fd;
+	text.size = text.at = 0;
+	n = watched_for(&text, target);
+	call3(__NR_close, (uint64_t)fd, 0, 0);
+	return (n & RST_SHUT) != 0;
+}
+
 static void open_doors(struct rst_plan *plan)
 {
 	struct rst_doors *doors = &plan->doors;
 
-	for (uint64_t i = 0; i < doors->open.count; i++)
-		if (listens(doors->open.first[i].args[2]))
-			run_op(plan, &doors->open.first[i]);
+	for (uint64_t i = 0; i < doors->open.count; i++) {
+		const struct rst_op *op = &doors->open.first[i];
+
+		if (listens(op->args[2]) && shut(op->args[0], op->args[2]))
+			run_op(plan, op);
+	}
 	__atomic_store_n(&doors->opened, 1, __ATOMIC_SEQ_CST);
 	futex(&doors->opened, FUTEX_WAKE, 0x7fffffff);
 }
@@ -198,15 +296,16 @@ static void open_doors(struct rst_plan *plan)
 void restorer_doorman(struct rst_plan *plan)
 {
 	struct rst_doors *doors = &plan->doors;
-	uint64_t before = ~0ull, left;
+	const volatile uint32_t *gate = (const volatile uint32_t *)doors->gate;
+	uint64_t before = ~0ull, left, since = 0, same = 0;
 
 	await_release(plan);
-	for (uint64_t looks = 0; looks < doors->looks; looks++) {
-		left = ended_left(doors);
-		if (!left)
-			break;
-		if (left < before)
-			looks = 0;
+	while ((left = ended_left(doors)) != 0 && same < doors->looks &&
+	       (!since || monotonic() - since < doors->most_ns)) {
+		if (!since && (!gate || *gate))
+			since = monotonic();
+		if (since)
+			same = left < before ? 0 : same + 1;
 		before = left;
 		pause(plan, LOOK_NS);
 	}
@@ -297,18 +396,6 @@ static long seek_thread(struct rst_thread *thread)
 			   [tid] "i"(__builtin_offsetof(struct rst_thread, tid))
 			 : "rcx", "r11", "memory");
 	return result;
-}
-
-/* The decimal digits of a number, right-aligned; how many there are. */
-static uint64_t digits(uint32_t number, char text[10])
-{
-	uint64_t n = 0;
-
-	do {
-		text[9 - n++] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
-	return n;
 }
 
 static long set_last_pid(struct rst_plan *plan, int32_t tid)
