@@ -38,11 +38,12 @@ bool twin_possible(pid_t pid, const struct maps *maps)
 	return maps->count && own_child(pid) && copied_whole(maps);
 }
 
+/* A file may lose or change its name meanwhile: it is the same by its inode. */
 static bool same_mapping(const struct maps_entry *a, const struct maps_entry *b)
 {
 	return a->start == b->start && a->end == b->end && a->offset == b->offset &&
 	       a->inode == b->inode && a->dev == b->dev && a->prot == b->prot &&
-	       a->shared == b->shared && a->deleted == b->deleted && strcmp(a->name, b->name) == 0;
+	       a->shared == b->shared && (a->inode || strcmp(a->name, b->name) == 0);
 }
 
 static bool same_mappings(const struct maps *a, const struct maps *b)

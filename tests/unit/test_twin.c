@@ -227,6 +227,40 @@ static void test_late_marks(enum marks marks)
 	end(pid);
 }
 
+static char mapped_path[] = "/tmp/test_twin.XXXXXX";
+
+static void remove_mapped(void *unused)
+{
+	(void)unused;
+	CHECK_EQ(unlink(mapped_path), 0);
+}
+
+/* A mapped file that loses its name then is the same file: JVMs that start remove the performance
+ * data of others that they do not see. */
+static void test_removed(void)
+{
+	CLEANUP_CHECKPOINT_EXPECTED struct checkpoint_expected expected = {0};
+	CLEANUP_CLOSE int fd = memfd_create("test", MFD_CLOEXEC);
+	CLEANUP_CLOSE int mapped_fd = mkstemp(mapped_path);
+	CLEANUP_MANIFEST struct manifest m = {0};
+	struct checkpoint_stats stats = {0};
+	void *mapped;
+	pid_t pid;
+
+	CHECK_EQ(ftruncate(mapped_fd, PAGE), 0);
+	mapped = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, mapped_fd, 0);
+	CHECK(mapped != MAP_FAILED);
+	pid = start(PLAIN);
+	checkpoint_expect(pid, &expected);
+	CHECK_EQ(capture(pid, fd, &expected, remove_mapped, &m, &stats), 0);
+	CHECK(stats.twin);
+	check_stored(&m, fd);
+	check_lives();
+	check_no_twin(pid);
+	end(pid);
+	munmap(mapped, PAGE);
+}
+
 /* jsnap dies the moment the program goes on. */
 static void die(void *unused)
 {
@@ -287,6 +321,7 @@ int main(void)
 	test_late_marks(WIPEONFORK);
 	test_late_marks(LOCKED);
 	test_late_marks(DONTDUMP);
+	test_removed();
 	test_killed();
 	return 0;
 }
