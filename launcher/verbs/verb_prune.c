@@ -99,7 +99,7 @@ static int prune_entry(struct pruning *p, size_t i, struct jsnap_error *err)
 	int r = p->settings->dry_run ? 0 : store_remove_entry(entry, err);
 
 	if (r == -EWOULDBLOCK || r == -ESTALE) {
-		tell(p, entry, "kept", r == -ESTALE ? "it is another by now" : "in use");
+		tell(p, entry, "kept", r == -ESTALE ? "it is another by now, or gone" : "in use");
 		return 0;
 	}
 	if (r < 0)
