@@ -7,6 +7,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Date;
@@ -118,21 +119,27 @@ public final class World {
 		Thread.class.getMethod("startVirtualThread", Runnable.class).invoke(null, action);
 	}
 
+	/** All values at one go: JDK 21 at times forgets to run a virtual thread while another one is pinned. */
 	static LongSupplier inVirtualThread() throws ReflectiveOperationException {
 		SynchronousQueue<String> questions = new SynchronousQueue<>();
-		SynchronousQueue<Long> values = new SynchronousQueue<>();
+		SynchronousQueue<long[]> answers = new SynchronousQueue<>();
+		Queue<Long> values = new ArrayDeque<>();
 		startVirtual(() -> {
 			try {
 				while (!questions.take().isEmpty())
-					values.put(ThreadLocalRandom.current().nextLong());
+					answers.put(ThreadLocalRandom.current().longs(VALUES).toArray());
 			} catch (InterruptedException e) {
 				/* it ends */
 			}
 		});
 		return () -> {
 			try {
-				questions.put("next");
-				return values.take();
+				if (values.isEmpty()) {
+					questions.put("next");
+					for (long value : answers.take())
+						values.add(value);
+				}
+				return values.remove();
 			} catch (InterruptedException e) {
 				throw new IllegalStateException(e);
 			}
