@@ -39,13 +39,13 @@ mkdir store tmp home
 export HOME=$dir/home TMPDIR=$dir/tmp
 unset XDG_CACHE_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS JSNAP_STORE
 
-# Every process that belongs to this test: its working folder is ours.
+# Every process that belongs to this test: its working folder is ours, or in it (PostgreSQL's).
 our_processes() {
 	local link target
 	for link in /proc/[0-9]*/cwd; do
 		target=$(readlink "$link" 2>/dev/null) || continue
 		link=${link#/proc/}
-		[ "$target" = "$dir" ] && [ "${link%/cwd}" != $$ ] && [ "${link%/cwd}" != "$BASHPID" ] && echo "${link%/cwd}"
+		[[ $target/ = "$dir"/* ]] && [ "${link%/cwd}" != $$ ] && [ "${link%/cwd}" != "$BASHPID" ] && echo "${link%/cwd}"
 	done
 	return 0
 }
