@@ -44,6 +44,7 @@ go_on verify
 expect "what verify says of what was removed" "$(cat verify.out)" "No snapshots in the store."
 
 # Another writer waits for the first, and what the first has written so far stays.
+"${dump[@]}" || fail "jsnap dump"
 hold first rename "${dump[@]}"
 expect "temporary files of a writer" "$(temporaries)" 1
 start second "${dump[@]}"
