@@ -148,20 +148,19 @@ static bool read_personality(pid_t pid, pid_t tid, char text[16])
 	return fd >= 0 && read(fd, text, 15) > 0;
 }
 
-static int refuse_personality(const struct capture *c, pid_t tid, struct jsnap_error *err)
+static int refuse_personality(const struct capture *c, pid_t tid, const char *leader,
+			      struct jsnap_error *err)
 {
-	char theirs[16], leader[16];
+	char theirs[16];
 
-	if (!read_personality(c->options->pid, tid, theirs) ||
-	    !read_personality(c->options->pid, c->options->pid, leader) ||
-	    strcmp(theirs, leader) == 0)
+	if (!read_personality(c->options->pid, tid, theirs) || strcmp(theirs, leader) == 0)
 		return 0;
 	return error_set(err, ENOTSUP,
 			 "thread %d has a personality(2) of its own, which is not carried", tid);
 }
 
 static int refuse_thread(const struct capture *c, pid_t tid, const struct proc_status *self,
-			 struct jsnap_error *err)
+			 const char *personality, struct jsnap_error *err)
 {
 	const struct proc_status *leader = &c->status;
 	struct proc_status status;
@@ -187,16 +186,18 @@ static int refuse_thread(const struct capture *c, pid_t tid, const struct proc_s
 	r = refuse_unshared(c, tid, &status, err);
 	if (r == 0)
 		r = refuse_thread_namespaces(c, tid, status.cap_permitted, err);
-	return r < 0 ? r : refuse_personality(c, tid, err);
+	return r < 0 ? r : refuse_personality(c, tid, personality, err);
 }
 
 static int refuse_threads(struct capture *c, struct jsnap_error *err)
 {
 	struct proc_status self;
+	char personality[16];
 	int r = proc_status_read(getpid(), 0, &self, err);
 
+	read_personality(c->options->pid, c->options->pid, personality);
 	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++)
-		r = refuse_thread(c, c->tracee.threads[i].tid, &self, err);
+		r = refuse_thread(c, c->tracee.threads[i].tid, &self, personality, err);
 	return r;
 }
 
