@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define VALUES_MAX 100000u
@@ -185,6 +186,10 @@ int uniqueness_check(const struct settings *settings, int image_fd, const struct
 	CLEANUP_PAYLOAD struct agent_payload first = {0}, second = {0};
 	int rc = fds_fill_standard(err);
 
+	/* What is cloned writes to files of its own in /proc; with a file capability they are
+	 * root's until then, as for a restore (environment_of_caller). */
+	if (rc == 0 && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+		rc = error_errno(err, "make jsnap dumpable");
 	if (rc == 0)
 		rc = sample_once(settings, image_fd, slot, &first, err);
 	if (rc == 0)
