@@ -85,10 +85,10 @@ static int write_image(struct snapshot_writer *w, struct snapshot_result *result
 {
 	const struct snapshot_request *r = w->request;
 	CLEANUP_IMAGE_SEAL struct image_seal *seal = NULL;
-	struct image_write_options options = {.spare_others = r->slot->spare_others};
-	struct jsnap_error *err = &result->error;
 	struct image_origin origin;
-	CLEANUP_CLOSE int fd = -1;
+	struct image_write_options options = {.spare_others = r->slot->spare_others,
+					      .origin = &origin};
+	struct jsnap_error *err = &result->error;
 	int rc = trust_new_seal(r->settings, &seal, err);
 
 	options.seal = seal;
@@ -107,12 +107,6 @@ static int write_image(struct snapshot_writer *w, struct snapshot_result *result
 	if (rc == 0)
 		rc = image_write(r->slot->image, &w->manifest, w->hot.fd, w->hot.stream_offset,
 				 &w->header, &options, err);
-	if (rc < 0)
-		return rc;
-	fd = open(r->slot->image, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return error_errno(err, "open %s", r->slot->image);
-	rc = image_origin(fd, &w->header, &origin, err);
 	if (rc < 0)
 		return rc;
 	result->image_bytes = origin.size;

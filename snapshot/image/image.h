@@ -56,6 +56,8 @@ struct image_write_options {
 	void *progress_ctx;
 	const struct image_seal *seal; /* NULL: a plain image */
 	bool spare_others;	       /* place.h: what is no image is not replaced */
+	struct image_origin *origin;   /* NULL, or filled in: of the very file that was written,
+					* whatever takes its name afterwards */
 };
 
 /*

@@ -309,6 +309,8 @@ static int write_file(const char *path, const void *manifest, const struct image
 		r = emit_all(&w, manifest, header, stream_fd, stream_offset, err);
 	if (r == 0 && futimens(fd, times) < 0)
 		r = error_errno(err, "set its time");
+	if (r == 0 && options && options->origin)
+		r = image_origin(fd, header, options->origin, err);
 	if (r == 0)
 		r = tempfile_publish(fd, temporary, path,
 				     options && options->spare_others ? PLACE_IMAGE : PLACE_ANY,

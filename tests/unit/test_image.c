@@ -371,6 +371,27 @@ static void test_disk_full(void)
 	CHECK_EQ(system(command), 0);
 }
 
+/* The origin that is handed out is the file's, without a look at what has its name. */
+static void test_origin(void)
+{
+	CLEANUP_CLOSE int stream = stream_make(0, PAGE, NULL, 0);
+	CLEANUP_MANIFEST struct manifest m = {0};
+	struct image_header header = {0};
+	struct image_origin origin = {0}, named = {0};
+	struct image_write_options options = {.origin = &origin};
+	struct jsnap_error err = {0};
+	int fd;
+
+	build(&m, PAGE);
+	CHECK_EQ(image_write(path, &m, stream, 0, &header, &options, &err), 0);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	CHECK_EQ(image_origin(fd, &header, &named, &err), 0);
+	close(fd);
+	CHECK(origin.size > 0 && origin.size == named.size);
+	CHECK_EQ(origin.mtime_ns, named.mtime_ns);
+	CHECK(memcmp(&origin.id, &named.id, sizeof(named.id)) == 0);
+}
+
 static void test_failures_leave_nothing(void)
 {
 	CLEANUP_CLOSE int stream = stream_make(0, PAGE, NULL, 0);
@@ -442,6 +463,7 @@ int main(void)
 	test_damage();
 	test_frames_moved();
 	test_disk_full();
+	test_origin();
 	test_failures_leave_nothing();
 	test_zstd_program();
 	test_golden_bad();
