@@ -30,21 +30,50 @@ static void id_text(const struct image_id *id, char ret_text[33])
 	snprintf(ret_text, 33, "%016" PRIx64 "%016" PRIx64, id->hi, id->lo);
 }
 
+static bool no_room(int r)
+{
+	return r == -ENOSPC || r == -EDQUOT || r == -EFBIG;
+}
+
+/* Whether this very image is gone: what can't be marked is not to crash at the next start, too. */
+static bool remove_image(const struct store_slot *slot, const struct image_id *id,
+			 struct jsnap_error *err)
+{
+	CLEANUP_STORE_SLOT struct store_slot own = {.lock_fd = -1};
+	struct image_header header;
+	CLEANUP_CLOSE int fd = -1;
+
+	if (store_slot_of_image(slot->image, &own, err) < 0 ||
+	    store_lock(&own, STORE_LOCK_EXCLUSIVE, false, err) < 0)
+		return false;
+	fd = store_open_image(&own, err);
+	return fd >= 0 && image_read_header(fd, &header, err) == 0 && header.id.hi == id->hi &&
+	       header.id.lo == id->lo && store_remove(&own, err) == 0;
+}
+
 void probation_mark(const struct store_slot *slot, const struct image_id *id, int wait_status,
 		    uint64_t after_ns)
 {
 	char line[MARK_MAX], text[33];
 	struct iovec part = {.iov_base = line};
 	struct jsnap_error problem = {0};
+	int r;
 
 	id_text(id, text);
 	part.iov_len = (size_t)snprintf(
 		line, sizeof(line),
 		PLACE_MARK_MAGIC " %s the program crashed (SIG%s) %.1f s after it was restored\n",
 		text, sigabbrev_np(WTERMSIG(wait_status)), (double)after_ns / 1e9);
-	if (tempfile_write(slot->bad, &part, 1, slot->spare_others ? PLACE_MARK : PLACE_ANY,
-			   &problem) < 0)
-		log_warn("the snapshot crashes, but it can't be marked bad: %s", problem.text);
+	r = tempfile_write(slot->bad, &part, 1, slot->spare_others ? PLACE_MARK : PLACE_ANY,
+			   &problem);
+	if (no_room(r) && !slot->spare_others && remove_image(slot, id, NULL))
+		log_warn("the program crashed (SIG%s) %.1f s after it was restored; there is no "
+			 "room to mark the snapshot bad (%s): it was removed, and the next start "
+			 "is cold",
+			 sigabbrev_np(WTERMSIG(wait_status)), (double)after_ns / 1e9, problem.text);
+	else if (r < 0)
+		log_warn("the snapshot crashes, but it can't be marked bad: %s; remove %s",
+			 problem.text, slot->image);
 	else
 		log_warn(
 			"the program crashed (SIG%s) %.1f s after it was restored; the snapshot is "

@@ -16,7 +16,8 @@
  * a program gets for its own faults, within `limit_ns` (0: never). */
 bool probation_failed(int wait_status, uint64_t after_ns, uint64_t limit_ns);
 
-/* Marks it; a folder that can't be written is no reason to fail: a warning. */
+/* Marks it, or removes it from the store where the disk is too full for a mark, which takes the
+ * exclusive lock; when neither works, a warning. */
 void probation_mark(const struct store_slot *slot, const struct image_id *id, int wait_status,
 		    uint64_t after_ns);
 

@@ -2,8 +2,11 @@
 #include "launcher/store/probation.h"
 
 #include "check.h"
+#include "manifest_sample.h"
 
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -96,6 +99,42 @@ static void test_of_user(void)
 	CHECK_EQ(unlink(slot.bad), 0);
 }
 
+/* On a full disk the snapshot goes, but no other that has its name by now, none in use, and no file
+ * whose name a user chose. */
+static void test_no_room(void)
+{
+	CLEANUP_MANIFEST struct manifest m = {0};
+	CLEANUP_STORE_SLOT struct store_slot own, reader;
+	struct image_header header = {0};
+	int stream = memfd_create("stream", MFD_CLOEXEC);
+	const char *name = "app-0123456789abcdef0123456789abcdef.jsnap";
+	struct rlimit limit, none;
+
+	CHECK_EQ(store_slot_of_image(name, &own, NULL), 0);
+	CHECK_EQ(store_slot_of_image(name, &reader, NULL), 0);
+	manifest_sample(&m);
+	CHECK_EQ(ftruncate(stream, (off_t)m.process->stream_size), 0);
+	CHECK_EQ(image_write(name, &m, stream, 0, &header, NULL, NULL), 0);
+	CHECK_EQ(link(name, slot.image), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	CHECK_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	none = (struct rlimit){0, limit.rlim_max};
+	CHECK_EQ(setrlimit(RLIMIT_FSIZE, &none), 0);
+	probation_mark(&own, &id, SIGSEGV, 0);
+	CHECK_EQ(access(name, F_OK), 0);
+	CHECK_EQ(store_lock(&reader, STORE_LOCK_SHARED, false, NULL), 0);
+	probation_mark(&own, &header.id, SIGSEGV, 0);
+	CHECK_EQ(access(name, F_OK), 0);
+	store_unlock(&reader);
+	probation_mark(&own, &header.id, SIGSEGV, 0);
+	CHECK_EQ(access(name, F_OK), -1);
+	CHECK_EQ(access(own.lock, F_OK), -1);
+	probation_mark(&slot, &header.id, SIGSEGV, 0);
+	CHECK_EQ(unlink(slot.image), 0);
+	CHECK_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	close(stream);
+}
+
 int main(void)
 {
 	char folder[] = "/tmp/jsnap-test-XXXXXX";
@@ -106,6 +145,7 @@ int main(void)
 	test_mark();
 	test_of_others();
 	test_of_user();
+	test_no_room();
 	store_slot_close(&slot);
 	CHECK_EQ(rmdir(folder), 0);
 	return 0;
