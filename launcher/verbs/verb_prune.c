@@ -20,7 +20,7 @@ struct pruning {
 	struct store_entries entries;
 	struct prune_choice *choices;
 	struct json json;
-	size_t removed;
+	size_t removed, failed;
 	uint64_t bytes;
 };
 
@@ -93,35 +93,37 @@ static void tell(struct pruning *p, const struct store_entry *entry, const char 
 		printf("%s %s-%.12s (%s): %s\n", what, entry->name, entry->key, size, why);
 }
 
-static int prune_entry(struct pruning *p, size_t i, struct jsnap_error *err)
+/* What can't be removed keeps nothing else in the store; `err` is of the first. */
+static void prune_entry(struct pruning *p, size_t i, struct jsnap_error *err)
 {
 	const struct store_entry *entry = &p->entries.entries[i];
-	int r = p->settings->dry_run ? 0 : store_remove_entry(entry, err);
+	struct jsnap_error problem = {0};
+	int r = p->settings->dry_run ? 0 : store_remove_entry(entry, &problem);
 
 	if (r == -EWOULDBLOCK || r == -ESTALE) {
 		tell(p, entry, "kept", r == -ESTALE ? "it is another by now, or gone" : "in use");
-		return 0;
+		return;
 	}
-	if (r < 0)
-		return r;
+	if (r < 0) {
+		tell(p, entry, "kept", problem.text);
+		if (!p->failed++)
+			*err = problem;
+		return;
+	}
 	p->removed++;
 	p->bytes += entry->image_size + entry->hot_size;
 	tell(p, entry, p->settings->dry_run ? "would remove" : "removed", p->choices[i].why);
-	return 0;
 }
 
-static int remove_chosen(struct pruning *p, struct jsnap_error *err)
+static void remove_chosen(struct pruning *p, struct jsnap_error *err)
 {
-	int r = 0;
-
 	if (p->settings->json)
 		json_open(&p->json, NULL, '[');
-	for (size_t i = 0; r == 0 && i < p->entries.count; i++)
+	for (size_t i = 0; i < p->entries.count; i++)
 		if (p->choices[i].remove)
-			r = prune_entry(p, i, err);
+			prune_entry(p, i, err);
 	if (p->settings->json)
 		json_close(&p->json, ']');
-	return r;
 }
 
 static int sweep(const struct settings *settings, struct jsnap_error *err)
@@ -152,7 +154,7 @@ int verb_prune(const struct settings *settings, int *ret_status, struct jsnap_er
 	if (r == 0) {
 		prune_choose(settings, &p.entries, (int64_t)time(NULL) * 1000000000, p.choices);
 		fault_stop("prune");
-		r = remove_chosen(&p, err);
+		remove_chosen(&p, err);
 	}
 	if (r == 0 && !settings->dry_run)
 		r = sweep(settings, err);
@@ -165,6 +167,8 @@ int verb_prune(const struct settings *settings, int *ret_status, struct jsnap_er
 		       size);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return error_errno(err, "write to standard output");
+	if (p.failed)
+		return error_context(err, "%zu of the snapshots could not be removed", p.failed);
 	*ret_status = 0;
 	return 0;
 }

@@ -80,7 +80,8 @@ static void write_image(void)
 	free(facts[0].value);
 }
 
-/* Runs `jsnap LINE` in this process; its standard output, valid until the next call. */
+/* Runs `jsnap LINE` in this process, which fails when EXIT_JSNAP_FAILED is expected; its standard
+ * output, valid until the next call. */
 static char *run(const char *line, int expected_status)
 {
 	static const struct verb verbs[] = {{"list", verb_list},
@@ -111,7 +112,7 @@ static char *run(const char *line, int expected_status)
 	CHECK_EQ(read_file("output", 1 << 20, &text, NULL), 0);
 	if (r < 0)
 		fprintf(stderr, "%s\n", err.text);
-	CHECK_EQ(r, 0);
+	CHECK_EQ(r < 0, expected_status == EXIT_JSNAP_FAILED);
 	if (status != expected_status)
 		fprintf(stderr, "%s: %s\n", line, text);
 	CHECK_EQ(status, expected_status);
@@ -174,6 +175,27 @@ static void test_prune(void)
 	HAS(run("list", 0), "No snapshots in ");
 }
 
+/* One that can't be removed keeps neither the others nor what is left of some. */
+static void test_prune_goes_on(void)
+{
+	static const char first[] = "store/web-" KEY ".jsnap", lock[] = "store/web-" KEY ".lock";
+	static const char left[] = "store/old-" KEY ".hot";
+	char *text;
+
+	write_image();
+	write_text(first, "newer");
+	write_text(left, "");
+	CHECK_EQ(mkdir(lock, 0700), 0);
+	text = run("prune --all", EXIT_JSNAP_FAILED);
+	HAS(text, "kept web-0123456789ab (");
+	HAS(text, ".lock: Is a directory\nremoved app-0123456789ab (");
+	HAS(text, "removed 1 of 2");
+	CHECK_EQ(access(image, F_OK), -1);
+	CHECK_EQ(access(left, F_OK), -1);
+	CHECK_EQ(rmdir(lock), 0);
+	HAS(run("prune --all", 0), "removed 1 of 1");
+}
+
 int main(void)
 {
 	char clean[PATH_MAX + 16];
@@ -190,6 +212,7 @@ int main(void)
 	test_show();
 	test_verify();
 	test_prune();
+	test_prune_goes_on();
 	snprintf(clean, sizeof(clean), "rm -rf %s", root);
 	return system(clean) == 0 ? 0 : 1;
 }
