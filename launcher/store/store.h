@@ -11,8 +11,8 @@
  * FILE.pages, FILE.bad and FILE.lock, of which files that are not jsnap's stay as they are. The
  * folder is $JSNAP_STORE, else $XDG_CACHE_HOME/jsnap, else ~/.cache/jsnap, mode 0700. A folder or
  * image of another user, or that others may write, is refused (-EPERM) by name: its bytes become
- * this user's process. So is an image behind a link of another user but root's, who would choose
- * which it is.
+ * this user's process. So is an image or store behind a link of another user but root's, who would
+ * choose which it is.
  */
 #ifndef JSNAP_LAUNCHER_STORE_H
 #define JSNAP_LAUNCHER_STORE_H

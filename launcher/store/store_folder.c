@@ -79,6 +79,66 @@ static int check_owner(const char *path, const struct stat *st, struct jsnap_err
 	return 0;
 }
 
+/* The path that the link `at` leads to, in its place. */
+static int follow(char *at, size_t size, struct jsnap_error *err)
+{
+	char target[PATH_MAX];
+	char *slash = strrchr(at, '/');
+	ssize_t n = readlink(at, target, sizeof(target) - 1);
+	size_t folder = slash ? (size_t)(slash - at) + 1 : 0;
+
+	if (n < 0)
+		return error_errno(err, "read the link %s", at);
+	target[n] = '\0';
+	if (*target == '/')
+		folder = 0;
+	if (folder + (size_t)n >= size)
+		return error_set(err, ENAMETOOLONG, "the link %s leads too far", at);
+	memcpy(at + folder, target, (size_t)n + 1);
+	return 0;
+}
+
+/*
+ * Whoever owns a link says which of this user's files it is, and may say another tomorrow: each on
+ * the way from `path` to the file or folder `st` must be this user's or root's. Those among its
+ * folders are part of the path that the user gave.
+ */
+static int check_links(const char *path, const struct stat *st, struct jsnap_error *err)
+{
+	char at[PATH_MAX];
+	bool of_kernel = false;
+	struct stat proc = {0};
+	size_t length = (size_t)snprintf(at, sizeof(at), "%s", path);
+
+	if (length >= sizeof(at))
+		return error_set(err, ENAMETOOLONG, "%s is too long a path", path);
+	while (length > 1 && at[length - 1] == '/') /* lstat("LINK/") would follow it */
+		at[--length] = '\0';
+	(void)stat("/proc/self/fd", &proc);
+	for (int i = 0; i < LINKS_MAX; i++) {
+		struct stat here;
+		int r;
+
+		if (lstat(at, &here) < 0) /* a descriptor's file need not have a name any more */
+			return of_kernel ? 0 : error_errno(err, "stat %s", at);
+		if (!S_ISLNK(here.st_mode)) {
+			if (of_kernel || (here.st_ino == st->st_ino && here.st_dev == st->st_dev))
+				return 0;
+			return error_set(err, EAGAIN, "%s was replaced meanwhile", path);
+		}
+		if (here.st_uid != geteuid() && here.st_uid != 0) {
+			error_set(err, EPERM, "%s is refused: the link %s belongs to %s (uid %u)", path,
+				  at, user_name(here.st_uid), here.st_uid);
+			return error_hint(err, "name what it leads to, if you trust it");
+		}
+		of_kernel = here.st_dev == proc.st_dev; /* /dev/fd/3, too */
+		r = follow(at, sizeof(at), err);
+		if (r < 0)
+			return r;
+	}
+	return error_set(err, ELOOP, "%s: too many links", path);
+}
+
 int store_prepare(const char *path, bool create, struct jsnap_error *err)
 {
 	struct stat st;
@@ -95,7 +155,8 @@ int store_prepare(const char *path, bool create, struct jsnap_error *err)
 		return error_errno(err, "the store %s", path);
 	if (!S_ISDIR(st.st_mode))
 		return error_set(err, ENOTDIR, "the store %s is not a folder", path);
-	return check_owner(path, &st, err);
+	r = check_owner(path, &st, err);
+	return r < 0 ? r : check_links(path, &st, err);
 }
 
 int store_check_owner(const char *path, int fd, struct jsnap_error *err)
@@ -124,68 +185,17 @@ static int open_checked(const char *path, int flags, struct jsnap_error *err)
 	return steal_fd(&fd);
 }
 
-/* The path that the link `at` leads to, in its place. */
-static int follow(char *at, size_t size, struct jsnap_error *err)
-{
-	char target[PATH_MAX];
-	char *slash = strrchr(at, '/');
-	ssize_t n = readlink(at, target, sizeof(target) - 1);
-	size_t folder = slash ? (size_t)(slash - at) + 1 : 0;
-
-	if (n < 0)
-		return error_errno(err, "read the link %s", at);
-	target[n] = '\0';
-	if (*target == '/')
-		folder = 0;
-	if (folder + (size_t)n >= size)
-		return error_set(err, ENAMETOOLONG, "the link %s leads too far", at);
-	memcpy(at + folder, target, (size_t)n + 1);
-	return 0;
-}
-
-/*
- * Whoever owns a link says which of this user's files it is, and may say another tomorrow: each on
- * the way from `path` to the file open as `fd` must be this user's or root's. Those among its folders
- * are part of the path that the user gave.
- */
-static int check_links(const char *path, int fd, struct jsnap_error *err)
-{
-	char at[PATH_MAX];
-	bool of_kernel = false;
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return error_errno(err, "stat %s", path);
-	snprintf(at, sizeof(at), "%s", path);
-	for (int i = 0; i < LINKS_MAX; i++) {
-		struct stat here;
-		int r;
-
-		if (lstat(at, &here) < 0) /* a descriptor's file need not have a name any more */
-			return of_kernel ? 0 : error_errno(err, "stat %s", at);
-		if (!S_ISLNK(here.st_mode)) {
-			if (of_kernel || (here.st_ino == st.st_ino && here.st_dev == st.st_dev))
-				return 0;
-			return error_set(err, EAGAIN, "%s was replaced meanwhile", path);
-		}
-		if (here.st_uid != geteuid() && here.st_uid != 0) {
-			error_set(err, EPERM, "%s is refused: the link %s belongs to %s (uid %u)", path,
-				  at, user_name(here.st_uid), here.st_uid);
-			return error_hint(err, "name the snapshot itself, if you trust it");
-		}
-		of_kernel = strncmp(at, "/proc/", 6) == 0;
-		r = follow(at, sizeof(at), err);
-		if (r < 0)
-			return r;
-	}
-	return error_set(err, ELOOP, "%s: too many links", path);
-}
-
 int store_open_image(const struct store_slot *slot, struct jsnap_error *err)
 {
 	CLEANUP_CLOSE int fd = open_checked(slot->image, 0, err);
-	int r = fd < 0 ? fd : check_links(slot->image, fd, err);
+	struct stat st;
+	int r;
 
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, "stat %s", slot->image);
+	r = check_links(slot->image, &st, err);
 	return r < 0 ? r : steal_fd(&fd);
 }
 

@@ -100,6 +100,16 @@ static void test_prepare(void)
 	HAS(err.text, "others may write it (mode 0770)");
 	HAS(err.text, "chmod go-w");
 	CHECK_EQ(chmod("deep/er/store", 0700), 0);
+	CHECK_EQ(symlink("deep/er/store", "link"), 0);
+	CHECK_EQ(store_prepare("link", true, &err), 0);
+	if (geteuid() == 0) {
+		CHECK_EQ(lchown("link", 65534, 65534), 0);
+		CHECK_EQ(store_prepare("link", true, &err), -EPERM);
+		HAS(err.text, "link is refused: the link link belongs to");
+		CHECK_EQ(store_prepare("link/", true, &err), -EPERM);
+		CHECK_EQ(store_prepare("link/..", true, &err), 0);
+	}
+	CHECK_EQ(unlink("link"), 0);
 	make("file", 0600);
 	CHECK_EQ(store_prepare("file", true, &err), -ENOTDIR);
 	if (geteuid() == 0) {
@@ -289,6 +299,27 @@ static void test_links(void)
 	}
 	store_slot_close(&slot);
 	CHECK_EQ(unlink("first") | unlink("second") | unlink("own"), 0);
+}
+
+/* What a descriptor has open, by either name of it, and without a name of its own. */
+static void test_descriptor(void)
+{
+	const char *folders[] = {"/proc/self/fd", "/dev/fd"};
+	int file = open("own", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	CHECK_EQ(unlink("own"), 0);
+	for (size_t i = 0; i < 2; i++) {
+		CLEANUP_STORE_SLOT struct store_slot slot;
+		char path[64];
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/%d", folders[i], file);
+		CHECK_EQ(store_slot_of_image(path, &slot, &err), 0);
+		fd = store_open_image(&slot, &err);
+		CHECK(fd >= 0);
+		close(fd);
+	}
+	close(file);
 }
 
 /* --image FILE: only nothing, an empty file or an image is a place for one. */
@@ -630,6 +661,7 @@ int main(void)
 	test_place();
 	test_damaged_place();
 	test_links();
+	test_descriptor();
 	test_lock();
 	test_lock_file();
 	test_lock_of_others();
