@@ -44,7 +44,9 @@ static int open_source(struct restore_source *source, struct jsnap_error *err)
 	int rc;
 
 	/* Nothing of an image is looked at with a capability effective, however jsnap has it. */
-	privilege_lower();
+	rc = privilege_lower(err);
+	if (rc < 0)
+		return rc;
 	rc = trust_open_header(source->settings, source->image_fd, &source->image, err);
 	if (rc < 0)
 		return rc;

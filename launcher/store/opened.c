@@ -11,7 +11,10 @@
 static int open_slot(const struct settings *settings, struct opened *opened,
 		     struct jsnap_error *err)
 {
-	privilege_lower();
+	int r = privilege_lower(err);
+
+	if (r < 0)
+		return r;
 	/* a lock needs a file beside the image, for which a foreign folder may have no place; the
 	 * open descriptor keeps the image readable in any case */
 	if (access(opened->slot.lock, F_OK) == 0)
@@ -43,8 +46,9 @@ static int open_input(const struct settings *settings, struct opened *opened,
 	opened->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 	if (opened->fd < 0)
 		return error_errno(err, "standard input");
-	privilege_lower();
-	r = trust_open_image(settings, opened->fd, &opened->image, err);
+	r = privilege_lower(err);
+	if (r == 0)
+		r = trust_open_image(settings, opened->fd, &opened->image, err);
 	if (r < 0) {
 		opened_close(opened);
 		return error_context(err, "standard input");

@@ -1,7 +1,6 @@
 /* See privilege.h. */
 #include "base/privilege.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <string.h>
@@ -72,42 +71,37 @@ uint64_t privilege_effective(void)
 	return (uint64_t)set.data[1].effective << 32 | set.data[0].effective;
 }
 
-void privilege_lower(void)
-{
-	struct capset set = {.header = {.version = _LINUX_CAPABILITY_VERSION_3}};
-
-	if (geteuid() == 0 || syscall(SYS_capget, &set.header, set.data) < 0)
-		return;
-	set.data[0].effective = set.data[1].effective = 0;
-	syscall(SYS_capset, &set.header, set.data);
-	assert(privilege_effective() == 0);
-}
-
-static void set_effective(uint64_t effective)
+static int set_effective(uint64_t effective, struct jsnap_error *err)
 {
 	struct capset set = {.header = {.version = _LINUX_CAPABILITY_VERSION_3}};
 
 	if (syscall(SYS_capget, &set.header, set.data) < 0)
-		return;
+		return error_errno(err, "ask for the capabilities (capget)");
 	for (unsigned i = 0; i < 2; i++)
 		set.data[i].effective = (uint32_t)(effective >> 32 * i);
-	syscall(SYS_capset, &set.header, set.data);
-	assert(privilege_effective() == effective);
+	if (syscall(SYS_capset, &set.header, set.data) < 0)
+		return error_errno(err, "change the effective capabilities (capset)");
+	return 0;
 }
 
-uint64_t privilege_suspend(void)
+int privilege_lower(struct jsnap_error *err)
+{
+	return geteuid() == 0 || privilege_effective() == 0 ? 0 : set_effective(0, err);
+}
+
+int privilege_suspend(uint64_t *ret_effective, struct jsnap_error *err)
 {
 	uint64_t effective = privilege_effective();
+	int r = effective ? set_effective(0, err) : 0;
 
-	if (effective)
-		set_effective(0);
-	return effective;
+	*ret_effective = r < 0 ? 0 : effective;
+	return r;
 }
 
 void privilege_resume(uint64_t effective)
 {
 	if (effective)
-		set_effective(effective);
+		set_effective(effective, NULL);
 }
 
 void privilege_capset_keep(void *buf, uint64_t keep)

@@ -6,6 +6,8 @@
 #ifndef JSNAP_BASE_PRIVILEGE_H
 #define JSNAP_BASE_PRIVILEGE_H
 
+#include "base/error.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,16 +23,17 @@ int privilege_tid_capability(void);
 /* Makes a permitted capability effective, or ineffective again. 0 or -errno. */
 int privilege_raise(int capability, bool on);
 
-/* Clears the effective set, but for root, whose it always is. */
-void privilege_lower(void);
+/* Clears the effective set, but for root, whose it always is. 0, or -EPERM where a filter forbids
+ * it. */
+int privilege_lower(struct jsnap_error *err);
 
 /*
  * For while something from outside is parsed: clears the calling thread's effective set, root's
- * too, and returns what it was, for privilege_resume. Threads that are made meanwhile have none
- * either. It keeps the kernel from acting on a privilege by mistake, and is no fence: the permitted
- * set stays.
+ * too; *ret_effective is what it was, for privilege_resume. Threads that are made meanwhile have
+ * none either. It keeps the kernel from acting on a privilege by mistake, and is no fence: the
+ * permitted set stays. 0, or -EPERM (and 0 in *ret_effective) where a filter forbids it.
  */
-uint64_t privilege_suspend(void);
+int privilege_suspend(uint64_t *ret_effective, struct jsnap_error *err);
 void privilege_resume(uint64_t effective);
 static inline void cleanup_privilege(const uint64_t *effective)
 {

@@ -365,11 +365,14 @@ static int open_manifest(int fd, const struct hot_header *h, const struct image_
 static int open_checked(int fd, const struct image_origin *expect, const struct image_seal *seal,
 			struct hot *hot, struct jsnap_error *err)
 {
-	CLEANUP_PRIVILEGE uint64_t effective = privilege_suspend();
+	CLEANUP_PRIVILEGE uint64_t effective = 0;
 	struct hot_header header;
 	struct stat st;
 	int r;
 
+	r = privilege_suspend(&effective, err);
+	if (r < 0)
+		return r;
 	if (fstat(fd, &st) < 0)
 		return error_errno(err, "fstat");
 	r = check_file(&st, err);

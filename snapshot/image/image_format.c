@@ -79,7 +79,8 @@ int image_header_decode(const void *data, size_t size, struct image_header *ret_
 		return error_set(err, EBADMSG, "image header: %zu bytes are too few", size);
 	memcpy(&d, data, size < sizeof(d) ? size : sizeof(d));
 	if (memcmp(d.magic, PLACE_IMAGE_MAGIC, PLACE_MAGIC_SIZE) != 0)
-		return error_set(err, EBADMSG, "damaged, or not a jsnap image: JSNAPIMG is missing");
+		return error_set(err, EBADMSG,
+				 "damaged, or not a jsnap image: JSNAPIMG is missing");
 	memcpy(&hash, (const char *)data + size - sizeof(hash), sizeof(hash));
 	if (XXH3_64bits(data, size - sizeof(hash)) != hash)
 		return error_set(err, EBADMSG, "image header: damaged, its checksum differs");

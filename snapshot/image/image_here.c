@@ -5,18 +5,27 @@
 #include "base/fault.h"
 #include "base/io.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/utsname.h>
 
-/* A text of the kernel that may be absent; the labels of some modules end with NUL or newline. */
+/*
+ * A text of the kernel that may be absent; the labels of some modules end with NUL or newline.
+ * There is no such file without a module, and no module that names labels where it can't be read
+ * (EINVAL, fs/proc/base.c). Nothing else may pass for "none".
+ */
 static int read_text(const char *path, char *ret, size_t size, struct jsnap_error *err)
 {
 	CLEANUP_FREE char *text = NULL;
 	size_t length;
+	int r = read_file(path, 65536, &text, &length);
 
 	ret[0] = '\0';
-	if (read_file(path, 65536, &text, &length) < 0)
-		return 0; /* no security module, or none that names labels */
+	if (r == -ENOENT || r == -ENOTDIR || r == -EINVAL)
+		return 0;
+	if (r < 0)
+		return error_set(err, -r, "read %s, which tells how programs are confined: %s",
+				 path, strerror(-r));
 	length = strcspn(text, "\n");
 	if (length >= size)
 		return error_set(err, E2BIG, "%s: %zu bytes, an image holds %zu", path, length,

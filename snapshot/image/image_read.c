@@ -2,10 +2,10 @@
  * Reading an image from front to back, from a file or a pipe (docs/image-format.md, "What is
  * verified, and when").
  *
- * Invariants: nothing is read with a capability effective; every byte read goes through image_reader_read(), which hashes and counts it; every
- * frame read gets an entry in the seek table that the file's own is compared with at the end. The
- * state after the manifest is kept, so that a file (not a pipe) can be extracted or verified
- * repeatedly.
+ * Invariants: nothing is read with a capability effective; every byte read goes through
+ * image_reader_read(), which hashes and counts it; every frame read gets an entry in the seek table
+ * that the file's own is compared with at the end. The state after the manifest is kept, so that a
+ * file (not a pipe) can be extracted or verified repeatedly.
  */
 #include "image/image.h"
 
@@ -159,10 +159,13 @@ int image_open_header(int fd, const struct image_trust *trust, struct image **re
 		      struct jsnap_error *err)
 {
 	static const struct image_trust none;
-	CLEANUP_PRIVILEGE uint64_t effective = privilege_suspend();
-	struct image *image = calloc(1, sizeof(*image));
-	int r;
+	CLEANUP_PRIVILEGE uint64_t effective = 0;
+	struct image *image;
+	int r = privilege_suspend(&effective, err);
 
+	if (r < 0)
+		return r;
+	image = calloc(1, sizeof(*image));
 	if (!image)
 		return error_set(err, ENOMEM, "no memory to read an image");
 	image->reader.fd = fd;
@@ -185,9 +188,12 @@ int image_open_header(int fd, const struct image_trust *trust, struct image **re
 
 int image_read_manifest(struct image *image, struct jsnap_error *err)
 {
-	CLEANUP_PRIVILEGE uint64_t effective = privilege_suspend();
-	int r = open_manifest(image, err);
+	CLEANUP_PRIVILEGE uint64_t effective = 0;
+	int r = privilege_suspend(&effective, err);
 
+	if (r < 0)
+		return r;
+	r = open_manifest(image, err);
 	if (r < 0)
 		return damaged(r, err);
 	XXH3_copyState(image->stream_hash, image->reader.hash);
@@ -383,9 +389,11 @@ static int read_stream(struct image *image, int out_fd, uint64_t out_offset, uns
 				  .out_offset = out_offset,
 				  .progress = image->progress,
 				  .progress_ctx = image->progress_ctx};
-	CLEANUP_PRIVILEGE uint64_t effective = privilege_suspend();
-	int r;
+	CLEANUP_PRIVILEGE uint64_t effective = 0;
+	int r = privilege_suspend(&effective, err);
 
+	if (r < 0)
+		return r;
 	if (image->header.authentic && !image->seal)
 		return error_set(err, ENOKEY, "the image's keys are forgotten already");
 	r = rewind_to_stream(image, err);

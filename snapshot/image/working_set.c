@@ -132,10 +132,13 @@ static int read_runs(int fd, const struct file_head *head, struct working_set *s
 static int load(int fd, const struct image_id *expect, struct working_set *set,
 		struct jsnap_error *err)
 {
-	CLEANUP_PRIVILEGE uint64_t effective = privilege_suspend();
+	CLEANUP_PRIVILEGE uint64_t effective = 0;
 	struct file_head head;
 	struct stat st;
+	int r = privilege_suspend(&effective, err);
 
+	if (r < 0)
+		return r;
 	if (fstat(fd, &st) < 0)
 		return error_errno(err, "fstat");
 	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH))

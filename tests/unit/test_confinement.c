@@ -2,9 +2,13 @@
 #include "launcher/restore/confinement.h"
 #include "launcher/restore/heap_limit.h"
 
+#include "base/cleanup.h"
 #include "check.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NET_ADMIN (1ull << 12)
@@ -74,6 +78,32 @@ static void test_filters(void)
 	CHECK_EQ(confinement_check(&then.header, &m, &here, LSM_IGNORE, &err), 0);
 }
 
+/* What can't be read is not the same as what is not there. */
+static void test_unreadable(void)
+{
+	static const char *const PARTS[] = {"proc", "proc/self", "proc/self/attr",
+					    "proc/self/attr/current"};
+	const char *tmp = getenv("TMPDIR");
+	struct image_header header;
+	struct jsnap_error err = {0};
+	char root[200], path[300];
+
+	snprintf(root, sizeof(root), "%.100s/jsnap-XXXXXX", tmp ? tmp : "/tmp");
+	CHECK(mkdtemp(root));
+	CHECK_EQ(image_header_at(root, getpid(), &header, &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(PARTS); i++) {
+		snprintf(path, sizeof(path), "%s/%s", root, PARTS[i]);
+		CHECK_EQ(mkdir(path, 0700), 0);
+	}
+	CHECK_EQ(image_header_at(root, getpid(), &header, &err), -EISDIR);
+	CHECK(strstr(err.text, "attr/current") && strstr(err.text, "confined"));
+	for (size_t i = ARRAY_SIZE(PARTS); i-- > 0;) {
+		snprintf(path, sizeof(path), "%s/%s", root, PARTS[i]);
+		CHECK_EQ(rmdir(path), 0);
+	}
+	CHECK_EQ(rmdir(root), 0);
+}
+
 int main(void)
 {
 	struct confinement c = machine("selinux", 0), arm = c;
@@ -105,6 +135,7 @@ int main(void)
 	CHECK_EQ(confinement_check(&arm.header, &m, &c, LSM_IGNORE, &err), -ENOTSUP);
 	CHECK(strstr(err.text, "aarch64") && strstr(err.text, c.header.arch));
 	test_filters();
+	test_unreadable();
 	test_heap();
 	return 0;
 }

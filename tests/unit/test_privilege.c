@@ -13,11 +13,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -122,6 +127,39 @@ static void watch(void)
 	CHECK_EQ(pthread_join(thread, NULL), 0);
 }
 
+static void forbid_capset(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_capset, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+	const struct sock_fprog program = {ARRAY_SIZE(code), code};
+
+	CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+/* Where they can't be given up for that long, nothing is parsed. */
+static void refuse(void)
+{
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct image *image = NULL;
+	struct jsnap_error err = {0};
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		forbid_capset();
+		CHECK_EQ(image_open(fd, NULL, &image, &err), -EPERM);
+		CHECK(strstr(err.text, "capset"));
+		CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(status, 0);
+}
+
 /* Root has capabilities; whoever is not has them in a user namespace of his own. */
 int main(void)
 {
@@ -135,6 +173,7 @@ int main(void)
 		return 77;
 	}
 	alarm(30);
+	refuse();
 	watch();
 	unlink(path);
 	return 0;
