@@ -1,6 +1,7 @@
 /*
- * See wake.h. A waiting thread goes by the deadline that it began its wait with: DelayedWorkQueue.take
- * waits for its condition, Timer's thread for its queue's monitor, DelayScheduler parks.
+ * See wake.h. A waiting thread goes by the deadline that it began its wait with:
+ * DelayedWorkQueue.take waits for its condition, Timer's thread for its queue's monitor,
+ * DelayScheduler parks.
  */
 #include "agent/wake.h"
 
@@ -27,8 +28,7 @@ static jobject field(JNIEnv *jni, jobject object, const char *name, const char *
 
 static void signal_queue(JNIEnv *jni, jobject queue)
 {
-	jobject lock =
-		field(jni, queue, "lock", "Ljava/util/concurrent/locks/ReentrantLock;");
+	jobject lock = field(jni, queue, "lock", "Ljava/util/concurrent/locks/ReentrantLock;");
 	jobject available =
 		field(jni, queue, "available", "Ljava/util/concurrent/locks/Condition;");
 
@@ -74,10 +74,9 @@ static void wake_executor(JNIEnv *jni, jobject executor)
 
 void wake_executors(JNIEnv *jni, const struct instances *tasks, jclass type)
 {
-	jfieldID owner = tasks->count ? (*jni)->GetFieldID(
-						jni, type, "this$0",
-						"Ljava/util/concurrent/"
-						"ScheduledThreadPoolExecutor;")
+	jfieldID owner = tasks->count ? (*jni)->GetFieldID(jni, type, "this$0",
+							   "Ljava/util/concurrent/"
+							   "ScheduledThreadPoolExecutor;")
 				      : NULL;
 
 	agent_exception(jni);
@@ -89,9 +88,9 @@ static void wake_pool(JNIEnv *jni, jobject pool)
 	jobject thread =
 		field(jni, pool, "delayScheduler", "Ljava/util/concurrent/DelayScheduler;");
 	jclass type = (*jni)->FindClass(jni, "java/util/concurrent/locks/LockSupport");
-	jmethodID unpark = type ? (*jni)->GetStaticMethodID(jni, type, "unpark",
-							    "(Ljava/lang/Thread;)V")
-				: NULL;
+	jmethodID unpark =
+		type ? (*jni)->GetStaticMethodID(jni, type, "unpark", "(Ljava/lang/Thread;)V")
+		     : NULL;
 
 	if (thread && unpark)
 		(*jni)->CallStaticVoidMethod(jni, type, unpark, thread);
@@ -100,10 +99,9 @@ static void wake_pool(JNIEnv *jni, jobject pool)
 
 void wake_pools(JNIEnv *jni, const struct instances *tasks, jclass type)
 {
-	jfieldID owner = tasks->count
-				 ? (*jni)->GetFieldID(jni, type, "pool",
-						      "Ljava/util/concurrent/ForkJoinPool;")
-				 : NULL;
+	jfieldID owner = tasks->count ? (*jni)->GetFieldID(jni, type, "pool",
+							   "Ljava/util/concurrent/ForkJoinPool;")
+				      : NULL;
 
 	agent_exception(jni);
 	each_owner(jni, tasks, owner, wake_pool);

@@ -315,8 +315,7 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 	[SCHEMA_WALK_BUDGET] =
 		{.name = "walk-budget",
 		 .section = "restore",
-		 .key =
-			 "walk-budget",
+		 .key = "walk-budget",
 		 .variable = "JSNAP_WALK_BUDGET",
 		 .kind = SCHEMA_DURATION,
 		 .verbs = START | SCHEMA_VERB_DOCTOR,

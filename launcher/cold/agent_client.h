@@ -14,9 +14,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define AGENT_HELLO_TIMEOUT_NS	 60000000000ull
-#define AGENT_STATUS_TIMEOUT_NS	 10000000000ull
-#define AGENT_PREPARE_TIMEOUT_NS 120000000000ull /* full collections of a large heap, no resources */
+#define AGENT_HELLO_TIMEOUT_NS	60000000000ull
+#define AGENT_STATUS_TIMEOUT_NS 10000000000ull
+#define AGENT_PREPARE_TIMEOUT_NS \
+	120000000000ull /* full collections of a large heap, no resources */
 #define AGENT_REFRESH_TIMEOUT_NS 30000000000ull
 
 struct agent_client {

@@ -120,8 +120,7 @@ static int quiesce_and_capture(const struct snapshot_request *r, struct snapshot
 	CLEANUP_CHECKPOINT_EXPECTED struct checkpoint_expected expected = {0};
 	struct release released = {.agent = r->agent};
 	uint64_t held = 0;
-	int rc = agent_client_prepare(r->agent, r->settings->hook_timeout_ns,
-				      &job->prepared, err);
+	int rc = agent_client_prepare(r->agent, r->settings->hook_timeout_ns, &job->prepared, err);
 
 	r->policy->refused = false;
 	if (rc == 0)

@@ -53,7 +53,7 @@ struct snapshot_result { /* from the writer */
 	uint64_t image_bytes, write_ns;
 };
 
-struct snapshot_progress { /* of the writer, in memory shared with it */
+struct snapshot_progress {	      /* of the writer, in memory shared with it */
 	_Atomic uint64_t done, total; /* bytes of the page stream; 0 until it compresses */
 };
 

@@ -72,8 +72,8 @@ void run_decide(const struct run_facts *f, struct run_decision *ret_decision)
 	else if (f->image < 0)
 		/* One that belongs to somebody else is not ours to replace, nor an encrypted one
 		 * by one that is not. */
-		cold(d, "refused", take && f->image != -EPERM && f->image != -ENOKEY, "the snapshot is refused: %s",
-		     f->image_problem);
+		cold(d, "refused", take && f->image != -EPERM && f->image != -ENOKEY,
+		     "the snapshot is refused: %s", f->image_problem);
 	else if (f->bad)
 		cold(d, "bad", take, "%s", f->bad);
 	else if (f->stale)

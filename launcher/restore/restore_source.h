@@ -19,7 +19,7 @@ struct restore_source {
 	const struct store_slot *slot; /* NULL: there is no place for a hot copy */
 	struct image *image;
 	int image_fd;
-	struct hot hot; /* fd -1: none yet */
+	struct hot hot;			 /* fd -1: none yet */
 	const struct manifest *manifest; /* the hot copy's or the image's */
 	const struct image_header *header;
 };

@@ -127,8 +127,8 @@ static int check_links(const char *path, const struct stat *st, struct jsnap_err
 			return error_set(err, EAGAIN, "%s was replaced meanwhile", path);
 		}
 		if (here.st_uid != geteuid() && here.st_uid != 0) {
-			error_set(err, EPERM, "%s is refused: the link %s belongs to %s (uid %u)", path,
-				  at, user_name(here.st_uid), here.st_uid);
+			error_set(err, EPERM, "%s is refused: the link %s belongs to %s (uid %u)",
+				  path, at, user_name(here.st_uid), here.st_uid);
 			return error_hint(err, "name what it leads to, if you trust it");
 		}
 		of_kernel = here.st_dev == proc.st_dev; /* /dev/fd/3, too */

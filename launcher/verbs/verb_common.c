@@ -141,12 +141,14 @@ void verb_restored_ended(struct restore_job *job)
 	restore_job_close(job);
 }
 
-/* Neither command line nor key of it are known here, and nobody is to take a success for a snapshot. */
+/* Neither command line nor key of it are known here, and nobody is to take a success for a
+ * snapshot. */
 static void refuse_snapshot(struct agent_client *agent)
 {
 	agent->strict = true;
-	agent_client_resumed(agent, "the program was brought back by `jsnap restore`, which takes no "
-				    "snapshots; `jsnap run` does");
+	agent_client_resumed(agent,
+			     "the program was brought back by `jsnap restore`, which takes no "
+			     "snapshots; `jsnap run` does");
 }
 
 int verb_supervise_restored(struct restore_job *job, int *ret_status, struct jsnap_error *err)

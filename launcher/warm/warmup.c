@@ -98,8 +98,8 @@ static int judge_round(struct burst *b, struct jsnap_error *err)
 		log_debug("warm-up: %llu requests in %.2f s, %.2f ms each, %llu methods "
 			  "compiled%s",
 			  (unsigned long long)round.requests, (double)round.elapsed_ns / 1e9,
-			  (double)round.latency_ns / 1e6,
-			  (unsigned long long)round.compiles, r->level ? "; levelled off" : "");
+			  (double)round.latency_ns / 1e6, (unsigned long long)round.compiles,
+			  r->level ? "; levelled off" : "");
 	}
 	r->started_ns = now;
 	r->requests = r->latency_ns = 0;

@@ -18,7 +18,8 @@
 #define FAULTS(X)                                                                           \
 	X(SYSTEM_ROOT, "system-root", "files of the system are looked for below VALUE")     \
 	X(OTHER_VDSO, "other-vdso", "this kernel's vDSO is taken for another's")            \
-	X(OTHER_CPU, "other-cpu", "this processor lacks the feature VALUE, or has a level's alone") \
+	X(OTHER_CPU, "other-cpu",                                                           \
+	  "this processor lacks the feature VALUE, or has a level's alone")                 \
 	X(OTHER_XSAVE, "other-xsave", "this processor keeps the registers VALUE elsewhere") \
 	X(FREEZE, "freeze", "the program can't be stopped")                                 \
 	X(CAPTURE, "capture", "reading phase VALUE of the stopped program fails")           \

@@ -82,8 +82,8 @@ static size_t find_anchors(const struct manifest *m, struct anchor *anchors)
 		const struct user_regs_struct *regs = (const void *)t->regs;
 
 		if (t->tid != m->process->pid)
-			anchors[n++] = (struct anchor){
-				t->rseq_addr ? t->rseq_addr : regs->fs_base, i};
+			anchors[n++] =
+				(struct anchor){t->rseq_addr ? t->rseq_addr : regs->fs_base, i};
 	}
 	qsort(anchors, n, sizeof(*anchors), by_address);
 	return n;

@@ -165,55 +165,56 @@ static struct user_regs_struct *regs(struct manifest *m)
 
 /* What is wrong, how, words of the refusal, and by whom: 'L' whoever reads it, 'V' verify and
  * restore, 'R' restore alone; 'S': it starts, and the program dies of its own. */
-#define LIES(X)                                                                                    \
-	X('L', page_size, m->process->page_size = 65536, "page size 65536")                        \
-	X('L', two_processes, m->n_process = 0, "0 process records")                               \
-	X('L', overlapping, m->vmas[1].start = CODE, "VMA 1")                                      \
-	X('L', backwards, m->vmas[1].end = STACK - PAGE, "VMA 1")                                  \
-	X('L', beyond, m->vmas[1].end = 1ull << 62, "out of range")                                \
-	X('L', piece_outside, m->pieces[0].size = 1ull << 40, "outside")                           \
-	X('L', piece_wraps, m->pieces[0].offset = -(uint64_t)PAGE, "outside the page stream")      \
-	X('L', stream, m->process->stream_size = 1ull << 40, "its pieces end after 4096")          \
-	X('L', stream_header,                                                                        \
-	  (m->process->stream_size = m->pieces[0].size = 2 * PAGE, m->vmas[0].end += PAGE),         \
-	  "different stream sizes")                                                                \
-	X('L', string, m->process->cwd = UINT32_MAX, "string pool")                                \
-	X('L', blob, m->threads[0].xsave.offset = UINT32_MAX - 15, "XSAVE")                        \
-	X('L', endless_name, memset(m->threads[0].comm, 'x', 16), "its name does not end")         \
-	X('L', relative, add_backing(m, "etc/passwd"), "no absolute path")                         \
-	X('L', upwards, add_backing(m, "/proc/../etc/passwd"), "no absolute path")                 \
-	X('L', fd_huge, add_fd(m, UINT32_MAX, M_FILE_EVENTFD, NULL, 0), "out of order or range")   \
-	X('L', fd_kind, add_fd(m, 3, 1000, NULL, 0), "unknown kind 1000")                          \
-	X('L', fd_target, add_fd(m, 3, M_FILE_SOCKET, NULL, 0), "target 0 of 0")                   \
-	X('L', watch, MANIFEST_ADD(m, epoll_targets)->file = 7, "not an epoll")                    \
-	X('L', lock, MANIFEST_ADD(m, locks)->fd = 7, "lock 0")                                     \
-	X('L', signal, MANIFEST_ADD(m, sigactions)->signo = 65, "signal 65")                       \
-	X('L', tid, m->threads[0].tid = 1u << 31, "thread 0")                                      \
-	X('V', no_host, m->n_host = 0, "does not say what machine")                                \
-	X('V', user, m->process->euid++, "of a process of user")                                   \
-	X('V', low, add_low(m), "none below")                                                      \
-	X('V', high, add_vma(m, 1ull << 50, (1ull << 50) + PAGE, M_VMA_ANON, ""), "five-level page") \
-	X('V', processor, memset(m->host->cpu_words, 0xff, 48), "lacks")                           \
-	X('V', gone, mapped_file(m, "/nowhere/" HIDDEN, M_BACKING_MAPPED), "/nowhere/")            \
-	X('V', changed, mapped_file(m, "/etc/passwd", M_BACKING_MAPPED), "/etc/passwd")            \
-	X('R', no_threads, m->n_threads = 0, "no main thread")                                     \
-	X('R', everywhere, add_vma(m, 1ull << 30, 0x7ffffffef000, M_VMA_ANON, ""),                 \
-	  "address space")                                                                         \
-	X('R', two_vdsos, add_vdsos(m), "vDSO")                                                    \
-	X('R', false_vdso, add_vma(m, 1ull << 40, (1ull << 40) + PAGE, M_VMA_ANON, "[vdso]"),      \
-	  "misnames")                                                                              \
-	X('R', unopened, mapped_file(m, "/etc/passwd", 0), "map")                                  \
-	X('R', no_sharing, m->vmas[1].map_flags = 0, "map")                                        \
-	X('R', xsave, m->threads[0].xsave.size = 100, "too short")                                 \
-	X('R', fd_far, add_fd(m, 1u << 30, M_FILE_EVENTFD, NULL, 0), "descriptors up to")          \
-	X('R', fd_many, many_fds(m), "descriptor")                                                 \
-	X('R', pipe_cut, add_fd(m, 3, M_FILE_PIPE, "\xff\xff\0\0some", 8), "cut short")            \
-	X('R', epoll_loop, epoll_of_itself(m), "watch fd 3")                                       \
-	X('R', kill_handler, MANIFEST_ADD(m, sigactions)->signo = SIGKILL, "signal")               \
-	X('R', timer, MANIFEST_ADD(m, posix_timers)->id = UINT32_MAX, "timer")                     \
-	X('R', folder, manifest_string(m, HIDDEN, &m->process->cwd), "working folder")             \
-	X('S', nowhere, regs(m)->rip = 0x41414141, "SIGSEGV")                                      \
-	X('S', not_canonical, regs(m)->rip = 1ull << 60, "SIGSEGV")                                \
+#define LIES(X)                                                                                  \
+	X('L', page_size, m->process->page_size = 65536, "page size 65536")                      \
+	X('L', two_processes, m->n_process = 0, "0 process records")                             \
+	X('L', overlapping, m->vmas[1].start = CODE, "VMA 1")                                    \
+	X('L', backwards, m->vmas[1].end = STACK - PAGE, "VMA 1")                                \
+	X('L', beyond, m->vmas[1].end = 1ull << 62, "out of range")                              \
+	X('L', piece_outside, m->pieces[0].size = 1ull << 40, "outside")                         \
+	X('L', piece_wraps, m->pieces[0].offset = -(uint64_t)PAGE, "outside the page stream")    \
+	X('L', stream, m->process->stream_size = 1ull << 40, "its pieces end after 4096")        \
+	X('L', stream_header,                                                                    \
+	  (m->process->stream_size = m->pieces[0].size = 2 * PAGE, m->vmas[0].end += PAGE),      \
+	  "different stream sizes")                                                              \
+	X('L', string, m->process->cwd = UINT32_MAX, "string pool")                              \
+	X('L', blob, m->threads[0].xsave.offset = UINT32_MAX - 15, "XSAVE")                      \
+	X('L', endless_name, memset(m->threads[0].comm, 'x', 16), "its name does not end")       \
+	X('L', relative, add_backing(m, "etc/passwd"), "no absolute path")                       \
+	X('L', upwards, add_backing(m, "/proc/../etc/passwd"), "no absolute path")               \
+	X('L', fd_huge, add_fd(m, UINT32_MAX, M_FILE_EVENTFD, NULL, 0), "out of order or range") \
+	X('L', fd_kind, add_fd(m, 3, 1000, NULL, 0), "unknown kind 1000")                        \
+	X('L', fd_target, add_fd(m, 3, M_FILE_SOCKET, NULL, 0), "target 0 of 0")                 \
+	X('L', watch, MANIFEST_ADD(m, epoll_targets)->file = 7, "not an epoll")                  \
+	X('L', lock, MANIFEST_ADD(m, locks)->fd = 7, "lock 0")                                   \
+	X('L', signal, MANIFEST_ADD(m, sigactions)->signo = 65, "signal 65")                     \
+	X('L', tid, m->threads[0].tid = 1u << 31, "thread 0")                                    \
+	X('V', no_host, m->n_host = 0, "does not say what machine")                              \
+	X('V', user, m->process->euid++, "of a process of user")                                 \
+	X('V', low, add_low(m), "none below")                                                    \
+	X('V', high, add_vma(m, 1ull << 50, (1ull << 50) + PAGE, M_VMA_ANON, ""),                \
+	  "five-level page")                                                                     \
+	X('V', processor, memset(m->host->cpu_words, 0xff, 48), "lacks")                         \
+	X('V', gone, mapped_file(m, "/nowhere/" HIDDEN, M_BACKING_MAPPED), "/nowhere/")          \
+	X('V', changed, mapped_file(m, "/etc/passwd", M_BACKING_MAPPED), "/etc/passwd")          \
+	X('R', no_threads, m->n_threads = 0, "no main thread")                                   \
+	X('R', everywhere, add_vma(m, 1ull << 30, 0x7ffffffef000, M_VMA_ANON, ""),               \
+	  "address space")                                                                       \
+	X('R', two_vdsos, add_vdsos(m), "vDSO")                                                  \
+	X('R', false_vdso, add_vma(m, 1ull << 40, (1ull << 40) + PAGE, M_VMA_ANON, "[vdso]"),    \
+	  "misnames")                                                                            \
+	X('R', unopened, mapped_file(m, "/etc/passwd", 0), "map")                                \
+	X('R', no_sharing, m->vmas[1].map_flags = 0, "map")                                      \
+	X('R', xsave, m->threads[0].xsave.size = 100, "too short")                               \
+	X('R', fd_far, add_fd(m, 1u << 30, M_FILE_EVENTFD, NULL, 0), "descriptors up to")        \
+	X('R', fd_many, many_fds(m), "descriptor")                                               \
+	X('R', pipe_cut, add_fd(m, 3, M_FILE_PIPE, "\xff\xff\0\0some", 8), "cut short")          \
+	X('R', epoll_loop, epoll_of_itself(m), "watch fd 3")                                     \
+	X('R', kill_handler, MANIFEST_ADD(m, sigactions)->signo = SIGKILL, "signal")             \
+	X('R', timer, MANIFEST_ADD(m, posix_timers)->id = UINT32_MAX, "timer")                   \
+	X('R', folder, manifest_string(m, HIDDEN, &m->process->cwd), "working folder")           \
+	X('S', nowhere, regs(m)->rip = 0x41414141, "SIGSEGV")                                    \
+	X('S', not_canonical, regs(m)->rip = 1ull << 60, "SIGSEGV")                              \
 	X('S', no_stack, regs(m)->cs = 0, "SIG")
 
 static void add_low(struct manifest *m)

@@ -107,81 +107,82 @@ static void climb(struct manifest *m, const char *path)
 	CHECK_EQ(manifest_string(m, path, &m->backings[0].path), 0);
 }
 
-#define SPOILS(X)                                                           \
-	X(page_size, m->process->page_size = 8192, "page size")             \
-	X(stream, m->process->stream_size += 1, "stream size")              \
-	X(stream_max, m->process->stream_size = 1ull << 45, "stream size")  \
-	X(exe, m->process->exe_backing = 1, "executable")                   \
-	X(cwd, m->process->cwd = m->strings_size, "working folder")         \
-	X(auxv, m->process->auxv.size = 8, "auxiliary")                     \
-	X(tid_order, m->threads[5].tid = 100, "thread 5")                   \
-	X(tid_zero, m->threads[0].tid = 0, "thread 0")                      \
-	X(leader, m->process->pid = 99, "PID 99")                           \
-	X(comm, memset(m->threads[1].comm, 'x', 16), "thread 1")            \
-	X(restart, m->threads[1].restart = 9, "restart")                    \
-	X(xsave, m->threads[1].xsave.size = 1u << 30, "XSAVE")              \
-	X(xsave_at, m->threads[1].xsave.offset += 1, "XSAVE")               \
-	X(vma_overlap, m->vmas[1].start = 3 * PAGE, "VMA 1")                \
-	X(vma_empty, m->vmas[1].end = m->vmas[1].start, "VMA 1")            \
-	X(vma_align, m->vmas[1].end += 1, "VMA 1")                          \
-	X(vma_range, m->vmas[3].end = 1ull << 63, "VMA 3")                  \
-	X(vma_kind, m->vmas[3].kind = 77, "VMA 3")                          \
-	X(vma_backing, m->vmas[1].backing = 1, "VMA 1")                     \
-	X(vma_object, m->vmas[2].backing = 1, "VMA 2")                      \
-	X(vma_name, m->vmas[2].name = UINT32_MAX, "VMA 2")                  \
-	X(vma_pieces, m->vmas[0].first_piece = UINT32_MAX, "VMA 0")         \
-	X(vma_many, m->vmas[0].n_pieces = UINT32_MAX, "VMA 0")              \
-	X(piece_twice, m->vmas[1].n_pieces = 2, "pieces")                   \
-	X(piece_out, m->pieces[1].addr = 4 * PAGE, "VMA 0")                 \
-	X(piece_order, m->pieces[1].addr = PAGE, "VMA 0")                   \
-	X(piece_align, m->pieces[1].offset += 8, "piece 1")                 \
-	X(piece_empty, m->pieces[1].size = 0, "piece 1")                    \
-	X(piece_stream, m->pieces[1].offset = 16 * PAGE, "piece 1")         \
-	X(piece_again, m->pieces[1].offset = 0, "piece 1")                  \
-	X(stream_more, m->process->stream_size += PAGE, "end after 16384")  \
-	X(stream_gap, (m->pieces[2].offset += 2 << 20, m->process->stream_size += 2 << 20), "piece 2") \
-	X(piece_wrap, m->pieces[1].size = -(uint64_t)PAGE, "piece 1")       \
-	X(object_out, m->pieces[2].addr = PAGE, "object 0")                 \
-	X(object_kind, m->objects[0].kind = 3, "object 0")                  \
-	X(object_size, m->objects[0].size = UINT64_MAX, "object 0")         \
-	X(backing_object, m->backings[0].content_object = 1, "backing 0")   \
-	X(backing_path, m->backings[0].path = m->strings_size, "backing 0") \
-	X(backing_relative, m->backings[0].path++, "absolute path")         \
-	X(backing_up, climb(m, "/usr/../bin/java"), "absolute path")        \
-	X(backing_end, climb(m, "/usr/.."), "absolute path")                \
-	X(file_kind, m->files[1].kind = 99, "file 1")                       \
-	X(file_target, m->files[0].target = 1, "file 0")                    \
-	X(fd_twice, m->fds[1].fd = 0, "out of order")                       \
-	X(fd_file, m->fds[1].file = 4, "descriptor 7")                      \
-	X(socket_peer, m->sockets[0].peer = 1, "socket 0")                  \
-	X(socket_state, m->sockets[0].state = 50, "socket 0")               \
-	X(socket_local, m->sockets[0].local.size = 500, "address")          \
-	X(socket_option, m->sockets[0].options.size = 20, "options")        \
-	X(socket_data, m->sockets[0].data.size = 6, "unread")               \
-	X(socket_self, pair_with_itself(&m->sockets[0]), "peer")            \
-	X(epoll, m->epoll_targets[0].file = 0, "epoll")                     \
-	X(inotify, m->inotify_watches[0].file = 9, "inotify")               \
-	X(inotify_wd, m->inotify_watches[0].wd = 0, "number 0")             \
-	X(inotify_order, m->inotify_watches[1].wd = 1, "out of order")      \
-	X(inotify_many, m->inotify_watches[1].wd = 1u << 30, "bad number")  \
-	X(inotify_path, m->inotify_watches[1].path = 0, "absolute path")    \
-	X(signo, m->sigactions[0].signo = 65, "signal 65")                  \
-	X(siginfo, m->siginfos[0].tid = 7, "no thread 7")                   \
-	X(timer, m->posix_timers[1].id = 0, "timer")                        \
-	X(vdso, m->process->vdso.size = 1u << 30, "vDSO")                   \
-	X(lock_fd, m->locks[0].fd = 2, "lock 0")                            \
-	X(lock_kind, m->locks[0].kind = 3, "lock 0")                        \
-	X(lock_range, m->locks[0].length = UINT64_MAX, "lock 0")            \
-	X(guard_empty, m->guards[0].end = 0x5000, "guard 0")                \
-	X(guard_order, m->guards[1].start = 0x5000, "guard 1")              \
-	X(guard_align, m->guards[1].end = 0xb001, "guard 1")                \
-	X(guard_outside, m->guards[1].end = 13 * PAGE, "guard 1")           \
-	X(guard_vdso, guard_the_vdso(&m->guards[1]), "guard 1")             \
-	X(host_name, m->host->cpu_name = 1u << 30, "processor's name")      \
-	X(host_level, m->host->cpu_level = 5, "level 5")                    \
-	X(host_state, m->host->xsave_at[31] = 65537, "component 31")        \
-	X(note, m->notes[0].value = m->strings_size, "note 0")              \
-	X(string_end, m->strings[m->strings_size - 1] = 'x', "string pool") \
+#define SPOILS(X)                                                                           \
+	X(page_size, m->process->page_size = 8192, "page size")                             \
+	X(stream, m->process->stream_size += 1, "stream size")                              \
+	X(stream_max, m->process->stream_size = 1ull << 45, "stream size")                  \
+	X(exe, m->process->exe_backing = 1, "executable")                                   \
+	X(cwd, m->process->cwd = m->strings_size, "working folder")                         \
+	X(auxv, m->process->auxv.size = 8, "auxiliary")                                     \
+	X(tid_order, m->threads[5].tid = 100, "thread 5")                                   \
+	X(tid_zero, m->threads[0].tid = 0, "thread 0")                                      \
+	X(leader, m->process->pid = 99, "PID 99")                                           \
+	X(comm, memset(m->threads[1].comm, 'x', 16), "thread 1")                            \
+	X(restart, m->threads[1].restart = 9, "restart")                                    \
+	X(xsave, m->threads[1].xsave.size = 1u << 30, "XSAVE")                              \
+	X(xsave_at, m->threads[1].xsave.offset += 1, "XSAVE")                               \
+	X(vma_overlap, m->vmas[1].start = 3 * PAGE, "VMA 1")                                \
+	X(vma_empty, m->vmas[1].end = m->vmas[1].start, "VMA 1")                            \
+	X(vma_align, m->vmas[1].end += 1, "VMA 1")                                          \
+	X(vma_range, m->vmas[3].end = 1ull << 63, "VMA 3")                                  \
+	X(vma_kind, m->vmas[3].kind = 77, "VMA 3")                                          \
+	X(vma_backing, m->vmas[1].backing = 1, "VMA 1")                                     \
+	X(vma_object, m->vmas[2].backing = 1, "VMA 2")                                      \
+	X(vma_name, m->vmas[2].name = UINT32_MAX, "VMA 2")                                  \
+	X(vma_pieces, m->vmas[0].first_piece = UINT32_MAX, "VMA 0")                         \
+	X(vma_many, m->vmas[0].n_pieces = UINT32_MAX, "VMA 0")                              \
+	X(piece_twice, m->vmas[1].n_pieces = 2, "pieces")                                   \
+	X(piece_out, m->pieces[1].addr = 4 * PAGE, "VMA 0")                                 \
+	X(piece_order, m->pieces[1].addr = PAGE, "VMA 0")                                   \
+	X(piece_align, m->pieces[1].offset += 8, "piece 1")                                 \
+	X(piece_empty, m->pieces[1].size = 0, "piece 1")                                    \
+	X(piece_stream, m->pieces[1].offset = 16 * PAGE, "piece 1")                         \
+	X(piece_again, m->pieces[1].offset = 0, "piece 1")                                  \
+	X(stream_more, m->process->stream_size += PAGE, "end after 16384")                  \
+	X(stream_gap, (m->pieces[2].offset += 2 << 20, m->process->stream_size += 2 << 20), \
+	  "piece 2")                                                                        \
+	X(piece_wrap, m->pieces[1].size = -(uint64_t)PAGE, "piece 1")                       \
+	X(object_out, m->pieces[2].addr = PAGE, "object 0")                                 \
+	X(object_kind, m->objects[0].kind = 3, "object 0")                                  \
+	X(object_size, m->objects[0].size = UINT64_MAX, "object 0")                         \
+	X(backing_object, m->backings[0].content_object = 1, "backing 0")                   \
+	X(backing_path, m->backings[0].path = m->strings_size, "backing 0")                 \
+	X(backing_relative, m->backings[0].path++, "absolute path")                         \
+	X(backing_up, climb(m, "/usr/../bin/java"), "absolute path")                        \
+	X(backing_end, climb(m, "/usr/.."), "absolute path")                                \
+	X(file_kind, m->files[1].kind = 99, "file 1")                                       \
+	X(file_target, m->files[0].target = 1, "file 0")                                    \
+	X(fd_twice, m->fds[1].fd = 0, "out of order")                                       \
+	X(fd_file, m->fds[1].file = 4, "descriptor 7")                                      \
+	X(socket_peer, m->sockets[0].peer = 1, "socket 0")                                  \
+	X(socket_state, m->sockets[0].state = 50, "socket 0")                               \
+	X(socket_local, m->sockets[0].local.size = 500, "address")                          \
+	X(socket_option, m->sockets[0].options.size = 20, "options")                        \
+	X(socket_data, m->sockets[0].data.size = 6, "unread")                               \
+	X(socket_self, pair_with_itself(&m->sockets[0]), "peer")                            \
+	X(epoll, m->epoll_targets[0].file = 0, "epoll")                                     \
+	X(inotify, m->inotify_watches[0].file = 9, "inotify")                               \
+	X(inotify_wd, m->inotify_watches[0].wd = 0, "number 0")                             \
+	X(inotify_order, m->inotify_watches[1].wd = 1, "out of order")                      \
+	X(inotify_many, m->inotify_watches[1].wd = 1u << 30, "bad number")                  \
+	X(inotify_path, m->inotify_watches[1].path = 0, "absolute path")                    \
+	X(signo, m->sigactions[0].signo = 65, "signal 65")                                  \
+	X(siginfo, m->siginfos[0].tid = 7, "no thread 7")                                   \
+	X(timer, m->posix_timers[1].id = 0, "timer")                                        \
+	X(vdso, m->process->vdso.size = 1u << 30, "vDSO")                                   \
+	X(lock_fd, m->locks[0].fd = 2, "lock 0")                                            \
+	X(lock_kind, m->locks[0].kind = 3, "lock 0")                                        \
+	X(lock_range, m->locks[0].length = UINT64_MAX, "lock 0")                            \
+	X(guard_empty, m->guards[0].end = 0x5000, "guard 0")                                \
+	X(guard_order, m->guards[1].start = 0x5000, "guard 1")                              \
+	X(guard_align, m->guards[1].end = 0xb001, "guard 1")                                \
+	X(guard_outside, m->guards[1].end = 13 * PAGE, "guard 1")                           \
+	X(guard_vdso, guard_the_vdso(&m->guards[1]), "guard 1")                             \
+	X(host_name, m->host->cpu_name = 1u << 30, "processor's name")                      \
+	X(host_level, m->host->cpu_level = 5, "level 5")                                    \
+	X(host_state, m->host->xsave_at[31] = 65537, "component 31")                        \
+	X(note, m->notes[0].value = m->strings_size, "note 0")                              \
+	X(string_end, m->strings[m->strings_size - 1] = 'x', "string pool")                 \
 	X(string_begin, m->strings[0] = 'x', "string pool")
 
 #define X(name, statement, word)                     \

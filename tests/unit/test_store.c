@@ -265,8 +265,9 @@ static void test_damaged_place(void)
 	CHECK_EQ(pwrite(fd, "################", 16, 0), 16);
 	CHECK_EQ(store_slot_open(&given, NULL, &slot, &err), 0);
 	store_slot_close(&slot);
-	CHECK_EQ(image_write("given", &m, -1, 0, &header, &(struct image_write_options){.spare_others = true},
-			     &err), 0);
+	CHECK_EQ(image_write("given", &m, -1, 0, &header,
+			     &(struct image_write_options){.spare_others = true}, &err),
+		 0);
 	close(fd);
 	fd = open("given", O_RDWR | O_CLOEXEC);
 	CHECK_EQ(pwrite(fd, "################", 16, 0), 16);

@@ -81,12 +81,11 @@ static int warm(const struct server *server, uint64_t requests, uint64_t timeout
 	const struct ready_target target = {.supervise = &supervise};
 	char url[64];
 	const char *steps[] = {url};
-	struct warmup_options options = {
-		.what = "warm-up",
-		.steps = steps,
-		.n_steps = 1,
-		.requests = requests,
-		.answer_ns = answer_ns};
+	struct warmup_options options = {.what = "warm-up",
+					 .steps = steps,
+					 .n_steps = 1,
+					 .requests = requests,
+					 .answer_ns = answer_ns};
 	pid_t pid = start(server, url, sizeof(url));
 	int rc;
 

@@ -9,8 +9,8 @@
 
 #define GIVEN_FD 9
 
-/* "bpf", "packet", "packet_ring", "device", "terminal": a descriptor; "fifo", "rr", "deadline": a scheduling
- * policy. Skips the test where that can't be had. */
+/* "bpf", "packet", "packet_ring", "device", "terminal": a descriptor; "fifo", "rr", "deadline": a
+ * scheduling policy. Skips the test where that can't be had. */
 void given_prepare(const char *kind);
 
 /* In the victim's process, before exec: the descriptor at its number, all others closed. */
