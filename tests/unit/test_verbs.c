@@ -19,6 +19,7 @@
 #define PAGE		4096
 #define KEY		"0123456789abcdef0123456789abcdef"
 
+static struct jsnap_error failure; /* of the last run */
 static char root[PATH_MAX], image[PATH_MAX + 64];
 
 static void write_text(const char *path, const char *text)
@@ -87,31 +88,32 @@ static char *run(const char *line, int expected_status)
 	static const struct verb verbs[] = {{"list", verb_list},
 					    {"inspect", verb_inspect},
 					    {"verify", verb_verify},
-					    {"prune", verb_prune}};
+					    {"prune", verb_prune},
+					    {"dump", verb_dump}};
 	CLEANUP_SETTINGS struct settings settings = {0};
 	static char *text;
-	struct jsnap_error err = {0};
 	char buffer[512], *argv[32], *rest = buffer;
 	int argc = 0, status = EXIT_JSNAP_FAILED, saved, out, r = -1;
 
+	failure = (struct jsnap_error){0};
 	snprintf(buffer, sizeof(buffer), "jsnap %s", line);
 	while ((argv[argc] = strsep(&rest, " ")))
 		argc++;
-	CHECK_EQ(settings_load(argc, argv, &settings, &err), 0);
+	CHECK_EQ(settings_load(argc, argv, &settings, &failure), 0);
 	fflush(stdout);
 	saved = dup(STDOUT_FILENO);
 	out = open("output", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	dup2(out, STDOUT_FILENO);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (strcmp(verbs[i].name, settings.verb) == 0)
-			r = verbs[i].run(&settings, &status, &err);
+			r = verbs[i].run(&settings, &status, &failure);
 	dup2(saved, STDOUT_FILENO);
 	close(saved);
 	close(out);
 	free(text);
 	CHECK_EQ(read_file("output", 1 << 20, &text, NULL), 0);
 	if (r < 0)
-		fprintf(stderr, "%s\n", err.text);
+		fprintf(stderr, "%s\n", failure.text);
 	CHECK_EQ(r < 0, expected_status == EXIT_JSNAP_FAILED);
 	if (status != expected_status)
 		fprintf(stderr, "%s: %s\n", line, text);
@@ -196,6 +198,18 @@ static void test_prune_goes_on(void)
 	HAS(run("prune --all", 0), "removed 1 of 1");
 }
 
+/* No process has that number (proc(5), pid_max). */
+static void test_dump_to_link(void)
+{
+	struct stat st;
+
+	CHECK_EQ(symlink("image", "link"), 0);
+	run("dump --pid 4194304 --image link", EXIT_JSNAP_FAILED);
+	HAS(failure.text, "link is a symbolic link; it is not replaced; name what it leads to");
+	CHECK_EQ(lstat("link", &st), 0);
+	CHECK(S_ISLNK(st.st_mode));
+}
+
 int main(void)
 {
 	char clean[PATH_MAX + 16];
@@ -213,6 +227,7 @@ int main(void)
 	test_verify();
 	test_prune();
 	test_prune_goes_on();
+	test_dump_to_link();
 	snprintf(clean, sizeof(clean), "rm -rf %s", root);
 	return system(clean) == 0 ? 0 : 1;
 }
