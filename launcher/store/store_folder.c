@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #define WRITABLE_BY_OTHERS (S_IWGRP | S_IWOTH)
+#define OPEN_TRIES	   10
 #define LINKS_MAX	   40 /* as the kernel follows, path_resolution(7) */
 
 int store_path(const struct settings *settings, char **ret_path, struct jsnap_error *err)
@@ -185,7 +186,7 @@ static int open_checked(const char *path, int flags, struct jsnap_error *err)
 	return steal_fd(&fd);
 }
 
-int store_open_image(const struct store_slot *slot, struct jsnap_error *err)
+static int open_image(const struct store_slot *slot, struct jsnap_error *err)
 {
 	CLEANUP_CLOSE int fd = open_checked(slot->image, 0, err);
 	struct stat st;
@@ -197,6 +198,17 @@ int store_open_image(const struct store_slot *slot, struct jsnap_error *err)
 		return error_errno(err, "stat %s", slot->image);
 	r = check_links(slot->image, &st, err);
 	return r < 0 ? r : steal_fd(&fd);
+}
+
+/* A writer may replace it between the two looks, and is not as quick as that again and again. */
+int store_open_image(const struct store_slot *slot, struct jsnap_error *err)
+{
+	int r, tries = 0;
+
+	do {
+		r = open_image(slot, err);
+	} while (r == -EAGAIN && ++tries < OPEN_TRIES);
+	return r;
 }
 
 int store_open_beside(const char *path, struct jsnap_error *err)
