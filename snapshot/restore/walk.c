@@ -9,8 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
+#define CROWD	      64u	   /* threads that may be on their way out at once */
 #define CROWD_WAIT_NS 500000000ull /* how long threads that have ended may still count */
 
 static long read_number(const char *path, const char *before)
@@ -107,8 +110,17 @@ bool walk_in_use(pid_t tid)
 	return sched_getscheduler(tid) >= 0 || errno != ESRCH;
 }
 
+/* On a busy machine a thread that came to no processor would still have its number when the counter
+ * has come round. */
+static void await_end(pid_t filler)
+{
+	while (filler && syscall(SYS_tgkill, getpid(), filler, 0) == 0)
+		sched_yield();
+}
+
 int walk_to(pid_t wanted, struct jsnap_error *err)
 {
+	pid_t recent[CROWD] = {0}, *oldest;
 	struct walk_place place;
 	pid_t before = wanted, tid;
 	int r = walk_place_read(&place, err);
@@ -122,9 +134,12 @@ int walk_to(pid_t wanted, struct jsnap_error *err)
 	for (int64_t left = walk_distance(&place, wanted); left > 0; left--) {
 		if (tid >= before - 1 && tid < wanted)
 			break;
+		oldest = &recent[(uint64_t)left % CROWD];
+		await_end(*oldest);
 		r = take_number(&tid, err);
 		if (r < 0)
 			return r;
+		*oldest = tid;
 	}
 	if (tid >= before - 1 && tid < wanted)
 		return 0;

@@ -2,10 +2,18 @@
  */
 #include "check.h"
 
+#include "base/cleanup.h"
+#include "base/io.h"
 #include "restore/walk.h"
 
 #include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
+
+#define OTHERS 32
 
 static void test_distance(void)
 {
@@ -63,8 +71,60 @@ static void test_walk(void)
 	CHECK(strstr(err.text, "is past 1 already") != NULL);
 }
 
+static unsigned count_threads(void)
+{
+	CLEANUP_FREE char *text = NULL;
+	size_t size;
+	unsigned count;
+
+	CHECK_EQ(read_file("/proc/self/status", 1u << 16, &text, &size), 0);
+	CHECK_EQ(sscanf(strstr(text, "Threads:"), "Threads: %u", &count), 1);
+	return count;
+}
+
+static void want_processor(pid_t parent)
+{
+	while (getppid() == parent)
+		;
+	_exit(0);
+}
+
+/* On one processor that many others want, too, where those that were made run late: no crowd of
+ * them is left, which would keep numbers that come round. */
+static void test_crowd(void)
+{
+	const pid_t parent = getpid();
+	pid_t others[OTHERS];
+	struct walk_place place;
+	struct jsnap_error err = {0};
+	cpu_set_t one, all;
+
+	CHECK_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+	CPU_ZERO(&one);
+	for (int i = 0; CPU_COUNT(&one) == 0; i++)
+		if (CPU_ISSET(i, &all))
+			CPU_SET(i, &one);
+	CHECK_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+	for (int i = 0; i < OTHERS; i++) {
+		others[i] = fork();
+		if (others[i] == 0)
+			want_processor(parent);
+	}
+	CHECK_EQ(walk_place_read(&place, &err), 0);
+	walk_to(place.cursor + 2000 < place.pid_max ? place.cursor + 2000
+						    : WALK_RESERVED_PIDS + 2000,
+		&err);
+	CHECK(count_threads() <= 80); /* walk.c: 64 and this one */
+	for (int i = 0; i < OTHERS; i++) {
+		kill(others[i], SIGKILL);
+		waitpid(others[i], NULL, 0);
+	}
+	CHECK_EQ(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+
 int main(void)
 {
+	test_crowd();
 	test_distance();
 	test_price();
 	test_walk();

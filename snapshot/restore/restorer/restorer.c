@@ -414,6 +414,13 @@ static int is_taken(struct rst_plan *plan, int32_t tid)
 	       call3(__NR_tgkill, (uint64_t)plan->leader.tid, (uint64_t)tid, 0) == -3;
 }
 
+/* As walk_to does in walk.c, for the same reason. */
+static void await_filler(struct rst_plan *plan, int32_t tid)
+{
+	while (tid && call3(__NR_tgkill, (uint64_t)plan->leader.tid, (uint64_t)tid, 0) == 0)
+		call3(__NR_sched_yield, 0, 0, 0);
+}
+
 /*
  * Clones until the wanted number comes. `last` is the number given out before. Somebody else may be
  * quicker: by ns_last_pid it is tried again, unless he still has the number; on a walk a number
@@ -422,6 +429,7 @@ static int is_taken(struct rst_plan *plan, int32_t tid)
  */
 static long seek(struct rst_plan *plan, struct rst_thread *thread, int32_t last)
 {
+	int32_t *recent;
 	int misses = 0;
 
 	while (plan->seek_tries) {
@@ -447,7 +455,9 @@ static long seek(struct rst_plan *plan, struct rst_thread *thread, int32_t last)
 		    (++misses == LAST_PID_TRIES || is_taken(plan, thread->tid)))
 			return -17;
 		last = (int32_t)result;
-		plan->recent[plan->fillers++ % RST_RECENT] = last;
+		recent = &plan->recent[plan->fillers++ % RST_RECENT];
+		await_filler(plan, *recent);
+		*recent = last;
 	}
 	return -17;
 }
@@ -455,10 +465,8 @@ static long seek(struct rst_plan *plan, struct rst_thread *thread, int32_t last)
 /* The program must not see threads that are none of its own. */
 static void await_fillers(struct rst_plan *plan)
 {
-	for (uint32_t i = 0; i < plan->fillers && i < RST_RECENT; i++)
-		while (call3(__NR_tgkill, (uint64_t)plan->leader.tid, (uint64_t)plan->recent[i],
-			     0) == 0)
-			call3(__NR_sched_yield, 0, 0, 0);
+	for (uint32_t i = 0; i < RST_RECENT; i++)
+		await_filler(plan, plan->recent[i]);
 }
 
 static void start_threads(struct rst_plan *plan)
