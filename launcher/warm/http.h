@@ -71,6 +71,7 @@ struct http_exchange {
 	char request[HTTP_MAX_URL + 512];
 	size_t request_size, sent;
 	bool connected;
+	int failure; /* errno of an address that could not be reached, 0 */
 	struct http_parser parser;
 };
 

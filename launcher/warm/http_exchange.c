@@ -13,11 +13,17 @@ void http_exchange_close(struct http_exchange *x)
 	x->fd = -1;
 }
 
+/* Of several addresses that one tells most which refused: somebody is to listen there soon. */
+static void note_failure(struct http_exchange *x, int error)
+{
+	if (!x->failure || error == ECONNREFUSED)
+		x->failure = error;
+}
+
 /* Begins with address `first`, or else with the next that can be begun with. */
 static int connect_from(struct http_exchange *x, size_t first, struct jsnap_error *err)
 {
 	const struct http_url *url = x->url;
-	int rc = -EDESTADDRREQ;
 
 	for (x->address = first; x->address < url->n_addresses; x->address++) {
 		const struct http_address *a = &url->addresses[x->address];
@@ -29,9 +35,9 @@ static int connect_from(struct http_exchange *x, size_t first, struct jsnap_erro
 			x->fd = steal_fd(&fd);
 			return 0;
 		}
-		rc = -errno;
+		note_failure(x, errno);
 	}
-	errno = -rc;
+	errno = x->failure ? x->failure : EDESTADDRREQ;
 	return error_errno(err, "connect to %s", url->authority);
 }
 
@@ -62,10 +68,8 @@ static int check_connected(struct http_exchange *x, struct jsnap_error *err)
 		x->connected = true;
 		return 0;
 	}
-	if (x->address + 1 < x->url->n_addresses)
-		return connect_from(x, x->address + 1, err);
-	errno = error;
-	return error_errno(err, "connect to %s", x->url->authority);
+	note_failure(x, error);
+	return connect_from(x, x->address + 1, err);
 }
 
 static int send_request(struct http_exchange *x, struct jsnap_error *err)

@@ -40,7 +40,7 @@ static int time_is_up(struct run *run, struct jsnap_error *err)
 	uint64_t deadline = run->options->deadline_ns;
 
 	if (deadline && monotonic_ns() >= deadline)
-		return error_set(err, ETIMEDOUT, "it was not warm in time");
+		return error_set(err, ETIMEDOUT, "it did not end in time");
 	run->result.out_of_time = true;
 	return 1;
 }
@@ -220,7 +220,7 @@ static int run_command(struct run *run, const char *text, struct jsnap_error *er
 	int rc = command_run(t->supervise, command_of(text), t->env, run->until_ns, &status, err);
 
 	if (rc == -ETIMEDOUT)
-		return time_is_up(run, err);
+		rc = time_is_up(run, err);
 	if (rc == 0 && status)
 		rc = error_set(err, EREMOTEIO, "it exits with status %d", status);
 	if (rc < 0 && rc != -ECHILD && rc != -ECANCELED)

@@ -70,7 +70,7 @@ refused absent "not ready in time (http://127.0.0.1:$port/nowhere: it answers wi
 	--ready "http://127.0.0.1:$port/nowhere" --timeout 3s
 refused nameless "not ready in time (http://nowhere.invalid/: .* the host 'nowhere.invalid'" \
 	--ready "http://nowhere.invalid/" --timeout 3s
-refused cold "was not warm in time" --warmup "exec:sleep 600" --timeout 3s
+refused cold "warm-up exec:sleep 600: it did not end in time" --warmup "exec:sleep 600" --timeout 3s
 refused broken "warm-up http://127.0.0.1:$port/nowhere, request 1.*status 404" --warmup "http://127.0.0.1:$port/nowhere"
 refused failing "warm-up exec:exit 3.*exits with status 3" --warmup "exec:exit 3"
 

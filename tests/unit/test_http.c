@@ -224,6 +224,10 @@ static void test_exchange(void)
 	close(listener);
 	CHECK_EQ(run_exchange(&url, &x, &err), -ECONNREFUSED);
 	CHECK(strstr(err.text, "127.0.0.1"));
+	/* Nor does an address of what this machine has not, which comes after, hide that. */
+	url.addresses[1].any.sa_family = AF_UNSPEC;
+	url.n_addresses = 2;
+	CHECK_EQ(run_exchange(&url, &x, &err), -ECONNREFUSED);
 }
 
 /* A server that listens on ::1 alone: localhost is that, too. */
