@@ -7,6 +7,7 @@
 #include "trace/restart.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -199,6 +200,19 @@ static int seize_failed(pid_t pid, pid_t tid, struct jsnap_error *err)
 	return error_errno(err, "trace thread %d of process %d", tid, pid);
 }
 
+/* A thread that has ended and is not gone yet is refused like one that may not be traced
+ * (kernel/ptrace.c, ptrace_attach: exit_state). */
+static bool has_ended(pid_t pid, pid_t tid)
+{
+	struct proc_status status;
+	int saved = errno, r = proc_status_read(pid, tid, &status, NULL);
+
+	errno = saved;
+	if (r < 0)
+		return r == -ENOENT || r == -ESRCH;
+	return status.state == 'Z' || status.state == 'X';
+}
+
 /* Seizes the threads that are not attached yet and asks them to stop. */
 static int seize_new(struct tracee *tracee, size_t *ret_new, struct jsnap_error *err)
 {
@@ -219,8 +233,9 @@ static int seize_new(struct tracee *tracee, size_t *ret_new, struct jsnap_error 
 		if (tracee_knows(tracee, known, tids[i]))
 			continue;
 		if (ptrace(PTRACE_SEIZE, tids[i], NULL, (void *)PTRACE_O_TRACESYSGOOD) < 0) {
-			if (errno == ESRCH && tids[i] != tracee->pid)
-				continue; /* it ended meanwhile */
+			if (tids[i] != tracee->pid &&
+			    (errno == ESRCH || (errno == EPERM && has_ended(tracee->pid, tids[i]))))
+				continue;
 			return seize_failed(tracee->pid, tids[i], err);
 		}
 		thread = &tracee->threads[tracee->n_threads++];
