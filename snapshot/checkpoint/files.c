@@ -352,25 +352,28 @@ static int capture_pipe(struct capture *c, const struct open_file *f, struct m_f
 static int capture_timerfd(struct capture *c, const struct open_file *f, struct m_file *file,
 			   struct jsnap_error *err)
 {
-	struct fdinfo info = {0};
+	const struct fdinfo *info = &f->info;
+	struct fdinfo again = {0};
 	struct itimerspec counted;
-	int r = 0;
+	int r;
 
-	if (f->info.timerfd_ticks && f->info.timerfd_interval_ns)
+	if (info->timerfd_ticks && info->timerfd_interval_ns) {
 		r = capture_call_out(c, &counted, sizeof(counted), err, "look at a timerfd",
 				     SYS_timerfd_gettime,
 				     REMOTE_ARGS((uint64_t)f->fd, CAPTURE_OUT));
-	if (r == 0)
-		r = fdinfo_read(c->options->pid, f->fd, &info, err);
-	if (r < 0)
-		return r;
+		if (r == 0)
+			r = fdinfo_read(c->options->pid, f->fd, &again, err);
+		if (r < 0)
+			return r;
+		info = &again;
+	}
 	file->kind = M_FILE_TIMERFD;
-	file->value[0] = (uint64_t)info.timerfd_clockid;
-	file->value[1] = (uint64_t)info.timerfd_settime_flags;
-	file->value[2] = info.timerfd_value_ns;
-	file->value[3] = info.timerfd_interval_ns;
-	file->value[4] = info.timerfd_ticks;
-	fdinfo_free(&info);
+	file->value[0] = (uint64_t)info->timerfd_clockid;
+	file->value[1] = (uint64_t)info->timerfd_settime_flags;
+	file->value[2] = info->timerfd_value_ns;
+	file->value[3] = info->timerfd_interval_ns;
+	file->value[4] = info->timerfd_ticks;
+	fdinfo_free(&again);
 	return 0;
 }
 
