@@ -203,26 +203,37 @@ static int run_exchange(const struct http_url *url, struct http_exchange *x,
 	return rc;
 }
 
+/* Answered while the server is there, and refused when it and its listener, which is closed, are
+ * gone. */
+static void check_served(const char *text, pid_t server, int listener, struct http_url *ret_url,
+			 struct jsnap_error *err)
+{
+	struct http_exchange x = {.fd = -1};
+	int status;
+
+	CHECK_EQ(http_url_parse(text, ret_url, err), 0);
+	CHECK_EQ(run_exchange(ret_url, &x, err), 1);
+	CHECK_EQ(x.parser.status, 200);
+	CHECK_EQ(waitpid(server, &status, 0), server);
+	CHECK_EQ(status, 0);
+	close(listener);
+	CHECK_EQ(run_exchange(ret_url, &x, err), -ECONNREFUSED);
+}
+
 static void test_exchange(void)
 {
 	struct http_exchange x = {.fd = -1};
 	struct jsnap_error err = {0};
 	struct http_url url;
 	uint16_t port;
-	int listener = listen_loopback(&port), status;
+	int listener = listen_loopback(&port);
 	char text[64];
 	pid_t server = fork();
 
 	if (server == 0)
 		serve_slowly(listener, "\r\nHost: 127.0.0.1:");
 	snprintf(text, sizeof(text), "http://127.0.0.1:%u/x?y=1", port);
-	CHECK_EQ(http_url_parse(text, &url, &err), 0);
-	CHECK_EQ(run_exchange(&url, &x, &err), 1);
-	CHECK_EQ(x.parser.status, 200);
-	CHECK_EQ(waitpid(server, &status, 0), server);
-	CHECK_EQ(status, 0);
-	close(listener);
-	CHECK_EQ(run_exchange(&url, &x, &err), -ECONNREFUSED);
+	check_served(text, server, listener, &url, &err);
 	CHECK(strstr(err.text, "127.0.0.1"));
 	/* Nor does an address of what this machine has not, which comes after, hide that. */
 	url.addresses[1].any.sa_family = AF_UNSPEC;
@@ -235,8 +246,7 @@ static void test_second_address(void)
 {
 	struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
 	socklen_t size = sizeof(address);
-	int listener = socket(AF_INET6, SOCK_STREAM, 0), status;
-	struct http_exchange x = {.fd = -1};
+	int listener = socket(AF_INET6, SOCK_STREAM, 0);
 	struct jsnap_error err = {0};
 	struct http_url url;
 	char text[64];
@@ -252,13 +262,7 @@ static void test_second_address(void)
 	if (server == 0)
 		serve_slowly(listener, "\r\nHost: localhost:");
 	snprintf(text, sizeof(text), "http://localhost:%u/x?y=1", ntohs(address.sin6_port));
-	CHECK_EQ(http_url_parse(text, &url, &err), 0);
-	CHECK_EQ(run_exchange(&url, &x, &err), 1);
-	CHECK_EQ(x.parser.status, 200);
-	CHECK_EQ(waitpid(server, &status, 0), server);
-	CHECK_EQ(status, 0);
-	close(listener);
-	CHECK_EQ(run_exchange(&url, &x, &err), -ECONNREFUSED);
+	check_served(text, server, listener, &url, &err);
 }
 
 static void test_look_up(void)
