@@ -77,15 +77,7 @@ static void other(pid_t victim)
 
 static void start_other(void)
 {
-	pid_t victim = getpid(), child = fork();
-
-	SETUP(child >= 0);
-	if (child == 0) {
-		if (fork() == 0)
-			other(victim);
-		_exit(0);
-	}
-	SETUP(waitpid(child, NULL, 0) == child);
+	victim_stranger(other);
 	close(from_pipe[1]);
 	close(to_pipe[0]);
 	close(stream[1]);

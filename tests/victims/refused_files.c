@@ -238,31 +238,28 @@ static void owner_check(void)
 	EXPECT_EQ(fcntl(fd, F_GETOWN), getppid());
 }
 
+static int ends[2], go[2];
+
+static void hold_end(pid_t target)
+{
+	close(ends[0]);
+	close(go[0]);
+	if (write(go[1], "x", 1) != 1)
+		_exit(1);
+	close(go[1]);
+	while (kill(target, 0) == 0) /* ends with the target */
+		victim_sleep_ms(5);
+	_exit(0);
+}
+
 /* A process that is no child of ours holds the other end. */
 static void outside_pipe_setup(void)
 {
-	int ends[2], go[2];
 	char byte;
-	pid_t pid;
 
 	SETUP(pipe2(ends, O_CLOEXEC) == 0 && pipe2(go, O_CLOEXEC) == 0);
-	pid = fork();
-	SETUP(pid >= 0);
-	if (pid == 0) {
-		pid_t target = getppid();
-
-		if (fork() == 0) {
-			close(ends[0]);
-			close(go[0]);
-			if (write(go[1], "x", 1) != 1)
-				_exit(1);
-			close(go[1]);
-			while (kill(target, 0) == 0) /* ends with the target */
-				victim_sleep_ms(5);
-		}
-		_exit(0);
-	}
-	SETUP(waitpid(pid, NULL, 0) == pid && read(go[0], &byte, 1) == 1);
+	victim_stranger(hold_end);
+	SETUP(read(go[0], &byte, 1) == 1);
 	close(go[0]);
 	close(go[1]);
 	close(ends[1]);

@@ -371,15 +371,7 @@ static void hold(pid_t target)
 
 static void stopped_setup(void)
 {
-	pid_t target = getpid(), child = fork();
-
-	SETUP(child >= 0);
-	if (child == 0) {
-		if (fork() == 0)
-			hold(target);
-		_exit(0);
-	}
-	SETUP(waitpid(child, NULL, 0) == child);
+	victim_stranger(hold);
 	while (access(victim_path("ready"), F_OK) < 0)
 		victim_sleep_ms(1);
 }

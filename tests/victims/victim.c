@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 
 static char folder[PATH_MAX - 256];
 static atomic_int faults;
@@ -111,6 +112,19 @@ void victim_sleep_ms(int ms)
 
 	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
 		;
+}
+
+void victim_stranger(void (*body)(pid_t victim))
+{
+	pid_t victim = getpid(), child = fork();
+
+	SETUP(child >= 0);
+	if (child == 0) {
+		if (fork() == 0)
+			body(victim);
+		_exit(0);
+	}
+	SETUP(waitpid(child, NULL, 0) == child);
 }
 
 unsigned char victim_byte(size_t offset)

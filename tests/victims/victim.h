@@ -52,6 +52,10 @@ void victim_lacks(const char *fmt, ...) __attribute__((format(printf, 1, 2), nor
 int64_t victim_now(clockid_t clock); /* ns */
 void victim_sleep_ms(int ms);
 
+/* Runs `body`, which is not to return, with this process's PID in a process that is no child of it.
+ */
+void victim_stranger(void (*body)(pid_t victim));
+
 #define SETUP(cond)                                               \
 	do {                                                      \
 		if (!(cond))                                      \
