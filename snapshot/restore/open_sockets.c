@@ -48,14 +48,37 @@ static int join_group(int fd, int level, const char *bytes, size_t size, struct 
 	return 0;
 }
 
+static int set_option(int fd, const struct m_sockopt *option, const char *bytes,
+		      struct jsnap_error *err)
+{
+	int value = 0;
+
+	/* The kernel doubles what it is given for its own overhead (socket(7)). */
+	if (option->level == SOL_SOCKET &&
+	    (option->name == SO_SNDBUF || option->name == SO_RCVBUF)) {
+		memcpy(&value, bytes, option->size < sizeof(value) ? option->size : sizeof(value));
+		value /= 2;
+		setsockopt(fd, SOL_SOCKET, option->name, &value, sizeof(value));
+		return 0;
+	}
+	if (option->name == MCAST_MSFILTER &&
+	    (option->level == IPPROTO_IP || option->level == IPPROTO_IPV6))
+		return join_group(fd, option->level, bytes, option->size, err);
+	/* Some may be asked for on this kind, but not set. */
+	if (setsockopt(fd, option->level, option->name, bytes, option->size) < 0 &&
+	    errno != ENOPROTOOPT && errno != EOPNOTSUPP && errno != EINVAL)
+		return error_errno(err, "set option %d of a socket", option->name);
+	return 0;
+}
+
 static int set_options(struct opening *o, const struct m_socket *s, int fd, struct jsnap_error *err)
 {
 	const char *p = manifest_bytes(o->m, s->options);
 	const char *end = p + s->options.size;
+	int r = 0;
 
-	while (p < end) {
+	while (r == 0 && p < end) {
 		struct m_sockopt option;
-		int value = 0;
 
 		if ((size_t)(end - p) < sizeof(option))
 			return error_set(err, EBADMSG, "socket options are cut short");
@@ -63,31 +86,10 @@ static int set_options(struct opening *o, const struct m_socket *s, int fd, stru
 		p += sizeof(option);
 		if (option.size > (size_t)(end - p))
 			return error_set(err, EBADMSG, "a socket option is cut short");
-		memcpy(&value, p, option.size < sizeof(value) ? option.size : sizeof(value));
-		/* The kernel doubles what it is given for its own overhead (socket(7)). */
-		if (option.level == SOL_SOCKET &&
-		    (option.name == SO_SNDBUF || option.name == SO_RCVBUF)) {
-			value /= 2;
-			setsockopt(fd, SOL_SOCKET, option.name, &value, sizeof(value));
-			p += (option.size + 7) & ~7u;
-			continue;
-		}
-		if (option.name == MCAST_MSFILTER &&
-		    (option.level == IPPROTO_IP || option.level == IPPROTO_IPV6)) {
-			int r = join_group(fd, option.level, p, option.size, err);
-
-			if (r < 0)
-				return r;
-			p += (option.size + 7) & ~7u;
-			continue;
-		}
-		/* Some may be asked for on this kind, but not set. */
-		if (setsockopt(fd, option.level, option.name, p, option.size) < 0 &&
-		    errno != ENOPROTOOPT && errno != EOPNOTSUPP && errno != EINVAL)
-			return error_errno(err, "set option %d of a socket", option.name);
+		r = set_option(fd, &option, p, err);
 		p += (option.size + 7) & ~7u;
 	}
-	return 0;
+	return r;
 }
 
 static in_port_t *port_of(struct sockaddr_storage *address)
