@@ -22,6 +22,15 @@ get "$path" >/dev/null || fail "the program does not serve after its writer was 
 stop "$pid" TERM
 ! snapshot_exists || fail "a writer that was killed left a snapshot"
 
+# A file may be no longer than 256 KiB here (SIGXFSZ, setrlimit(2)).
+rm -f limited.err
+start_timed limited "$port" "$path" bash -c 'ulimit -f 256 && exec "$@"' limited "${command[@]}"
+until_true "$patience" "an image too long for ulimit -f" grep -q "no snapshot: .*File too large" limited.err
+get "$path" >/dev/null || fail "the program does not serve after its image was too long"
+stop "$pid" TERM
+! snapshot_exists || fail "an image that was too long left a snapshot"
+[ -z "$(find store -name '*.tmp')" ] || fail "an image that was too long left $(find store -name '*.tmp')"
+
 serve hot hot-commit
 until_true "$patience" "a hot copy that failed" grep -q "the fault 'hot-commit'" hot.err
 get "$path" >/dev/null || fail "the program does not serve after its hot copy failed"

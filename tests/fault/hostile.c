@@ -354,7 +354,7 @@ static int status_of(int status)
  * (SIGXFSZ, setrlimit(2)). */
 static int run_limited(const char *const argv[], bool writes)
 {
-	int fds[2], status;
+	int fds[2], status = 0;
 	size_t size = 0;
 	ssize_t n;
 	pid_t pid;

@@ -203,7 +203,7 @@ static void test_late_marks(enum marks marks)
 {
 	CLEANUP_CHECKPOINT_EXPECTED struct checkpoint_expected expected = {0};
 	CLEANUP_CLOSE int fd = memfd_create("test", MFD_CLOEXEC);
-	CLEANUP_MANIFEST struct manifest m = {0}, again = {0};
+	CLEANUP_MANIFEST struct manifest m = {0};
 	struct checkpoint_stats stats = {0};
 	pid_t pid = start(PLAIN);
 
