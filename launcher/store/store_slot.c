@@ -161,11 +161,24 @@ static void remove_temporaries(const struct store_slot *slot)
 	tempfile_remove_stale(slot->bad);
 }
 
+/* A new image would take the link's name, and what it leads to would stay as it is. */
+static int check_link(const struct store_slot *slot, struct jsnap_error *err)
+{
+	struct stat st;
+
+	if (!slot->spare_others || lstat(slot->image, &st) < 0 || !S_ISLNK(st.st_mode))
+		return 0;
+	error_set(err, EEXIST, "%s is a symbolic link; it is not replaced", slot->image);
+	return error_hint(err, "name what it leads to, or remove it");
+}
+
 int store_lock(struct store_slot *slot, enum store_lock mode, bool wait, struct jsnap_error *err)
 {
 	int operation = (mode == STORE_LOCK_EXCLUSIVE ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB);
 
 	slot->exclusive = false;
+	if (mode == STORE_LOCK_EXCLUSIVE && check_link(slot, err) < 0)
+		return -EEXIST;
 	for (;;) {
 		struct jsnap_error problem = {0};
 		int r = 0;

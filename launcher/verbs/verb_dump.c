@@ -22,7 +22,6 @@
 
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct dump {
 	const struct settings *settings;
@@ -91,17 +90,6 @@ static void report(const struct settings *s, const struct checkpoint_stats *stat
 		  (double)stats->stored_bytes / 1e6, s->image);
 }
 
-/* The image would take the link's name, and what it leads to would stay as it is. */
-static int check_link(const char *image, struct jsnap_error *err)
-{
-	struct stat st;
-
-	if (lstat(image, &st) < 0 || !S_ISLNK(st.st_mode))
-		return 0;
-	error_set(err, EEXIST, "%s is a symbolic link; it is not replaced", image);
-	return error_hint(err, "name what it leads to, or remove it");
-}
-
 int verb_dump(const struct settings *settings, int *ret_status, struct jsnap_error *err)
 {
 	struct dump d = {.settings = settings, .stream = {.fd = -1}};
@@ -111,10 +99,9 @@ int verb_dump(const struct settings *settings, int *ret_status, struct jsnap_err
 
 	if (!settings->pid || !settings->image)
 		return error_set(err, EINVAL, "dump needs --pid PID and --image FILE");
+	signal(SIGXFSZ, SIG_IGN); /* an image beyond ulimit -f is an error in words (setrlimit(2)) */
 	log_show_progress();
-	rc = check_link(settings->image, err);
-	if (rc == 0)
-		rc = store_slot_open(settings, NULL, &slot, err);
+	rc = store_slot_open(settings, NULL, &slot, err);
 	if (rc == 0)
 		rc = verb_lock(&slot, STORE_LOCK_EXCLUSIVE, err);
 	if (rc == 0)
