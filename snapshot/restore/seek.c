@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/privilege.h"
+#include "restore/restorer/plan.h"
 #include "restore/walk.h"
 
 #include <errno.h>
@@ -17,12 +18,12 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
-#define LAST_PID     "/proc/sys/kernel/ns_last_pid"
-#define LAST_PID_TRY 64u    /* times that somebody else may be quicker */
-#define SAMPLE	     16u    /* numbers taken to know what one costs ... */
-#define SAMPLE_ROOM  256    /* ... where there are that many before the first that matters */
-#define USUAL_NS     20000u /* what one costs elsewhere */
+#define LAST_PID    "/proc/sys/kernel/ns_last_pid"
+#define SAMPLE	    16u	   /* numbers taken to know what one costs ... */
+#define SAMPLE_ROOM 256	   /* ... where there are that many before the first that matters */
+#define USUAL_NS    20000u /* what one costs elsewhere */
 
 int seek_open_last_pid(int *ret_fd, struct jsnap_error *err)
 {
@@ -75,7 +76,7 @@ int seek_clone_leader(const struct tids_request *request, struct tids_result *re
 
 	if (threads.last_pid)
 		r = seek_open_last_pid(&last_pid, err);
-	for (unsigned i = 0; r == 0 && i < LAST_PID_TRY; i++) {
+	for (unsigned i = 0; r == 0 && i < RST_LAST_PID_TRIES; i++) {
 		r = seek_to(wanted, last_pid, err);
 		if (r < 0)
 			return r;
@@ -90,8 +91,9 @@ int seek_clone_leader(const struct tids_request *request, struct tids_result *re
 		if (pid == wanted)
 			break;
 		waitpid(pid, NULL, 0);
-		if (last_pid < 0 || walk_in_use(wanted))
+		if (last_pid < 0)
 			break;
+		nanosleep(&(struct timespec){.tv_nsec = RST_LAST_PID_WAIT_NS}, NULL);
 	}
 	if (r == 0 && pid != wanted)
 		r = tids_taken(wanted, err);

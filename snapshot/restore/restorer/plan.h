@@ -83,6 +83,11 @@ struct rst_doors {
 
 #define RST_RECENT 64u /* fillers whose end is waited for */
 
+/* By ns_last_pid somebody else may be quicker so many times, for one number; he is given a moment
+ * to end with it. */
+#define RST_LAST_PID_TRIES   64
+#define RST_LAST_PID_WAIT_NS 1000000
+
 enum rst_phase { /* where the child's time goes, in order */
 		 RST_FILES,
 		 RST_MAP,

@@ -9,8 +9,7 @@
 #include <linux/sched.h>
 #include <linux/time.h>
 
-#define LOOK_NS	       500000 /* between two looks of the doorman */
-#define LAST_PID_TRIES 64     /* times that somebody else may be quicker, for one number */
+#define LOOK_NS 500000 /* between two looks of the doorman */
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
@@ -407,13 +406,6 @@ static long set_last_pid(struct rst_plan *plan, int32_t tid)
 	return call6(__NR_pwrite64, args);
 }
 
-/* A task of another process has this number; a filler that has not quite ended is one of ours. */
-static int is_taken(struct rst_plan *plan, int32_t tid)
-{
-	return call3(__NR_sched_getscheduler, (uint64_t)tid, 0, 0) != -3 &&
-	       call3(__NR_tgkill, (uint64_t)plan->leader.tid, (uint64_t)tid, 0) == -3;
-}
-
 /* As walk_to does in walk.c, for the same reason. */
 static void await_filler(struct rst_plan *plan, int32_t tid)
 {
@@ -423,12 +415,12 @@ static void await_filler(struct rst_plan *plan, int32_t tid)
 
 /*
  * Clones until the wanted number comes. `last` is the number given out before. Somebody else may be
- * quicker: by ns_last_pid it is tried again, unless he still has the number; on a walk a number
- * that is passed does not come back until the counter has wrapped, which shows as a lower number
- * and goes on.
+ * quicker: by ns_last_pid it is tried again a moment later; on a walk a number that is passed does
+ * not come back until the counter has wrapped, which shows as a lower number and goes on.
  */
 static long seek(struct rst_plan *plan, struct rst_thread *thread, int32_t last)
 {
+	const int64_t wait[2] = {0, RST_LAST_PID_WAIT_NS};
 	int32_t *recent;
 	int misses = 0;
 
@@ -451,10 +443,14 @@ static long seek(struct rst_plan *plan, struct rst_thread *thread, int32_t last)
 			call3(__NR_sched_yield, 0, 0, 0);
 			continue;
 		}
-		if (plan->last_pid_fd >= 0 &&
-		    (++misses == LAST_PID_TRIES || is_taken(plan, thread->tid)))
-			return -17;
 		last = (int32_t)result;
+		if (plan->last_pid_fd >= 0) { /* what it got may be the next thread's number */
+			if (++misses == RST_LAST_PID_TRIES)
+				return -17;
+			call3(__NR_nanosleep, (uint64_t)wait, 0, 0);
+			await_filler(plan, last);
+			continue;
+		}
 		recent = &plan->recent[plan->fillers++ % RST_RECENT];
 		await_filler(plan, *recent);
 		*recent = last;
