@@ -51,13 +51,9 @@ static int check_clocks(const struct restore_options *options, enum tids_way way
 static int check_walk(const struct tids_ladder *ladder, struct jsnap_error *err)
 {
 	const struct restore_options *options = ladder->options;
-	int r = seek_afford_walk(options->manifest, options->walk_budget_ns, ladder->walk, err);
+	const struct seek_walk walk = {options->manifest, options->walk_budget_ns, options->say};
 
-	if (r == 0 && options->say)
-		options->say("tids: the walk takes %llu numbers, about %.1f ms",
-			     (unsigned long long)ladder->walk->numbers,
-			     (double)ladder->walk->expected_ns / 1e6);
-	return r;
+	return seek_afford_walk(&walk, ladder->walk, err);
 }
 
 static int check_clone3(struct jsnap_error *err)
@@ -89,8 +85,10 @@ static int check_last_pid(struct jsnap_error *err)
 	return seek_open_last_pid(&fd, err);
 }
 
-/* What can be known without a restore; 0: it is worth an attempt. */
-static int check_way(const struct tids_ladder *ladder, enum tids_way way, struct jsnap_error *err)
+/* What can be known without a restore; 0: it is worth an attempt. `deadline` as tids_check_free's.
+ */
+static int check_way(const struct tids_ladder *ladder, enum tids_way way, uint64_t *deadline,
+		     struct jsnap_error *err)
 {
 	const struct restore_options *options = ladder->options;
 	int r = 0;
@@ -104,15 +102,16 @@ static int check_way(const struct tids_ladder *ladder, enum tids_way way, struct
 	if (r == 0)
 		r = check_clocks(options, way, err);
 	if (r == 0 && way != TIDS_USERNS)
-		r = tids_check_free(options->manifest, err);
+		r = tids_check_free(options->manifest, deadline, err);
 	if (r == 0 && way == TIDS_WALK)
 		r = check_walk(ladder, err);
 	return r;
 }
 
-static int try_way(const struct tids_ladder *ladder, enum tids_way way, struct jsnap_error *err)
+static int try_way(const struct tids_ladder *ladder, enum tids_way way, uint64_t *deadline,
+		   struct jsnap_error *err)
 {
-	int r = check_way(ladder, way, err);
+	int r = check_way(ladder, way, deadline, err);
 
 	return r < 0 ? r : ladder->attempt(ladder->arg, way, err);
 }
@@ -150,14 +149,15 @@ static void add_reason(struct reasons *reasons, enum tids_way way, const struct 
 int tids_climb(const struct tids_ladder *ladder, enum tids_way *ret_way, struct jsnap_error *err)
 {
 	struct reasons reasons = {0};
+	uint64_t deadline = 0;
 
 	if (ladder->options->tids != TIDS_AUTO) {
 		*ret_way = ladder->options->tids;
-		return try_way(ladder, *ret_way, err);
+		return try_way(ladder, *ret_way, &deadline, err);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(ORDER); i++) {
 		struct jsnap_error why = {0};
-		int r = try_way(ladder, ORDER[i], &why);
+		int r = try_way(ladder, ORDER[i], &deadline, &why);
 
 		*ret_way = ORDER[i];
 		if (r == 0)

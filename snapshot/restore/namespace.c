@@ -27,8 +27,14 @@
 /* <sched.h> defines the same names as the kernel's header, which has the newer ones. */
 int unshare(int flags);
 
+struct seek_report {
+	struct restore_walk walk;
+	struct jsnap_error error; /* code 0: the wanted number is next */
+};
+
 struct helper_report {
 	pid_t init_pid, pid;
+	struct restore_walk walk;
 	struct jsnap_error error; /* code 0: both exist */
 };
 
@@ -112,15 +118,15 @@ static int enter(const struct tids_request *request, struct jsnap_error *err)
  * be set where /proc/sys is writable (this process has every right in here), else it is walked. */
 static void seek_in_here(const struct tids_request *request, int report_fd)
 {
+	const struct seek_walk walk = {request->manifest, request->walk_budget_ns, request->say};
 	pid_t wanted = (pid_t)request->manifest->process->pid;
 	CLEANUP_CLOSE int last_pid = -1;
-	struct jsnap_error error = {0};
-	struct restore_walk walk;
+	struct seek_report report = {0};
 
 	if ((seek_open_last_pid(&last_pid, NULL) < 0 || seek_to(wanted, last_pid, NULL) < 0) &&
-	    seek_afford_walk(request->manifest, request->walk_budget_ns, &walk, &error) == 0)
-		(void)seek_to(wanted, -1, &error);
-	if (write_full(report_fd, &error, sizeof(error)) < 0)
+	    seek_afford_walk(&walk, &report.walk, &report.error) == 0)
+		(void)seek_to(wanted, -1, &report.error);
+	if (write_full(report_fd, &report, sizeof(report)) < 0)
 		_exit(1);
 }
 
@@ -169,6 +175,7 @@ static void become(const struct tids_request *request, bool seek)
 static int start_init(const struct tids_request *request, bool seek, struct helper_report *report)
 {
 	CLEANUP_CLOSE int in = -1, out = -1;
+	struct seek_report sought;
 	int ends[2];
 
 	if (seek && pipe2(ends, O_CLOEXEC) < 0)
@@ -185,8 +192,10 @@ static int start_init(const struct tids_request *request, bool seek, struct help
 	if (!seek)
 		return 0;
 	close(steal_fd(&out));
-	if (read_full(in, &report->error, sizeof(report->error)) < 0)
+	if (read_full(in, &sought, sizeof(sought)) < 0)
 		return error_set(&report->error, EIO, "the namespace's init ended");
+	report->walk = sought.walk;
+	report->error = sought.error;
 	return -report->error.code;
 }
 
@@ -245,6 +254,7 @@ int namespace_clone_leader(const struct tids_request *request, struct tids_resul
 			*err = report.error;
 		return -report.error.code;
 	}
-	*ret_result = (struct tids_result){.pid = report.pid, .init_pid = report.init_pid};
+	*ret_result = (struct tids_result){
+		.pid = report.pid, .init_pid = report.init_pid, .walk = report.walk};
 	return 0;
 }

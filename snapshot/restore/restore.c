@@ -242,7 +242,8 @@ static int run_plan(struct plan *plan, enum tids_way way, struct restored *ret_r
 				       .way = way,
 				       .child = child_main,
 				       .arg = &job,
-				       .walk_budget_ns = plan->options->walk_budget_ns};
+				       .walk_budget_ns = plan->options->walk_budget_ns,
+				       .say = plan->options->say};
 	int ends[2], r;
 
 	request.monotonic_offset_ns =
@@ -272,6 +273,8 @@ static int run_plan(struct plan *plan, enum tids_way way, struct restored *ret_r
 		phase_ns[RESTORE_CLONE] -= phase_ns[i];
 	ret_restored->pid = child.pid;
 	ret_restored->init_pid = child.init_pid;
+	if (child.walk.numbers)
+		ret_restored->walk = child.walk;
 	ret_restored->gate = share_gate(plan->head->doors.gate);
 	return 0;
 }

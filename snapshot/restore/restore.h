@@ -73,7 +73,7 @@ struct restored {
 	pid_t pid;	/* child of the caller; in the caller's namespace */
 	pid_t init_pid; /* init of its PID namespace, a child of the caller too; 0 without one */
 	enum tids_way tids;
-	struct restore_walk walk; /* by TIDS_WALK, else zeros */
+	struct restore_walk walk; /* by TIDS_WALK, and inside TIDS_USERNS without clone3; else 0 */
 	uint64_t running_ns;	  /* from the call to all threads released */
 	uint64_t phase_ns[RESTORE_PHASES];
 	uint32_t *gate; /* of restore_let_in; shared with the restored process */

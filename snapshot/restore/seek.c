@@ -115,9 +115,10 @@ static pid_t last_wanted(const struct manifest *m)
 	return below ? below : last;
 }
 
-int seek_afford_walk(const struct manifest *m, uint64_t budget_ns, struct restore_walk *ret_walk,
+int seek_afford_walk(const struct seek_walk *walk, struct restore_walk *ret_walk,
 		     struct jsnap_error *err)
 {
+	const struct manifest *m = walk->manifest;
 	pid_t first = (pid_t)m->process->pid;
 	pid_t last = last_wanted(m);
 	uint64_t step_ns = USUAL_NS;
@@ -141,9 +142,14 @@ int seek_afford_walk(const struct manifest *m, uint64_t budget_ns, struct restor
 	if (to_first >= SAMPLE_ROOM)
 		r = walk_measure(SAMPLE, &step_ns, err);
 	if (r == 0)
-		r = walk_afford(to_first + on, step_ns, budget_ns, err);
-	if (r == 0)
-		*ret_walk = (struct restore_walk){(uint64_t)(to_first + on),
-						  (uint64_t)(to_first + on) * step_ns};
-	return r;
+		r = walk_afford(to_first + on, step_ns, walk->budget_ns, err);
+	if (r < 0)
+		return r;
+	*ret_walk = (struct restore_walk){(uint64_t)(to_first + on),
+					  (uint64_t)(to_first + on) * step_ns};
+	if (walk->say)
+		walk->say("tids: the walk takes %llu numbers, about %.1f ms",
+			  (unsigned long long)ret_walk->numbers,
+			  (double)ret_walk->expected_ns / 1e6);
+	return 0;
 }

@@ -57,19 +57,79 @@ void tids_die_with_parent(int parent_pidfd)
 		_exit(125);
 }
 
-/* A process in the group or session of this number; its leader may be gone. */
+/* Dead and not reaped yet, exiting, or sent a SIGKILL that it has not seen yet: this thread. */
+static bool is_thread_ending(pid_t tid, pid_t *ret_parent, pid_t *ret_leader)
+{
+	const uint64_t killed = 1ull << (SIGKILL - 1);
+	struct proc_status status;
+	struct proc_stat stat;
+
+	if (proc_stat_read(tid, &stat, NULL) < 0 || proc_status_read(tid, 0, &status, NULL) < 0)
+		return true;
+	*ret_parent = stat.ppid;
+	*ret_leader = status.tgid;
+	return stat.state == 'Z' || stat.state == 'X' || (stat.flags & PROC_EXITING) ||
+	       ((status.sig_pending | status.shared_pending) & killed);
+}
+
+/* A process ends with its last thread, and has its leader's number until then. */
+static bool is_ending(pid_t tid, pid_t *ret_parent)
+{
+	CLEANUP_FREE pid_t *threads = NULL;
+	pid_t parent, leader = 0;
+	size_t n = 0;
+
+	if (!is_thread_ending(tid, ret_parent, &leader))
+		return false;
+	if (tid != leader || proc_tasks_read(tid, &threads, &n, NULL) < 0)
+		return true;
+	for (size_t i = 0; i < n; i++)
+		if (!is_thread_ending(threads[i], &parent, &leader))
+			return false;
+	return true;
+}
+
+/* A restored process dies with its jsnap, which may be the one that is dying just now. */
+static bool will_end(pid_t tid)
+{
+	pid_t parent = 0, grandparent;
+
+	return is_ending(tid, &parent) || (parent > 0 && is_ending(parent, &grandparent));
+}
+
+/* A process in the group or session of this number, whose leader may be gone: one that goes on,
+ * where there is one. */
 static bool find_member(pid_t id, pid_t *ret_pid, struct proc_stat *ret_stat)
 {
 	CLEANUP_CLOSEDIR DIR *proc = opendir("/proc");
 	struct dirent *entry;
+	struct proc_stat stat;
+	bool found = false;
 
 	while (proc && (entry = readdir(proc))) {
-		*ret_pid = (pid_t)atoi(entry->d_name);
-		if (*ret_pid > 0 && proc_stat_read(*ret_pid, ret_stat, NULL) == 0 &&
-		    (ret_stat->pgrp == id || ret_stat->session == id))
-			return true;
+		pid_t pid = (pid_t)atoi(entry->d_name);
+
+		if (pid <= 0 || proc_stat_read(pid, &stat, NULL) < 0 ||
+		    (stat.pgrp != id && stat.session != id))
+			continue;
+		found = true;
+		*ret_pid = pid;
+		*ret_stat = stat;
+		if (!will_end(pid))
+			break;
 	}
-	return false;
+	return found;
+}
+
+/* Nobody has the number, or whoever has it will be gone in a moment. */
+static bool will_be_free(pid_t id)
+{
+	struct proc_stat stat;
+	pid_t member;
+
+	if (proc_stat_read(id, &stat, NULL) == 0)
+		return will_end(id);
+	return !find_member(id, &member, &stat) || will_end(member);
 }
 
 int tids_taken(pid_t tid, struct jsnap_error *err)
@@ -86,7 +146,7 @@ int tids_taken(pid_t tid, struct jsnap_error *err)
 					 member, stat.comm);
 		return error_set(err, EBUSY, "PID %d was taken by another process", tid);
 	}
-	if (stat.state == 'Z')
+	if (stat.state == 'Z' && is_ending(status.tgid, &member))
 		return error_set(err, EBUSY,
 				 "PID %d is taken by process %d (%s), which has ended, but its "
 				 "parent, process %d, has not waited for it",
@@ -95,49 +155,23 @@ int tids_taken(pid_t tid, struct jsnap_error *err)
 			 stat.comm);
 }
 
-/* Dead and not reaped yet, exiting, or sent a SIGKILL that it has not seen yet. */
-static bool is_ending(pid_t tid, pid_t *ret_parent)
-{
-	const uint64_t killed = 1ull << (SIGKILL - 1);
-	struct proc_status status;
-	struct proc_stat stat;
-
-	if (proc_stat_read(tid, &stat, NULL) < 0)
-		return true;
-	*ret_parent = stat.ppid;
-	if (stat.state == 'Z' || stat.state == 'X' || (stat.flags & PROC_EXITING))
-		return true;
-	return proc_status_read(tid, 0, &status, NULL) < 0 ||
-	       ((status.sig_pending | status.shared_pending) & killed);
-}
-
-/* A restored process dies with its jsnap, which may be the one that is dying just now. */
-static bool will_end(pid_t tid)
-{
-	pid_t parent = 0, grandparent;
-
-	return is_ending(tid, &parent) || (parent > 0 && is_ending(parent, &grandparent));
-}
-
 /* Its leader has ended, or a task would have the number. */
 static bool is_group(pid_t id)
 {
 	return kill(-id, 0) == 0 || errno != ESRCH;
 }
 
-int tids_check_free(const struct manifest *m, struct jsnap_error *err)
+int tids_check_free(const struct manifest *m, uint64_t *deadline, struct jsnap_error *err)
 {
-	uint64_t deadline = 0;
-
 	for (uint32_t i = 0; i < m->n_threads; i++) {
 		pid_t tid = (pid_t)m->threads[i].tid;
 		char path[48];
 
 		snprintf(path, sizeof(path), "/proc/%d", tid);
 		while (access(path, F_OK) == 0 || is_group(tid)) {
-			if (!deadline)
-				deadline = monotonic_ns() + ENDING_WAIT_NS;
-			if (!will_end(tid) || monotonic_ns() > deadline)
+			if (!*deadline)
+				*deadline = monotonic_ns() + ENDING_WAIT_NS;
+			if (!will_be_free(tid) || monotonic_ns() > *deadline)
 				return tids_taken(tid, err);
 			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 		}
@@ -163,7 +197,8 @@ static int clone3_leader(const struct tids_request *request, struct tids_result 
 		saved = errno;
 		if (raised)
 			privilege_raise(capability, false);
-		if (pid != -1 || saved != EEXIST || monotonic_ns() > deadline)
+		if (pid != -1 || saved != EEXIST || !will_be_free(wanted) ||
+		    monotonic_ns() > deadline)
 			break;
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	}

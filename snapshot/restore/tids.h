@@ -24,13 +24,15 @@ struct tids_request {
 	/* Runs in the new process and never returns. Capabilities are not effective. */
 	void (*child)(void *arg, const struct tids_threads *threads);
 	void *arg;
-	uint64_t walk_budget_ns; /* as in restore_options */
-	int self_pidfd;		 /* of the caller, for tids_die_with_parent */
+	uint64_t walk_budget_ns;	   /* as in restore_options */
+	void (*say)(const char *fmt, ...); /* likewise */
+	int self_pidfd;			   /* of the caller, for tids_die_with_parent */
 };
 
 struct tids_result {
-	pid_t pid;	/* child of the caller, in the caller's namespace */
-	pid_t init_pid; /* of its PID namespace, 0: the caller's own namespace */
+	pid_t pid;		  /* child of the caller, in the caller's namespace */
+	pid_t init_pid;		  /* of its PID namespace, 0: the caller's own namespace */
+	struct restore_walk walk; /* inside a user namespace, where clone3 is hidden; else zeros */
 };
 
 /* Tries `way`, or for TIDS_AUTO each in its order, with `attempt` (0, or why not). What is known to
@@ -48,8 +50,9 @@ int tids_clone_leader(const struct tids_request *request, struct tids_result *re
 		      struct jsnap_error *err);
 
 /* Whether some TID of the image is in use in this PID namespace; -EBUSY names the process. One that
- * is ending anyway is given 0.3 s. */
-int tids_check_free(const struct manifest *m, struct jsnap_error *err);
+ * is ending anyway is waited for, 0.3 s in all: *deadline (CLOCK_MONOTONIC, ns) is 0 before the
+ * first wait, and belongs to the caller for further calls. */
+int tids_check_free(const struct manifest *m, uint64_t *deadline, struct jsnap_error *err);
 
 /* -EBUSY: names who has this number, as his own or as that of his process group or session, whose
  * leader has ended (setpgid(2)). */
@@ -79,8 +82,14 @@ int seek_clone_leader(const struct tids_request *request, struct tids_result *re
 int seek_open_last_pid(int *ret_fd, struct jsnap_error *err);
 /* Makes `wanted` the next number, by the file or by walking. */
 int seek_to(pid_t wanted, int last_pid_fd, struct jsnap_error *err);
-/* Whether a walk can reach the image's numbers from here, and for a price within the budget. */
-int seek_afford_walk(const struct manifest *m, uint64_t budget_ns, struct restore_walk *ret_walk,
+/* Whether a walk can reach the image's numbers from here, and for a price within the budget, which
+ * is said before it begins. */
+struct seek_walk {
+	const struct manifest *manifest;
+	uint64_t budget_ns;
+	void (*say)(const char *fmt, ...); /* may be NULL */
+};
+int seek_afford_walk(const struct seek_walk *walk, struct restore_walk *ret_walk,
 		     struct jsnap_error *err);
 
 #endif

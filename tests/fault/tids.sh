@@ -44,7 +44,8 @@ for thread in json.load(sys.stdin)["threads"]:
 [ "${#tids[@]}" -gt 2 ] || fail "the snapshot has ${#tids[@]} threads"
 
 # filtered NAME COMMAND...: under a seccomp filter (seccomp(2)). no-time-ns: unshare with CLONE_NEWTIME is EINVAL,
-# as for a kernel without it; no-clone3: clone3 is ENOSYS, as by Docker's default filter.
+# as for a kernel without it; no-clone3: clone3 is ENOSYS, as by Docker's default filter; no-sleep: who waits with
+# nanosleep or clock_nanosleep is killed.
 cat >filtered.py <<'END'
 import ctypes, os, struct, sys
 load_nr, load_flags = (0x20, 0, 0, 0), (0x20, 0, 0, 16)
@@ -53,6 +54,7 @@ allow = (0x06, 0, 0, 0x7fff0000)
 filters = {
 	"no-time-ns": [load_nr, (0x15, 0, 3, 272), load_flags, (0x45, 0, 1, 0x80), errno(22), allow],
 	"no-clone3": [load_nr, (0x15, 0, 1, 435), errno(38), allow],
+	"no-sleep": [load_nr, (0x15, 1, 0, 35), (0x15, 0, 1, 230), (0x06, 0, 0, 0x80000000), allow],
 }
 code = filters[sys.argv[1]]
 text = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
@@ -124,12 +126,14 @@ restored boottime-userns userns young nobody "$jsnap" restore images/later.jsnap
 read_only='mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys &&
 	exec unshare --map-user=1000 --map-group=1000 "$@"'
 inside=(young root bash -c "$read_only" bash python3 filtered.py no-clone3 "${restore[@]}" --tids userns)
-restored inside userns "${inside[@]}"
+restored inside userns "${inside[@]}" --metrics "$dir/inside.metrics"
+grep -q "the walk takes [1-9][0-9]* numbers, about [0-9.]* ms" inside.err || fail "the price of the walk inside is not said"
+grep -q '^jsnap_walk_numbers{.*} [1-9]' inside.metrics || fail "the walk inside is not in the metrics: $(cat inside.metrics)"
 refused inside-budget "walking there takes [0-9]* numbers" "${inside[@]}" --walk-budget 1ms
 
 # A number that is only a process group's or only a session's is nobody's PID, and yet not to be had.
 cat >holder.py <<'END'
-import os, subprocess, sys, time
+import ctypes, os, subprocess, sys, threading, time
 kind, wanted = sys.argv[1], int(sys.argv[2])
 def created(): # threads and processes since the machine started
 	return int([line for line in open("/proc/stat") if line.startswith("processes")][0].split()[1])
@@ -141,6 +145,11 @@ def go_on_after(number):
 go_on_after(wanted - 1)
 leader = os.fork()
 if leader == 0:
+	if kind == "leaderless":
+		threading.Thread(target=os.read, args=(end, 1)).start()
+		os.close(held)
+		os.write(told, b"x")
+		ctypes.CDLL(None).syscall(60, 0) # exit(2), of this thread
 	os.setsid() if kind == "session" else os.setpgid(0, 0)
 	go_on_after(5000)
 	if os.fork() == 0:
@@ -152,17 +161,26 @@ if leader == 0:
 	os._exit(0)
 if leader != wanted:
 	sys.exit("got %d, not %d" % (leader, wanted))
-os.waitpid(leader, 0)
+if kind != "leaderless":
+	os.waitpid(leader, 0)
 os.close(end)
 os.read(ready, 1)
+while kind == "leaderless" and ") Z" not in open("/proc/%d/stat" % leader).read():
+	time.sleep(0.01)
 before = created()
 status = subprocess.run(sys.argv[3:]).returncode
 print("created", created() - before)
 sys.exit(status)
 END
 number=${tids[${#tids[@]} / 2]}
+# Nor will a process come to its end whose first thread alone has ended. No time is lost on either.
+at_once=(python3 filtered.py no-sleep "${restore[@]}")
 refused group "PID $number is taken as the process group of process [0-9]* (python3)" \
-	young capable python3 holder.py group "$number" "${restore[@]}" --tids ns-last-pid
+	young capable python3 holder.py group "$number" "${at_once[@]}" --tids ns-last-pid
+refused leaderless "PID $number is taken by process $number (python3)$" \
+	young capable python3 holder.py leaderless "$number" "${at_once[@]}" --tids ns-last-pid
+refused session-leader "PID ${tids[0]} is taken as the session of process [0-9]* (python3)" \
+	young capable python3 holder.py session "${tids[0]}" "${at_once[@]}" --tids clone3
 refused session "PID $number is taken as the session of process [0-9]* (python3)" \
 	young capable python3 holder.py session "$number" "${restore[@]}" --tids ns-last-pid
 # All that the machine did meanwhile; trying on and on would be 262,144.
