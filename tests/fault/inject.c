@@ -100,20 +100,27 @@ static bool fails(int kind, const char *call)
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t size);
+/* AddressSanitizer's, where that is in the program. */
+void *__interceptor_malloc(size_t size) __attribute__((weak));
+void *__interceptor_calloc(size_t n, size_t size) __attribute__((weak));
+void *__interceptor_realloc(void *p, size_t size) __attribute__((weak));
+
+#define ALLOCATE(name, ...) \
+	(__interceptor_##name ? __interceptor_##name(__VA_ARGS__) : __libc_##name(__VA_ARGS__))
 
 void *malloc(size_t size)
 {
-	return fails(ENOMEM, "malloc") ? NULL : __libc_malloc(size);
+	return fails(ENOMEM, "malloc") ? NULL : ALLOCATE(malloc, size);
 }
 
 void *calloc(size_t n, size_t size)
 {
-	return fails(ENOMEM, "calloc") ? NULL : __libc_calloc(n, size);
+	return fails(ENOMEM, "calloc") ? NULL : ALLOCATE(calloc, n, size);
 }
 
 void *realloc(void *p, size_t size)
 {
-	return fails(ENOMEM, "realloc") ? NULL : __libc_realloc(p, size);
+	return fails(ENOMEM, "realloc") ? NULL : ALLOCATE(realloc, p, size);
 }
 
 void *mmap(void *addr, size_t size, int prot, int flags, int fd, off_t offset)

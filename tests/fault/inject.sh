@@ -13,6 +13,7 @@ use_mode userns
 verb=$1 errno=$2 step=${3:-1}
 inject=$JSNAP_TEST_WORK/scripts/jsnap_inject.so
 refused=0 survived=0
+export ASAN_OPTIONS=verify_asan_link_order=0 # of a sanitized jsnap
 
 # run N COMMAND...: sets `status` and `call`, the call that failed; "" when there are fewer than N.
 run() {

@@ -321,7 +321,8 @@ static void put_together(const struct parts *p, char **ret_data, size_t *ret_siz
 	seek_table_ends(&table, &head, &foot);
 	memcpy(data + size, &head, sizeof(head));
 	size += sizeof(head);
-	memcpy(data + size, table.entries, table.count * sizeof(*table.entries));
+	if (table.count)
+		memcpy(data + size, table.entries, table.count * sizeof(*table.entries));
 	size += table.count * sizeof(*table.entries);
 	memcpy(data + size, &foot, sizeof(foot));
 	size += sizeof(foot);
