@@ -380,15 +380,22 @@ static int capture_timerfd(struct capture *c, const struct open_file *f, struct 
 static int capture_epoll_params(struct capture *c, const struct open_file *f, struct m_file *file,
 				struct jsnap_error *err)
 {
+	CLEANUP_CLOSE int own = capture_dup_fd(c, f->fd);
 	struct m_epoll_params params;
 	long result;
-	int r = remote_call(&c->leader, &result, err, SYS_ioctl,
-			    REMOTE_ARGS((uint64_t)f->fd, M_EPOLL_GET_PARAMS, c->leader.data.value));
+	int r = 0;
 
 	file->kind = M_FILE_EPOLL;
+	if (own >= 0)
+		result = ioctl(own, M_EPOLL_GET_PARAMS, &params);
+	else
+		r = remote_call(&c->leader, &result, err, SYS_ioctl,
+				REMOTE_ARGS((uint64_t)f->fd, M_EPOLL_GET_PARAMS,
+					    c->leader.data.value));
 	if (r < 0 || result < 0) /* before Linux 6.9 there are none */
 		return r;
-	r = tracee_read(&c->tracee, c->leader.data, &params, sizeof(params), err);
+	if (own < 0)
+		r = tracee_read(&c->tracee, c->leader.data, &params, sizeof(params), err);
 	if (r == 0)
 		memcpy(&file->value[0], &params, sizeof(params));
 	return r;

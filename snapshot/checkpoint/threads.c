@@ -66,39 +66,55 @@ static int refuse_policy(struct capture *c, pid_t tid, const struct sched_attr *
 				 : "is not carried");
 }
 
-/* Where a thread may run as jsnap may, it is because nobody has chosen: a restored one then may run
- * where whoever restores it may. */
-static int capture_affinity(struct capture *c, pid_t tid, struct m_thread *thread,
-			    struct jsnap_error *err)
+/* What jsnap itself has of processor and disks: a thread that has the same has it because nobody
+ * has chosen, and a restored one then gets what whoever restores it has. */
+struct shares {
+	unsigned char affinity[AFFINITY_MAX];
+	long affinity_size; /* below 0: it can't be told */
+	long ioprio;
+	struct sched_attr attr; /* size 0: it can't be told */
+};
+
+static void read_own_shares(struct shares *ret_own)
 {
-	unsigned char affinity[AFFINITY_MAX], own[AFFINITY_MAX];
+	struct sched_attr attr = {.size = sizeof(attr)};
+
+	*ret_own = (struct shares){0};
+	ret_own->affinity_size = syscall(SYS_sched_getaffinity, 0, sizeof(ret_own->affinity),
+					 ret_own->affinity);
+	ret_own->ioprio = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
+	if (syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) == 0)
+		ret_own->attr = attr;
+}
+
+static int capture_affinity(struct capture *c, pid_t tid, const struct shares *own,
+			    struct m_thread *thread, struct jsnap_error *err)
+{
+	unsigned char affinity[AFFINITY_MAX];
 	long size = syscall(SYS_sched_getaffinity, tid, sizeof(affinity), affinity);
-	long own_size = syscall(SYS_sched_getaffinity, 0, sizeof(own), own);
 
 	if (size < 0)
 		return error_errno(err, "read the processors of thread %d", tid);
-	if (size == own_size && memcmp(affinity, own, (size_t)size) == 0)
+	if (size == own->affinity_size && memcmp(affinity, own->affinity, (size_t)size) == 0)
 		return 0;
 	return manifest_blob(c->m, affinity, (size_t)size, &thread->affinity);
 }
 
-/* As affinity: what jsnap has too nobody has chosen. */
-static void capture_shares(pid_t tid, const struct sched_attr *attr, struct m_thread *thread)
+static void capture_shares(pid_t tid, const struct sched_attr *attr, const struct shares *own,
+			   struct m_thread *thread)
 {
-	struct sched_attr own = {.size = sizeof(own)};
 	long theirs = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, tid);
 
-	if (theirs > 0 && theirs != syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0))
+	if (theirs > 0 && theirs != own->ioprio)
 		thread->ioprio = (uint32_t)theirs;
 	if (attr->sched_policy != SCHED_NORMAL && attr->sched_policy != SCHED_BATCH)
 		return;
-	if (syscall(SYS_sched_getattr, 0, &own, sizeof(own), 0) == 0 &&
-	    own.sched_runtime != attr->sched_runtime)
+	if (own->attr.size && own->attr.sched_runtime != attr->sched_runtime)
 		thread->slice_ns = attr->sched_runtime;
 }
 
-static int capture_scheduling(struct capture *c, pid_t tid, struct m_thread *thread,
-			      struct jsnap_error *err)
+static int capture_scheduling(struct capture *c, pid_t tid, const struct shares *own,
+			      struct m_thread *thread, struct jsnap_error *err)
 {
 	struct sched_attr attr = {.size = sizeof(attr)};
 	int r;
@@ -112,8 +128,8 @@ static int capture_scheduling(struct capture *c, pid_t tid, struct m_thread *thr
 	thread->sched_nice = attr.sched_nice;
 	thread->sched_priority = attr.sched_priority;
 	thread->sched_flags = attr.sched_flags & SCHED_FLAG_RESET_ON_FORK;
-	capture_shares(tid, &attr, thread);
-	return capture_affinity(c, tid, thread, err);
+	capture_shares(tid, &attr, own, thread);
+	return capture_affinity(c, tid, own, thread, err);
 }
 
 static int capture_rseq(pid_t tid, struct m_thread *thread, struct jsnap_error *err)
@@ -304,7 +320,8 @@ static int capture_registers(struct capture *c, struct tracee_thread *from, stru
 	return manifest_blob(c->m, xsave, size, &thread->xsave);
 }
 
-static int capture_thread(struct capture *c, struct tracee_thread *from, struct jsnap_error *err)
+static int capture_thread(struct capture *c, struct tracee_thread *from, const struct shares *own,
+			  struct jsnap_error *err)
 {
 	struct m_thread *thread = MANIFEST_ADD(c->m, threads);
 	void *head = NULL;
@@ -324,7 +341,7 @@ static int capture_thread(struct capture *c, struct tracee_thread *from, struct 
 	thread->robust_list_size = length;
 	r = capture_name(c, from->tid, thread, err);
 	if (r == 0)
-		r = capture_scheduling(c, from->tid, thread, err);
+		r = capture_scheduling(c, from->tid, own, thread, err);
 	if (r == 0)
 		r = capture_rseq(from->tid, thread, err);
 	if (r == 0)
@@ -343,10 +360,12 @@ static int by_tid(const void *a, const void *b)
 
 int capture_threads(struct capture *c, struct jsnap_error *err)
 {
+	struct shares own;
 	int r = 0;
 
+	read_own_shares(&own);
 	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++)
-		r = capture_thread(c, &c->tracee.threads[i], err);
+		r = capture_thread(c, &c->tracee.threads[i], &own, err);
 	if (r == 0)
 		r = capture_told(c, err);
 	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++)
