@@ -84,21 +84,6 @@ static bool same_ids(const uid_t *a, const uid_t *b)
 	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
 }
 
-/* A restored process is its restorer's user in every respect, and so is each of its threads. */
-static int refuse_ids(const struct proc_status *s, struct jsnap_error *err)
-{
-	const uid_t uid[4] = {s->uid[0], s->uid[0], s->uid[0], s->uid[0]};
-	const gid_t gid[4] = {s->gid[0], s->gid[0], s->gid[0], s->gid[0]};
-
-	if (!same_ids(s->uid, uid) || !same_ids(s->gid, gid))
-		return error_set(
-			err, ENOTSUP,
-			"its real, effective and saved user or group differ (%u %u %u, %u %u "
-			"%u), which is not carried",
-			s->uid[0], s->uid[1], s->uid[2], s->gid[0], s->gid[1], s->gid[2]);
-	return 0;
-}
-
 /* Only with this right a thread among several can have a namespace of its own (unshare(2)). */
 static int refuse_thread_namespaces(const struct capture *c, pid_t tid, uint64_t capabilities,
 				    struct jsnap_error *err)
@@ -242,7 +227,7 @@ int capture_refuse(struct capture *c, struct jsnap_error *err)
 	if (r == 0)
 		r = refuse_root(c, err);
 	if (r == 0)
-		r = refuse_ids(&c->status, err);
+		r = proc_status_one_user(&c->status, err);
 	if (r == 0)
 		r = refuse_threads(c, err);
 	if (r == 0)

@@ -171,3 +171,18 @@ int proc_status_read(pid_t pid, pid_t tid, struct proc_status *ret_status, struc
 		error_context(err, "/proc/%d/%s", (int)pid, leaf);
 	return ret;
 }
+
+static bool all_same(const uint32_t ids[4])
+{
+	return ids[1] == ids[0] && ids[2] == ids[0] && ids[3] == ids[0];
+}
+
+int proc_status_one_user(const struct proc_status *s, struct jsnap_error *err)
+{
+	if (all_same(s->uid) && all_same(s->gid))
+		return 0;
+	return error_set(err, ENOTSUP,
+			 "the real, effective and saved user or group of process %d differ (%u %u "
+			 "%u, %u %u %u), which is not carried",
+			 s->tgid, s->uid[0], s->uid[1], s->uid[2], s->gid[0], s->gid[1], s->gid[2]);
+}

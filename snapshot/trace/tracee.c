@@ -189,6 +189,8 @@ static int seize_failed(pid_t pid, pid_t tid, struct jsnap_error *err)
 					 pid);
 		if (status.state == 'Z')
 			return error_set(err, ESRCH, "process %d has ended (zombie)", pid);
+		if (proc_status_one_user(&status, err) < 0)
+			return -ENOTSUP;
 		if (undumpable(pid, &status))
 			return error_set(
 				err, EPERM,

@@ -52,7 +52,8 @@ struct tracee {
 };
 
 /* Seizes and stops every thread; nothing is attached on failure. Threads that appear meanwhile are
- * caught too. -EPERM names the tracer when another one has it. -ETIMEDOUT: a thread did not stop
+ * caught too. -EPERM names the tracer when another one has it, -ENOTSUP what makes it impossible.
+ * -ETIMEDOUT: a thread did not stop
  * within ten seconds, and stays attached until the calling thread ends, which must be soon. */
 int tracee_freeze(pid_t pid, struct tracee *ret_tracee, struct jsnap_error *err);
 

@@ -10,8 +10,11 @@
 #define GIVEN_FD 9
 
 /* "bpf", "packet", "packet_ring", "device", "terminal": a descriptor; "fifo", "rr", "deadline": a
- * scheduling policy. Skips the test where that can't be had. */
+ * scheduling policy; "ids": a program file of another group's (setgid). Skips the test where that can't be had. */
 void given_prepare(const char *kind);
+
+/* The program file, while it is still root's. */
+void given_file(const char *victim);
 
 /* In the victim's process, before exec: the descriptor at its number, all others closed. */
 void given_place(void);

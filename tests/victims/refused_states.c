@@ -205,6 +205,18 @@ static void make_namespace(int sig)
 	SETUP(fd >= 0 && close(fd) == 0);
 }
 
+/* Its program file is another group's. */
+static void ids_setup(void)
+{
+	if (getegid() == getgid())
+		victim_skip("set-group-ID programs have no effect here (nosuid)");
+}
+
+static void ids_check(void)
+{
+	EXPECT(getegid() != getgid());
+}
+
 static void ns_made_setup(void)
 {
 	const struct itimerval often = {{0, 20000}, {0, 20000}};
@@ -413,6 +425,7 @@ const struct refused_kind refused_states[] = {
 	{"ldt", ldt_setup, ldt_check},
 	{"tsc", tsc_setup, tsc_check},
 	{"cpuid", cpuid_setup, cpuid_check},
+	{"ids", ids_setup, ids_check},
 	{"ns_made", ns_made_setup, ns_made_check},
 	{"dispatch", dispatch_setup, nothing},
 	{"mdwe", mdwe_setup, mdwe_check},

@@ -219,6 +219,7 @@ void sandbox_enter(struct sandbox *box, enum privilege privilege, const char *js
 	snprintf(box->victim, sizeof(box->victim), "%s/bin/victim", box->dir);
 	copy_file(jsnap, box->jsnap);
 	copy_file(victim, box->victim);
+	given_file(box->victim);
 	if (privilege == PRIVILEGE_CAP)
 		prepare_cap(box);
 	if (geteuid() == 0)
