@@ -431,7 +431,7 @@ static void drop_flock(struct waiter *w)
 	EXPECT_EQ(flock(w->fd[1], LOCK_UN), 0);
 }
 
-static int lock_ofd(int fd, int type, int how)
+static int lock_range(int fd, int type, int how)
 {
 	struct flock lock = {.l_type = (short)type, .l_whence = SEEK_SET, .l_start = 3, .l_len = 4};
 
@@ -441,17 +441,52 @@ static int lock_ofd(int fd, int type, int how)
 static void hold_ofd(struct waiter *w)
 {
 	make_locked(w);
-	SETUP(lock_ofd(w->fd[1], F_WRLCK, F_OFD_SETLK) == 0);
+	SETUP(lock_range(w->fd[1], F_WRLCK, F_OFD_SETLK) == 0);
 }
 
 static long want_ofd(struct waiter *w)
 {
-	return lock_ofd(w->fd[0], F_WRLCK, F_OFD_SETLKW);
+	return lock_range(w->fd[0], F_WRLCK, F_OFD_SETLKW);
 }
 
 static void drop_ofd(struct waiter *w)
 {
-	EXPECT_EQ(lock_ofd(w->fd[1], F_UNLCK, F_OFD_SETLK), 0);
+	EXPECT_EQ(lock_range(w->fd[1], F_UNLCK, F_OFD_SETLK), 0);
+}
+
+/* Locks of one process do not stand in each other's way: another has it, until the file is there. */
+static void keep_posix_lock(pid_t victim)
+{
+	int fd;
+
+	(void)victim;
+	setsid();		/* a restored process wants its group's number */
+	close_range(3, ~0U, 0); /* and what others wait on */
+	fd = open(victim_path("posix_lock"), O_RDWR | O_CLOEXEC);
+	if (lock_range(fd, F_WRLCK, F_SETLK) < 0)
+		return;
+	close(victim_file("posix_lock.held", 1));
+	while (access(victim_path("posix_lock.drop"), F_OK) < 0)
+		victim_sleep_ms(3);
+}
+
+static void hold_posix(struct waiter *w)
+{
+	make_locked(w);
+	victim_stranger(keep_posix_lock);
+	while (access(victim_path("posix_lock.held"), F_OK) < 0)
+		victim_sleep_ms(1);
+}
+
+static long want_posix(struct waiter *w)
+{
+	return lock_range(w->fd[0], F_WRLCK, F_SETLKW);
+}
+
+static void drop_posix(struct waiter *w)
+{
+	(void)w;
+	close(victim_file("posix_lock.drop", 1));
 }
 
 static void make_fifo(struct waiter *w)
@@ -488,6 +523,22 @@ static long receive_queued(struct waiter *w)
 	} message;
 
 	return msgrcv(w->fd[0], &message, sizeof(message.text), 7, 0);
+}
+
+#define SLEEP_CPU_NS INT64_C(500000000) /* more than the main thread uses while it waits */
+
+static clockid_t main_clock;
+
+static void find_main_clock(struct waiter *w)
+{
+	(void)w;
+	SETUP(pthread_getcpuclockid(pthread_self(), &main_clock) == 0);
+}
+
+static void burn(struct waiter *w)
+{
+	for (volatile unsigned i = 0; !w->returned; i++)
+		;
 }
 
 static void send_queued(struct waiter *w)
@@ -610,12 +661,35 @@ static long sleep_remaining(struct waiter *w)
 	return nanosleep(&ts, &ts);
 }
 
-static long sleep_clock(clockid_t clock, int flags)
+static long sleep_ns(clockid_t clock, int flags, int64_t ns)
 {
-	struct timespec ts = in(flags ? clock : -1, SLEEP_NS);
+	struct timespec ts = in(flags ? clock : -1, ns);
 
 	errno = clock_nanosleep(clock, flags, &ts, NULL);
 	return errno ? -1 : 0;
+}
+
+static long sleep_clock(clockid_t clock, int flags)
+{
+	return sleep_ns(clock, flags, SLEEP_NS);
+}
+
+static long sleep_process(struct waiter *w)
+{
+	(void)w;
+	return sleep_ns(CLOCK_PROCESS_CPUTIME_ID, 0, SLEEP_CPU_NS);
+}
+
+static long sleep_until_process(struct waiter *w)
+{
+	(void)w;
+	return sleep_ns(CLOCK_PROCESS_CPUTIME_ID, TIMER_ABSTIME, SLEEP_CPU_NS);
+}
+
+static long sleep_thread(struct waiter *w)
+{
+	(void)w;
+	return sleep_ns(main_clock, 0, SLEEP_CPU_NS);
 }
 
 static long sleep_monotonic(struct waiter *w)
@@ -757,6 +831,10 @@ const struct kind blocked_kinds[] = {
 	{"sigsuspend", NULL, suspend, interrupt, -1, EINTR, CLK},
 	{"flock", hold_flock, want_flock, drop_flock, 0, 0, CLK},
 	{"ofd_lock", hold_ofd, want_ofd, drop_ofd, 0, 0, CLK},
+	{"posix_lock", hold_posix, want_posix, drop_posix, 0, 0, CLK},
+	{"cpu_process", NULL, sleep_process, burn, 0, 0, CLK},
+	{"cpu_process_until", NULL, sleep_until_process, burn, 0, 0, CLK},
+	{"cpu_thread", find_main_clock, sleep_thread, burn, 0, 0, CLK},
 	{"open_fifo", make_fifo, open_fifo, open_other_end, 0, 0, CLK},
 	{"msgrcv", make_queue, receive_queued, send_queued, 3, 0, CLK},
 	{"semop", make_semaphore, decrease, increase, 0, 0, CLK},
