@@ -125,16 +125,19 @@ static int next_request(struct burst *b, struct jsnap_error *err)
 /*
  * A port listens before its server serves, and a busy server may drop a connection: as an HTTP
  * client does with a GET, the request is made again, every WARMUP_RETRY_NS, until
- * WARMUP_PATIENCE_NS have gone by without an answer.
+ * WARMUP_PATIENCE_NS have gone by without an answer. Before its first answer the program may not
+ * listen yet (on a busy machine one that gets no processor looks quiet): it has an answer's time.
  */
 static bool try_again(struct burst *b, int rc)
 {
-	uint64_t now = monotonic_ns();
+	uint64_t now = monotonic_ns(), patience = WARMUP_PATIENCE_NS;
 
 	if (rc != -ECONNREFUSED && rc != -ECONNRESET && rc != -EPIPE)
 		return false;
+	if (rc == -ECONNREFUSED && !b->answered && b->run->options->answer_ns)
+		patience = b->run->options->answer_ns;
 	if (!b->patient_until)
-		b->patient_until = now + WARMUP_PATIENCE_NS;
+		b->patient_until = now + patience;
 	if (now >= b->patient_until)
 		return false;
 	b->retry_at = now + WARMUP_RETRY_NS;

@@ -20,8 +20,10 @@ struct warmup_options {
 	const char *what;	  /* "warm-up", for messages */
 	const char *const *steps; /* "http://..." or "exec:CMD" */
 	size_t n_steps;
-	uint64_t requests;    /* for each URL */
-	uint64_t answer_ns;   /* longest time for one answer; 0: no limit of its own */
+	uint64_t requests; /* for each URL */
+	/* Longest time for one answer, and until the program listens at all; 0: no limit of its
+	 * own. */
+	uint64_t answer_ns;
 	bool steady;	      /* beyond that, until it has levelled off (steady.h) */
 	uint64_t time_ns;     /* of the whole warm-up; 0: no limit */
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; past it is an error; 0: none */

@@ -141,6 +141,18 @@ static void test_never_serves(void)
 	CHECK_EQ(result.requests, 0);
 }
 
+/* One that does not listen yet has as long as for an answer. */
+static void test_starts_late(void)
+{
+	struct warmup_result result;
+	struct jsnap_error err = {0};
+
+	answer_ns = 100000000;
+	CHECK_EQ(warm(&(struct server){.refused_ms = 60000}, 20, 4000, &result, &err),
+		 -ECONNREFUSED);
+	answer_ns = 0;
+}
+
 static void test_slow_answers(void)
 {
 	const struct server slow = {.answered = 5, .thinks_ms = 300};
@@ -174,6 +186,7 @@ int main(void)
 	test_careless_server();
 	test_later_failure();
 	test_never_serves();
+	test_starts_late();
 	test_slow_answers();
 	test_patience();
 	supervise_end(&supervise);
