@@ -37,15 +37,8 @@ import json, sys
 for thread in json.load(open("inspect.json"))["threads"]:
 	print(thread["tid"])' | sort -n >wanted
 
-# How old a process is, and with it how long its first answer took, in ms.
-age_ms() {
-	awk -v hz="$(getconf CLK_TCK)" 'NR == FNR { now = $1; next } { sub(/.*\) /, ""); printf "%d", (now - $20 / hz) * 1000 }' \
-		/proc/uptime "/proc/$1/stat"
-}
-
 run second -- "${through[@]}" "$jsnap" run --tids auto "${words[@]}"
 await second "$path"
-first_ms=$(age_ms "$inner")
 grep -q "jsnap: restored .*(tids: $way)" second.err || fail "second.err does not say 'restored (tids: $way)'"
 java=$(java_of "$inner")
 [ -n "$java" ] || fail "no java in the container"
@@ -67,24 +60,52 @@ status=0
 wait "$pid" || status=$?
 expect "the exit status after SIGTERM" $status 143
 
-# The same snapshot restored outside of containers, where exact numbers are to be had: within the walk and
-# such a restore the first answer has to be there. Figures of one run, but of a machine that may be busy.
-# There is no filter there: that has to be allowed.
-(HOME=$dir/home exec unshare --net --pid --mount-proc --kill-child setpriv --reuid="$4" --regid="$4" --clear-groups \
-	"$jsnap" restore --lsm ignore --log-level debug "$dir/$image" >normal.out 2>normal.err) &
-normal=$!
-normal_restored() {
-	ended $normal && fail "the restore outside: $(tail -n 2 normal.err)"
-	grep -q "jsnap: restored" normal.err
-}
-until_true "$patience" "the restore outside" normal_restored
-kill "$(cat /proc/$normal/task/$normal/children)"
-wait $normal || true
-took() { sed -n 's/.*jsnap: restored .* in \([0-9.]*\) ms.*/\1/p' "$1.err"; }
 walk_ms=$(sed -n 's/.*the walk takes .* about \([0-9.]*\) ms.*/\1/p' second.err)
 [ "$way" != walk ] || [ -n "$walk_ms" ] || fail "second.err does not say what the walk takes"
-figures="restored in $(took second) ms (outside: $(took normal) ms, walk: ${walk_ms:-0} ms), first answer after $first_ms ms"
-awk "BEGIN { whole = $(took normal) + ${walk_ms:-0}; exit !($(took second) < 5 * whole + 1500 && $first_ms < 10 * whole + 5000) }" ||
-	fail "$figures"
+
+# timed NAME COMMAND...: in a container with `options`, adds to NAME.us the microseconds from the start of jsnap to
+# its first answer, for which something asks from before.
+cat >timed.sh <<'END'
+set -e
+exec 3< <(exec python3 "$1" "$2" "$3" "$4.answered")
+read -r -u 3 _
+exec 3<&-
+echo "${EPOCHREALTIME/[.,]/}" >"$4.started"
+shift 4
+exec "$@"
+END
+timed() {
+	local name=$1
+	shift
+	rm -f "home/$name.started" "home/$name.answered"
+	run "$name" -- "${through[@]}" bash "$dir/timed.sh" "$here/first_answer.py" $port "$path" "$dir/home/$name" "$@"
+	answered() {
+		[ -e "home/$name.answered" ] || ! ended "$pid" || fail "$name: the container ended: $(tail -n 3 "$name.err")"
+		[ -e "home/$name.answered" ]
+	}
+	until_true "$patience" "the first answer of $name" answered
+	until_true 10 "$name.err says 'restored'" grep -q "jsnap: restored" "$name.err"
+	echo $(($(<"home/$name.answered") - $(<"home/$name.started"))) >>"$name.us"
+	pm rm -f -t 0 "$name-$$" >/dev/null
+	wait "$pid" || true
+}
+extreme() { sort -n "$1.us" | "$2" -n 1; }
+
+# The first answer is there within the walk and a normal restore: that of the same snapshot, in a container that grants
+# the numbers (without a filter, which has to be allowed). By turns, since others want the processors, too: the
+# quickest here against the slowest there.
+cell=("${options[@]}")
+options none "$([ "$way" = userns ] && echo nocap || echo cr)" "$4" priv
+normal=("${options[@]}")
+normal_way=${way/walk/clone3}
+for ((turn = 1; ; turn++)); do
+	options=("${cell[@]}")
+	timed here "$jsnap" run "${words[@]}"
+	options=("${normal[@]}")
+	timed normal "$jsnap" run --lsm ignore --tids "$normal_way" "${words[@]}"
+	figures="first answer after $(paste -sd ' ' here.us) us, $normal_way without a filter: $(paste -sd ' ' normal.us) us, walk: ${walk_ms:-0} ms"
+	awk "BEGIN { exit !($(extreme here head) <= $(extreme normal tail) + 1000 * ${walk_ms:-0}) }" && break
+	[ $turn -lt 6 ] || fail "$figures"
+done
 say "$figures"
 say "$(wc -l <wanted) threads, TIDs $(head -n 1 wanted) to $(tail -n 1 wanted); $(grep -o 'restored .*' second.err)"
