@@ -2,6 +2,8 @@
  * LD_PRELOAD: the Nth call that can return it fails with an errno. JSNAP_INJECT=ERRNO:N, where
  * ERRNO is ENOSPC, EIO, EMFILE or ENOMEM; the file JSNAP_INJECT_MARK is made when it has happened,
  * with the call's name in it. N counts over a process and is inherited by what it forks.
+ * With JSNAP_INJECT_PATHS a call counts only where it is the first that is reached by its path:
+ * the return addresses of the innermost PATH_FRAMES frames.
  *
  * Only calls of the program itself are met, and the allocations of the C library: what the library
  * calls inside itself is bound within it.
@@ -27,9 +29,14 @@
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <unwind.h>
+
+#define PATH_FRAMES 6u
+#define PATHS_MAX   4096u
 
 static int wanted = -1;
 static long countdown;
+static bool by_path;
 
 static long raw(long nr, long a, long b, long c, long d, long e, long f)
 {
@@ -65,6 +72,7 @@ static void start(void)
 	const char *text = variable("JSNAP_INJECT");
 
 	wanted = 0;
+	by_path = variable("JSNAP_INJECT_PATHS");
 	for (size_t i = 0; text && i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strncmp(text, kinds[i].name, strlen(kinds[i].name)) == 0) {
 			wanted = kinds[i].value;
@@ -72,8 +80,50 @@ static void start(void)
 		}
 }
 
+struct path {
+	unsigned skip, left;
+	uintptr_t hash;
+};
+
+static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *arg)
+{
+	struct path *path = arg;
+
+	if (path->skip) {
+		path->skip--;
+		return _URC_NO_REASON;
+	}
+	path->hash = (path->hash ^ _Unwind_GetIP(context)) * 0x9e3779b97f4a7c15u;
+	path->hash ^= path->hash >> 29;
+	return --path->left ? _URC_NO_REASON : _URC_END_OF_STACK;
+}
+
+/* A full table says yes. What the unwinder calls itself is no path of the program. */
+static __attribute__((noinline)) bool is_first_by_path(void)
+{
+	static uintptr_t seen[PATHS_MAX];
+	static __thread bool unwinding;
+	struct path path = {.skip = 3, .left = PATH_FRAMES}; /* here, fails() and the stand-in */
+
+	if (unwinding)
+		return false;
+	unwinding = true;
+	_Unwind_Backtrace(add_frame, &path);
+	unwinding = false;
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		uintptr_t expected = 0;
+
+		if (__atomic_compare_exchange_n(&seen[i], &expected, path.hash, false,
+						__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			return true;
+		if (expected == path.hash)
+			return false;
+	}
+	return true;
+}
+
 /* True when this call is the one to fail; errno is set. */
-static bool fails(int kind, const char *call)
+static __attribute__((noinline)) bool fails(int kind, const char *call)
 {
 	const char *mark;
 	long fd;
@@ -82,7 +132,8 @@ static bool fails(int kind, const char *call)
 		return false;
 	if (wanted < 0)
 		start();
-	if (kind != wanted || __atomic_sub_fetch(&countdown, 1, __ATOMIC_SEQ_CST) != 0)
+	if (kind != wanted || (by_path && !is_first_by_path()) ||
+	    __atomic_sub_fetch(&countdown, 1, __ATOMIC_SEQ_CST) != 0)
 		return false;
 	mark = variable("JSNAP_INJECT_MARK");
 	fd = mark ? raw(SYS_open, (long)mark, O_WRONLY | O_CREAT | O_APPEND, 0666, 0, 0, 0) : -1;

@@ -3,8 +3,9 @@
 # command fails in words, or does without what it could not have; the program lives, nothing is left.
 #
 # inject.sh dump|restore ERRNO [STEP [VICTIM]]: every STEP-th call
-# inject.sh checkpoint|run|again ERRNO [STEP]: the same with a JVM, whose own calls succeed. `run` finds no
-# snapshot, `again` finds one: the application answers, restored or cold, and stored is a whole snapshot or none.
+# inject.sh checkpoint|run|again ERRNO [STEP]: the same with a JVM, whose own calls succeed, and of calls that
+# are reached by one path the first alone. `run` finds no snapshot, `again` finds one: the application answers,
+# restored or cold, and stored is a whole snapshot or none.
 victim=${4:-threads}
 . "${JSNAP_TEST_WORK:?set it to what tests/jvm/setup.sh BUILD_DIR prints}/scripts/lib.sh"
 . "${JSNAP_TEST_WORK:?set it to what tests/jvm/setup.sh BUILD_DIR prints}/scripts/program_lib.sh"
@@ -84,6 +85,7 @@ no_half() { # N WHAT: in the store
 }
 
 use_tiny() {
+	export JSNAP_INJECT_PATHS=1
 	use_jdk 17
 	port=$(free_port)
 	tiny=(--store "$dir/store" --tids $tids --set-env LD_PRELOAD= -Xmx64m -XX:+UseSerialGC -jar "$cache/tiny.jar" "$port")
