@@ -172,9 +172,9 @@ static int form_url(const char *text, struct jsnap_error *err)
 	return 0;
 }
 
-#define REGEX_WEIGHT_MAX 10000u
+#define REGEX_WEIGHT_MAX 1000u
 #define REGEX_DEPTH_MAX	 32u
-#define REGEX_NEST_MAX	 6u
+#define REGEX_NESTED_MAX 6u
 
 /* The end of a bracket expression that starts at `p`: a ] that comes first is meant as itself. */
 static const char *skip_bracket(const char *p)
@@ -206,38 +206,40 @@ static uint64_t repetition(const char **p)
 }
 
 /*
- * Nodes of the expression when its repetitions are written out, as far as REGEX_WEIGHT_MAX.
- * Repetitions of repetitions, (a*)+ or a*+, cost regcomp the double or triple with each: more than
- * REGEX_NEST_MAX are too heavy, too.
+ * What glibc's regcomp(3) costs: the nodes of the expression when its repetitions are written out,
+ * as far as REGEX_WEIGHT_MAX; four times that for each copy of what has a repetition already, (a*)+
+ * or a*+, which with an anchor beside them take it from milliseconds to minutes.
  */
 static uint64_t regex_weight(const char *p)
 {
 	uint64_t sums[REGEX_DEPTH_MAX] = {0}, last = 0;
-	unsigned nests[REGEX_DEPTH_MAX] = {0}, nest = 0;
-	unsigned depth = 0;
+	bool repeats[REGEX_DEPTH_MAX] = {false}, repeated = false; /* of the group; of `last` */
+	unsigned depth = 0, nested = 0;
 
 	while (*p) {
-		if (*p && strchr("+*?{", *p)) {
+		if (strchr("+*?{", *p)) {
 			uint64_t times = repetition(&p);
 
-			if (++nest > REGEX_NEST_MAX || (last && times > REGEX_WEIGHT_MAX / last))
+			nested += repeated && times > 1;
+			repeated = true;
+			if (last && times > REGEX_WEIGHT_MAX / last)
 				return REGEX_WEIGHT_MAX + 1;
 			last *= times;
 			continue;
 		}
 		if (*p == ')' && depth) {
-			nest = nests[depth] > nest ? nests[depth] : nest;
+			repeated |= repeats[depth];
 			last += sums[depth--];
 			p++;
 		} else {
 			sums[depth] += last;
-			nests[depth] = nest > nests[depth] ? nest : nests[depth];
-			nest = 0;
+			repeats[depth] |= repeated;
+			repeated = false;
 			last = *p != '(';
 			if (*p == '(' && ++depth == REGEX_DEPTH_MAX)
 				return REGEX_WEIGHT_MAX + 1;
 			if (*p == '(')
-				sums[depth] = nests[depth] = 0;
+				sums[depth] = repeats[depth] = 0;
 			p = *p == '[' ? skip_bracket(p) : p + (*p == '\\' && p[1] ? 2 : 1);
 		}
 		if (sums[depth] + last > REGEX_WEIGHT_MAX)
@@ -245,7 +247,7 @@ static uint64_t regex_weight(const char *p)
 	}
 	while (depth)
 		last += sums[depth--];
-	return sums[0] + last;
+	return nested > REGEX_NESTED_MAX ? REGEX_WEIGHT_MAX + 1 : (sums[0] + last) << 2 * nested;
 }
 
 int form_regex(const char *text, struct jsnap_error *err)

@@ -298,11 +298,17 @@ static void test_sample(void)
 /* What regcomp(3) would need gigabytes for is refused; what people write is not. */
 static void test_regex_size(void)
 {
-	static const char *const good[] = {"log:Started .* in [0-9.]+ s", "log:(a|b)+[]x]{2,4}\\(+",
-					   "log:^[[:alpha:]]{1,200}$", "log:((x+)y+)z+",
-					   "log:(((((a*)+)+)+)+)+"};
+	static const char *const good[] = {"log:Started .* in [0-9.]+ s",
+					   "log:(a|b)+[]x]{2,4}\\(+",
+					   "log:^[[:alpha:]]{1,200}$",
+					   "log:((x+)y+)z+",
+					   "log:((a*)+)+",
+					   "log:(\\w+ )*started( in ([0-9]+\\.)?[0-9]+ s)?( .*)?",
+					   "log:([a-z]+\\.)+([A-Z]\\w*)( .*)?$"};
 	static const char *const bad[] = {"log:a{200}{200}{200}",
 					  "log:a*++++++++++++",
+					  "log:a*++++^^^^^^^^^a*++++b*++++c",
+					  "log:(((((a*^)+^)+^)+^)+^)+",
 					  "log:((((((a*)+)+)+)+)+)+",
 					  "log:j++++++++++++++++++++++++",
 					  "log:(((((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+)+)+",
