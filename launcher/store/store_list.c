@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "launcher/store/store_internal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -44,7 +45,9 @@ static int entry_fill(const char *folder, const char *file, struct store_entry *
 	r = store_slot_of_image(path, &slot, err);
 	if (r < 0)
 		return r;
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+	if (stat(path, &st) < 0)
+		return errno == ENOENT ? 0 : error_errno(err, "look at %s", path);
+	if (!S_ISREG(st.st_mode))
 		return 0;
 	entry->image_size = (uint64_t)st.st_blocks * 512;
 	entry->mtime_ns = file_time_ns(st.st_mtim);
@@ -73,7 +76,7 @@ static int read_folder(const char *folder, DIR *dir, struct store_entries *entri
 {
 	struct dirent *file;
 
-	while ((file = readdir(dir))) {
+	while (errno = 0, (file = readdir(dir))) {
 		struct store_entry entry = {0}, *grown;
 		int r = entry_fill(folder, file->d_name, &entry, err);
 
@@ -81,19 +84,21 @@ static int read_folder(const char *folder, DIR *dir, struct store_entries *entri
 			return r;
 		if (r == 0)
 			continue;
-		grown = entries->count < STORE_MAX_ENTRIES
-				? reallocarray(entries->entries, entries->count + 1, sizeof(*grown))
-				: NULL;
-		if (!grown) {
+		grown = reallocarray(entries->entries, entries->count + 1, sizeof(*grown));
+		if (!grown || entries->count == STORE_MAX_ENTRIES) {
 			free(entry.name);
 			free(entry.image);
+			if (!grown)
+				return error_set(err, ENOMEM, "no memory for the snapshots in %s",
+						 folder);
+			entries->entries = grown;
 			return error_set(err, E2BIG, "too many snapshots in %s; see `jsnap prune`",
 					 folder);
 		}
 		entries->entries = grown;
 		grown[entries->count++] = entry;
 	}
-	return 0;
+	return errno ? error_errno(err, "read the store %s", folder) : 0;
 }
 
 int store_list(const struct settings *settings, struct store_entries *ret_entries,
@@ -147,8 +152,9 @@ int store_remove_entry(const struct store_entry *entry, struct jsnap_error *err)
 	if (r < 0)
 		return r;
 	/* Its name may have gone to another, which has times of its own whatever its inode. */
-	if (stat(slot.image, &st) < 0 || st.st_ino != entry->inode ||
-	    file_time_ns(st.st_mtim) != entry->mtime_ns ||
+	if (stat(slot.image, &st) < 0)
+		return errno == ENOENT ? -ESTALE : error_errno(err, "look at %s", slot.image);
+	if (st.st_ino != entry->inode || file_time_ns(st.st_mtim) != entry->mtime_ns ||
 	    file_time_ns(st.st_ctim) != entry->ctime_ns)
 		return -ESTALE;
 	return store_remove(&slot, err);

@@ -22,6 +22,7 @@
 
 struct verdict {
 	bool whole, restores;
+	bool unread;	/* nothing is known of the image itself */
 	char why[1100]; /* of the first thing that is wrong; "" when nothing is */
 	bool unique;
 	char random[4096]; /* --uniqueness: what was compared, or is shared; "" without it */
@@ -73,6 +74,13 @@ static int check_place(const struct settings *settings, const struct opened *ope
 	return restore_validate(&options, err);
 }
 
+/* An error of this moment, place or user, and none of the image. */
+static bool says_nothing(int r)
+{
+	return r == -ENOENT || r == -EACCES || r == -EIO || r == -EMFILE || r == -ENFILE ||
+	       r == -ENOMEM;
+}
+
 static void judge(const struct settings *settings, const char *word, bool is_path,
 		  struct verdict *verdict)
 {
@@ -88,6 +96,7 @@ static void judge(const struct settings *settings, const char *word, bool is_pat
 		log_progress_end();
 	}
 	verdict->whole = r == 0;
+	verdict->unread = says_nothing(r);
 	if (r == 0) {
 		verify_hot(settings, &opened, verdict);
 		r = check_place(settings, &opened, &err);
@@ -108,7 +117,8 @@ static void judge(const struct settings *settings, const char *word, bool is_pat
 static void print_text(const char *word, const struct verdict *verdict, FILE *out)
 {
 	if (!verdict->whole)
-		fprintf(out, "%s: bad: %s\n", word, verdict->why);
+		fprintf(out, "%s: %s: %s\n", word, verdict->unread ? "could not be checked" : "bad",
+			verdict->why);
 	else if (!verdict->restores)
 		fprintf(out, "%s: whole, but would not restore here: %s\n", word, verdict->why);
 	else

@@ -3,6 +3,8 @@
 # command fails in words, or does without what it could not have; the program lives, nothing is left.
 #
 # inject.sh dump|restore ERRNO [STEP [VICTIM]]: every STEP-th call
+# inject.sh verify|inspect|list|prune ERRNO [STEP]: what reads or removes says what it could not, and the image
+# stays whole or is gone.
 # inject.sh checkpoint|run|again ERRNO [STEP]: the same with a JVM, whose own calls succeed, and of calls that
 # are reached by one path the first alone. `run` finds no snapshot, `again` finds one: the application answers,
 # restored or cold, and stored is a whole snapshot or none.
@@ -73,6 +75,37 @@ inject_restore() {
 	done
 	[ "$status" = 0 ] || fail "a restore without failing calls: $(cat i.err)"
 }
+
+inject_reader() { # COMMAND...: of the store that holds one snapshot
+	local image=store/x-$(printf '%032d' 0).jsnap
+	program_start
+	"$jsnap" dump --pid "$program" --image kept.jsnap || fail "jsnap dump"
+	wait "$program" || true
+	mkdir -p store
+	for ((n = 1; ; n += step)); do
+		cp kept.jsnap "$image"
+		run "$n" "$jsnap" "$verb" --store "$dir/store" "$@"
+		[ -n "$call" ] || break
+		if [ $verb.$status = verify.1 ]; then
+			grep -q ': could not be checked: \|: whole, but would not restore here: ' i.out || fail "$errno at call $n ($call) of verify: status 1, and no word"
+			refused=$((refused + 1))
+		else
+			judge "$n" "$verb"
+		fi
+		if [ $verb != prune ]; then
+			[ $status != 0 ] || [ -s i.out ] || fail "$errno at call $n ($call) of $verb: says nothing of the snapshot"
+			cmp -s kept.jsnap "$image" || fail "$errno at call $n ($call) of $verb: the image is another"
+		elif [ $status = 0 ] && [ -e "$image" ]; then
+			fail "$errno at call $n ($call) of prune: an image is left, and no word"
+		fi
+	done
+	[ "$status" = 0 ] || fail "$verb without failing calls: $(cat i.err)"
+}
+
+inject_verify() { inject_reader x; }
+inject_inspect() { inject_reader --json x; }
+inject_list() { inject_reader; }
+inject_prune() { inject_reader --all; }
 
 no_half() { # N WHAT: in the store
 	local image left
