@@ -74,6 +74,9 @@ void landlock_end(struct capture *c);
 /* Looks whether the process was restored before: sets region and stream_inode. */
 void capture_find_region(struct capture *c);
 
+/* MCL_FUTURE and MCL_ONFAULT, as far as they are in force. */
+int capture_future_locks(struct capture *c, uint8_t *ret_flags, struct jsnap_error *err);
+
 /* Interval and POSIX timers with the time they have left; again, when called again. */
 int capture_timers(struct capture *c, struct jsnap_error *err);
 

@@ -389,9 +389,9 @@ static int capture_epoll_params(struct capture *c, const struct open_file *f, st
 	if (own >= 0)
 		result = ioctl(own, M_EPOLL_GET_PARAMS, &params);
 	else
-		r = remote_call(&c->leader, &result, err, SYS_ioctl,
-				REMOTE_ARGS((uint64_t)f->fd, M_EPOLL_GET_PARAMS,
-					    c->leader.data.value));
+		r = remote_call(
+			&c->leader, &result, err, SYS_ioctl,
+			REMOTE_ARGS((uint64_t)f->fd, M_EPOLL_GET_PARAMS, c->leader.data.value));
 	if (r < 0 || result < 0) /* before Linux 6.9 there are none */
 		return r;
 	if (own < 0)

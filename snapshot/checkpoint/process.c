@@ -224,7 +224,8 @@ static int capture_rarer(struct capture *c, struct jsnap_error *err)
 						: 0;
 	p->memory_merge = merge > 0;
 	p->mce_kill = mce >= 0 ? (uint8_t)mce : PR_MCE_KILL_DEFAULT;
-	return capture_mempolicy(c, err);
+	r = capture_mempolicy(c, err);
+	return r < 0 ? r : capture_future_locks(c, &p->future_locks, err);
 }
 
 /* What a program took over from whoever started it, which jsnap has too, is taken over again from

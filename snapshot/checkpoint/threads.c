@@ -80,8 +80,8 @@ static void read_own_shares(struct shares *ret_own)
 	struct sched_attr attr = {.size = sizeof(attr)};
 
 	*ret_own = (struct shares){0};
-	ret_own->affinity_size = syscall(SYS_sched_getaffinity, 0, sizeof(ret_own->affinity),
-					 ret_own->affinity);
+	ret_own->affinity_size =
+		syscall(SYS_sched_getaffinity, 0, sizeof(ret_own->affinity), ret_own->affinity);
 	ret_own->ioprio = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
 	if (syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) == 0)
 		ret_own->attr = attr;

@@ -64,7 +64,8 @@ struct m_process {
 	uint64_t mempolicy_nodes; /* a bit for each */
 	uint8_t mce_kill;	  /* prctl(PR_MCE_KILL_GET) */
 	uint8_t memory_merge;	  /* prctl(PR_GET_MEMORY_MERGE) */
-	uint8_t reserved[6];
+	uint8_t future_locks;	  /* mlockall(2): MCL_FUTURE, MCL_ONFAULT */
+	uint8_t reserved[5];
 };
 
 enum m_restart {

@@ -42,8 +42,8 @@ int proc_status_parse(const char *text, struct proc_status *ret_status, struct j
 /* Of a process (tid == 0 or tid == pid) or of one of its threads. -ESRCH when it is gone. */
 int proc_status_read(pid_t pid, pid_t tid, struct proc_status *ret_status, struct jsnap_error *err);
 
-/* A restored process is its restorer's user in every respect: -ENOTSUP, with the numbers, where real,
- * effective, saved and file system ids of user or group differ. */
+/* A restored process is its restorer's user in every respect: -ENOTSUP, with the numbers, where
+ * real, effective, saved and file system ids of user or group differ. */
 int proc_status_one_user(const struct proc_status *status, struct jsnap_error *err);
 
 #define PROC_EXITING 0x4u /* PF_EXITING: it is past do_exit, whatever its state says */

@@ -60,6 +60,10 @@ static int fill_inherited(struct plan *plan, struct jsnap_error *err)
 	if (p->memory_merge)
 		plan_op(plan, SYS_prctl, RST_OK, PLAN_SETTING, 0,
 			PLAN_ARGS(PR_SET_MEMORY_MERGE, 1));
+	/* When all is mapped; what is too much for the user's limit stays unlocked, as ever. */
+	if (p->future_locks & MCL_FUTURE)
+		plan_op(plan, SYS_mlockall, RST_IGNORE, PLAN_SETTING, 0,
+			PLAN_ARGS(p->future_locks & (MCL_FUTURE | MCL_ONFAULT)));
 	return 0;
 }
 

@@ -454,7 +454,8 @@ static void drop_ofd(struct waiter *w)
 	EXPECT_EQ(lock_range(w->fd[1], F_UNLCK, F_OFD_SETLK), 0);
 }
 
-/* Locks of one process do not stand in each other's way: another has it, until the file is there. */
+/* Locks of one process do not stand in each other's way: another has it, until the file is there.
+ */
 static void keep_posix_lock(pid_t victim)
 {
 	int fd;

@@ -1,7 +1,8 @@
 /*
  * What programs tune once and rely on since: membarrier(2), without whose registration every later
  * call fails (HotSpot's UseSystemMemoryBarrier), the filter of core dumps, memory policy, pages to
- * be merged, memory errors, and of a thread its I/O priority and time slice.
+ * be merged, memory errors, locking of what is mapped later, at once or when it is touched (with
+ * the argument onfault), and of a thread its I/O priority and time slice.
  */
 #include "victim.h"
 
@@ -11,6 +12,7 @@
 #include <linux/mempolicy.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -71,6 +73,19 @@ static unsigned long filter(const char *set)
 	return strtoul(text, NULL, 16);
 }
 
+/* The marks of a page that is mapped now, after its address: "lo" says locked, "lf" when touched.
+ */
+static void new_page(char marks[256])
+{
+	void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char text[256];
+
+	EXPECT(page != MAP_FAILED);
+	victim_vmflags(page, text, sizeof(text));
+	snprintf(marks, 256, "%s", strchr(text, ' ') ? strchr(text, ' ') : "");
+	munmap(page, 4096);
+}
+
 static int policy(unsigned long *nodes)
 {
 	int mode = -1;
@@ -83,6 +98,7 @@ static int policy(unsigned long *nodes)
 int main(int argc, char **argv)
 {
 	unsigned long core, only = 1, nodes, nodes_after;
+	char locked[256], locked_after[256];
 	int mode, merged, mce;
 	long registered, priority, length;
 	pthread_t thread;
@@ -103,6 +119,9 @@ int main(int argc, char **argv)
 	SETUP(pthread_create(&thread, NULL, tuned, NULL) == 0);
 	while (!prepared)
 		victim_sleep_ms(1);
+	if (mlockall(MCL_FUTURE | (argc > 2 ? MCL_ONFAULT : 0)) < 0)
+		fprintf(stderr, "not tried here: mlockall: %s\n", strerror(errno));
+	new_page(locked);
 	victim_ready();
 
 	EXPECT_EQ(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0), 0);
@@ -115,6 +134,8 @@ int main(int argc, char **argv)
 	EXPECT_EQ(prctl(PR_MCE_KILL_GET, 0, 0, 0, 0), mce);
 	EXPECT_EQ(syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0), priority);
 	EXPECT_EQ(slice(), length);
+	new_page(locked_after);
+	EXPECT_STR(locked_after, locked);
 	leave = 1;
 	pthread_join(thread, NULL);
 	return victim_result();
