@@ -227,11 +227,12 @@ static bool keep_arenas(void)
  * threads stop. */
 static void look_up(struct agent *agent, JNIEnv *jni)
 {
-	loaded_begin(jni);
+	loaded_begin(agent, jni);
 	activity_find(jni);
 	random_find(agent, jni);
 	world_find(agent, jni);
 	environment_find(agent, jni);
+	loaded_end(agent, jni);
 }
 
 int agent_hold(struct agent *agent, JNIEnv *jni, const struct agent_payload *question,
