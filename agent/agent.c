@@ -11,6 +11,7 @@
 #include "agent/crac.h"
 #include "agent/flags.h"
 #include "agent/openers.h"
+#include "agent/pools.h"
 #include "agent/prepare.h"
 #include "agent/random.h"
 #include "agent/suspend.h"
@@ -174,6 +175,7 @@ static int answer(JNIEnv *jni, const struct agent_header *header,
 		suspend_end(&agent, jni);
 		random_forget(jni);
 		world_forget(jni);
+		pools_forget(jni);
 		return 0;
 	default:
 		return send_error(header->sequence,

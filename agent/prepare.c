@@ -16,6 +16,7 @@
 #include "agent/flags.h"
 #include "agent/loaded.h"
 #include "agent/perfdata.h"
+#include "agent/pools.h"
 #include "agent/scrub.h"
 #include "agent/random.h"
 #include "agent/suspend.h"
@@ -232,6 +233,7 @@ static void look_up(struct agent *agent, JNIEnv *jni)
 	random_find(agent, jni);
 	world_find(agent, jni);
 	environment_find(agent, jni);
+	pools_find(agent, jni);
 	loaded_end(agent, jni);
 }
 

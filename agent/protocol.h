@@ -56,7 +56,8 @@ enum agent_message {
 	 * for each random source. Answer
 	 * AGENT_REFRESHED: env=(variables set) java_env=0|1 (System.getenv shows them)
 	 * java_env_reason=... props=(properties set) random=(states made anew)
-	 * random_missing=(what this JDK does not have as expected) put_off=(tasks), or AGENT_ERROR.
+	 * random_missing=(what this JDK does not have as expected) put_off=(tasks)
+	 * pooled=(connections that their pools take for ended), or AGENT_ERROR.
 	 * With it the application's threads go on; its resources are told after the answer. */
 	AGENT_RESTORED = 6,
 	AGENT_REFRESHED = 7,

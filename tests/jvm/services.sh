@@ -1,8 +1,9 @@
 # Services that depend on others, and those others; sourced after lib.sh.
 #
 # service_use SERVICE [SUPPORT] sets `port`, `path`, `java_args`, `warmup`, and starts what the service needs:
-# PostgreSQL from the distribution's packages, and another service that it calls. Services: shop, reactive,
-# pool (tests/apps/pool), micronaut, quarkus. SUPPORT is its framework's own support for org.crac:
+# PostgreSQL from the distribution's packages, or H2, and another service that it calls. Services: shop, reactive,
+# pool, hikari, tomcat-jdbc, dbcp (tests/apps/pool, the last three by the pool of that name), micronaut, quarkus.
+# SUPPORT is its framework's own support for org.crac:
 #
 #	off		it is not there, or told to be idle; the default
 #	on		it hears of each snapshot and restore
@@ -38,11 +39,21 @@ start_backend() {
 	until_true 60 "the other service answers" curl -sf -o /dev/null "http://127.0.0.1:$backend_port/hello"
 }
 
+# H2 as a server, its database in memory.
+start_h2() {
+	h2_port=$(free_port)
+	"$JAVA_HOME/bin/java" -XX:+UseSerialGC -Xmx64m -XX:TieredStopAtLevel=1 -cp "$cache/h2.jar" org.h2.tools.Server \
+		-tcp -tcpPort "$h2_port" -ifNotExists -baseDir "$dir/tmp" </dev/null >h2.out 2>h2.err &
+	h2_pid=$!
+	h2_answers() { grep -q "TCP server running" h2.out; }
+	until_true 60 "H2 answers" h2_answers
+}
+
 service_use() {
 	service=$1
 	support=${2:-off}
 	port=$(free_port)
-	[ "$1" = pool ] || [ -e "$cache/shop.jar" ] || fail "no services in $cache: tests/fetch_services.sh builds them"
+	[ "$1" = pool ] || [ "$1" = tomcat-jdbc ] || [ "$1" = dbcp ] || [ -e "$cache/shop.jar" ] || fail "no services in $cache: tests/fetch_services.sh builds them"
 	start_backend
 	backend=http://127.0.0.1:$backend_port/hello
 	path=/order
@@ -53,7 +64,7 @@ service_use() {
 		;;
 	esac
 	told_before=() told_after=()
-	"use_$service"
+	"use_${service//-/_}"
 	warmup=(--ready "http://127.0.0.1:$port$path" --warmup "http://127.0.0.1:$port$path"
 		--warmup-requests "${JSNAP_TEST_WARMUP:-300}")
 	[ $support != onrefresh ] || warmup=(--ready api)
@@ -78,6 +89,30 @@ use_reactive() {
 use_pool() {
 	path=/ask
 	java_args=(-jar "$cache/pool.jar" "$port" "$backend_port")
+}
+
+# use_held CLASS URL_SETTER SIZE_SETTER JAR...
+use_held() {
+	local type=$1 url=$2 size=$3
+	shift 3
+	path=/ask
+	start_h2
+	java_args=(-cp "$(IFS=:; echo "$cache/pool.jar:$cache/h2.jar:$*")" Held "$port" \
+		"jdbc:h2:tcp://127.0.0.1:$h2_port/mem:held;DB_CLOSE_DELAY=-1" "$type" "$url" "$size")
+}
+
+use_hikari() {
+	unzip -qj "$cache/shop.jar" 'BOOT-INF/lib/HikariCP-*' 'BOOT-INF/lib/slf4j-api-*' -d "$dir" || fail "no HikariCP in shop.jar"
+	use_held com.zaxxer.hikari.HikariDataSource setJdbcUrl setMaximumPoolSize "$dir"/HikariCP-*.jar "$dir"/slf4j-api-*.jar
+}
+
+use_tomcat_jdbc() {
+	use_held org.apache.tomcat.jdbc.pool.DataSource setUrl setMaxActive "$cache"/tomcat/{lib/tomcat-jdbc,bin/tomcat-juli}.jar
+}
+
+use_dbcp() {
+	use_held org.apache.tomcat.dbcp.dbcp2.BasicDataSource setUrl setMaxTotal \
+		"$cache"/tomcat/{lib/tomcat-dbcp,lib/tomcat-api,lib/servlet-api,bin/tomcat-juli}.jar
 }
 
 # Spring's support lights up when the library is there: a nested jar, stored.
@@ -178,8 +213,8 @@ service_check() {
 }
 
 stop_services() {
-	kill -TERM "$backend_pid"
+	kill -TERM "$backend_pid" ${h2_pid:+"$h2_pid"}
 	[ -z "${pg_pid:-}" ] || kill -QUIT "$pg_pid"
-	wait "$backend_pid" 2>/dev/null || true
+	wait "$backend_pid" ${h2_pid:+"$h2_pid"} 2>/dev/null || true
 	[ -z "${pg_pid:-}" ] || wait "$pg_pid" 2>/dev/null || true
 }
