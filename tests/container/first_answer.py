@@ -9,7 +9,7 @@ print("asking", flush=True)
 while True:
 	try:
 		with socket.create_connection(("127.0.0.1", port)) as s:
-			s.sendall(b"GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n" % path.encode())
+			s.sendall(b"GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % path.encode())
 			if s.recv(4096).startswith(b"HTTP/1.1 2"):
 				break
 	except OSError:
