@@ -82,7 +82,25 @@ static void read_executable(struct place *place)
 	place->is_nosuid = statvfs(place->executable, &fs) == 0 && (fs.f_flag & ST_NOSUID);
 	place->may_hold_cap = cap_get_bound(CAP_CHECKPOINT_RESTORE) == 1;
 	place->holds_cap = permits(cap_get_proc(), CAP_CHECKPOINT_RESTORE);
-	place->is_plain_root = geteuid() == 0 && !permits(cap_get_proc(), CAP_SETFCAP);
+	place->is_root = geteuid() == 0;
+	place->is_plain_root = place->is_root && !permits(cap_get_proc(), CAP_SETFCAP);
+}
+
+/* A call without effect: what forbids it is a filter, which may answer with a signal. */
+static int act_unshare(void)
+{
+	return unshare(0) < 0 ? errno : 0;
+}
+
+static void read_counter(struct place *place)
+{
+	struct walk_place counter = {-1, -1};
+
+	walk_place_read(&counter, NULL);
+	place->last_pid = counter.cursor;
+	place->pid_max = counter.pid_max;
+	if (walk_measure(STEP_SAMPLE, &place->step_ns, NULL) < 0)
+		place->step_ns = 0;
 }
 
 static uint64_t boottime_ns(void)
@@ -95,7 +113,7 @@ static uint64_t boottime_ns(void)
 
 bool probe_walk_affordable(const struct place *place)
 {
-	if (place->last_pid < WALK_YOUNG || !place->step_ns)
+	if ((place->last_pid >= 0 && place->last_pid < WALK_YOUNG) || !place->step_ns)
 		return true;
 	return (uint64_t)place->pid_max * place->step_ns <= place->walk_budget_ns;
 }
@@ -120,10 +138,7 @@ void probe_place(uint64_t walk_budget_ns, struct place *ret_place)
 	if (proc_status_read(getpid(), 0, &status, NULL) == 0)
 		p->seccomp = status.seccomp;
 	p->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
-	p->pid_max = read_long("/proc/sys/kernel/pid_max");
-	p->last_pid = read_long("/proc/sys/kernel/ns_last_pid");
-	if (walk_measure(STEP_SAMPLE, &p->step_ns, NULL) < 0)
-		p->step_ns = 0;
+	read_counter(p);
 	if (p->results[PROBE_WALK] == 0 && !probe_walk_affordable(p))
 		p->results[PROBE_WALK] = E2BIG;
 	p->yama = read_long("/proc/sys/kernel/yama/ptrace_scope");
@@ -132,7 +147,7 @@ void probe_place(uint64_t walk_budget_ns, struct place *ret_place)
 	p->apparmor_userns = read_long("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
 	read_line("/sys/kernel/security/lsm", p->lsm, sizeof(p->lsm));
 	read_line("/proc/self/attr/current", p->lsm_label, sizeof(p->lsm_label));
-	p->may_unshare = unshare(0) == 0;
+	p->may_unshare = run_probe(&(struct probe){.act = act_unshare}) == 0;
 	p->podman = access("/run/.containerenv", F_OK) == 0;
 	p->container = p->podman || access("/.dockerenv", F_OK) == 0 || getenv("container") ||
 		       getenv("KUBERNETES_SERVICE_HOST");
@@ -146,7 +161,7 @@ bool probe_way_works(const struct place *place, enum tids_way way)
 	case TIDS_CLONE3:
 		return place->results[PROBE_CLONE3] == 0;
 	case TIDS_USERNS:
-		return place->results[PROBE_USERNS] == 0;
+		return place->results[PROBE_USERNS] == 0 && place->results[PROBE_TIME_NS] == 0;
 	case TIDS_NS_LAST_PID:
 		return place->results[PROBE_NS_LAST_PID] == 0;
 	case TIDS_WALK:

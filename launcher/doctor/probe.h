@@ -13,7 +13,7 @@
 enum probe_id {
 	PROBE_CLONE3,	    /* clone3 with set_tid, with the capabilities that are held */
 	PROBE_USERNS,	    /* the same in a new user and PID namespace */
-	PROBE_TIME_NS,	    /* ... with a time namespace whose clock is set forward */
+	PROBE_TIME_NS,	    /* ... with a time namespace whose clock is set forward: as needed */
 	PROBE_PROC_MOUNT,   /* ... with a fresh /proc */
 	PROBE_NS_LAST_PID,  /* writing /proc/sys/kernel/ns_last_pid */
 	PROBE_WALK,	    /* plain clone hands out ascending ids; E2BIG: beyond the budget */
@@ -41,6 +41,7 @@ struct place {
 	bool is_nosuid;	       /* ... on a file system that ignores file capabilities */
 	bool may_hold_cap;     /* CAP_CHECKPOINT_RESTORE is in the bounding set */
 	bool holds_cap;	       /* and permitted */
+	bool is_root;	       /* uid 0 */
 	bool is_plain_root;    /* uid 0 without CAP_SETFCAP: uid 0 can't be mapped (Linux 5.12) */
 	bool may_unshare;      /* no filter forbids the call as such */
 	bool no_new_privs;
@@ -60,8 +61,8 @@ struct place {
  * decides whether it works. */
 void probe_place(uint64_t walk_budget_ns, struct place *ret_place);
 
-/* Pure: where the namespace is young a snapshot's TIDs are ahead of the counter; else they can be
- * anywhere, and the whole way round has to be affordable. */
+/* Pure: where the namespace is young a snapshot's TIDs are ahead of the counter; else, and where
+ * the counter is unknown, they can be anywhere, and the whole way round has to be affordable. */
 bool probe_walk_affordable(const struct place *place);
 /* Why the probe failed, in words. */
 const char *probe_why(const struct place *place, enum probe_id id);
@@ -72,6 +73,8 @@ bool probe_way_works(const struct place *place, enum tids_way way);
 enum tids_way probe_best_way(const struct place *place);
 bool probe_can_restore(const struct place *place, enum tids_way wanted);
 bool probe_can_checkpoint(const struct place *place);
+
+#define PROBE_ADVICE_SIZE 800
 
 /* The line that would make the probe succeed, or what stands in the way for good. "" when it works
  * already. */

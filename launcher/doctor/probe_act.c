@@ -118,9 +118,30 @@ static int as_init(int (*act)(void))
 	return reap(pid);
 }
 
+static int act_walk(void)
+{
+	pid_t first = fork(), second;
+
+	if (first == 0)
+		_exit(0);
+	if (first < 0)
+		return errno;
+	reap(first);
+	second = fork();
+	if (second == 0)
+		_exit(0);
+	if (second < 0)
+		return errno;
+	reap(second);
+	/* others may fork in between, and the counter may wrap, but it never gives one twice
+	 * running */
+	return second != first ? 0 : EBADMSG;
+}
+
+/* Where a filter hides clone3 the counter of the new namespace is set or walked (namespace.c). */
 static int clone_300(void)
 {
-	return clone_with_tid(300);
+	return tids_has_clone3() ? clone_with_tid(300) : act_walk();
 }
 
 static int act_userns(void)
@@ -169,26 +190,6 @@ static int act_ns_last_pid(void)
 	raise_capability();
 	r = read_file(path, 64, &text, NULL);
 	return r < 0 ? -r : write_text(path, text);
-}
-
-static int act_walk(void)
-{
-	pid_t first = fork(), second;
-
-	if (first == 0)
-		_exit(0);
-	if (first < 0)
-		return errno;
-	reap(first);
-	second = fork();
-	if (second == 0)
-		_exit(0);
-	if (second < 0)
-		return errno;
-	reap(second);
-	/* others may fork in between, and the counter may wrap, but it never gives one twice
-	 * running */
-	return second != first ? 0 : EBADMSG;
 }
 
 static int act_ptrace(void)

@@ -2,6 +2,7 @@
 #include "launcher/doctor/probe.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,18 +15,53 @@ static const char *engine(const struct place *place)
 	return place->podman ? "podman" : "docker";
 }
 
-/* It is outside the bounding set. */
-static void advise_bounds(const struct place *place, char *text, size_t size)
+static void add(char *text, size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void add(char *text, size_t size, const char *fmt, ...)
 {
-	if (place->podman)
-		snprintf(text, size, "podman run --cap-add CHECKPOINT_RESTORE ...");
-	else
-		snprintf(text, size,
-			 "%sdocker run --cap-add CHECKPOINT_RESTORE ...; Kubernetes: "
-			 "securityContext.capabilities.add: [\"CHECKPOINT_RESTORE\"]",
-			 place->container ? ""
-					  : "systemd: CAP_CHECKPOINT_RESTORE in "
-					    "CapabilityBoundingSet= and AmbientCapabilities=; ");
+	size_t used = strlen(text);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text + used, size - used, fmt, ap);
+	va_end(ap);
+}
+
+/*
+ * The runtime's line that grants the capability, and clone3 where a filter hides it. What Docker
+ * and Kubernetes grant counts for uid 0 alone, for they set no ambient capabilities (podman does,
+ * and systemd): another user gets it through the file capability, which no_new_privs would void.
+ */
+static void add_grant(const struct place *place, bool hidden, char *text, size_t size)
+{
+	const char *rest = hidden ? FILTERED : "...";
+
+	if (place->podman) {
+		add(text, size, "podman run --cap-add CHECKPOINT_RESTORE %s", rest);
+		return;
+	}
+	if (!place->container && !hidden)
+		add(text, size,
+		    "systemd: CAP_CHECKPOINT_RESTORE in CapabilityBoundingSet= and "
+		    "AmbientCapabilities=; ");
+	add(text, size,
+	    "docker run --cap-add CHECKPOINT_RESTORE %s; Kubernetes: "
+	    "securityContext.capabilities.add: "
+	    "[\"CHECKPOINT_RESTORE\"]",
+	    rest);
+	if (hidden)
+		add(text, size,
+		    " and packaging/kubernetes/checkpoint-restore.yaml's seccompProfile");
+	if (place->is_root)
+		return;
+	add(text, size,
+	    "; for another user than root without no-new-privileges (allowPrivilegeEscalation: "
+	    "true)");
+	if (!place->has_file_cap)
+		add(text, size,
+		    " and, while the image is built, setcap cap_checkpoint_restore=p %s",
+		    place->executable);
 }
 
 /* Nothing but the capability is missing: how to get it here. */
@@ -38,7 +74,7 @@ static void advise_capability(const struct place *place, char *text, size_t size
 			 "too), or a security module refuses it (packaging/selinux, "
 			 "packaging/apparmor)");
 	else if (!place->may_hold_cap)
-		advise_bounds(place, text, size);
+		add_grant(place, false, text, size);
 	else if (place->has_file_cap && place->is_nosuid)
 		snprintf(
 			text, size,
@@ -62,12 +98,10 @@ static void advise_capability(const struct place *place, char *text, size_t size
 
 static void advise_clone3(const struct place *place, int why, char *text, size_t size)
 {
-	if (why == ENOSYS)
-		snprintf(text, size,
-			 "%s run --cap-add CHECKPOINT_RESTORE " FILTERED
-			 " (the filter in force hides clone3)",
-			 engine(place));
-	else if (why == EPERM || why == EACCES)
+	if (why == ENOSYS) {
+		add(text, size, "the filter in force hides clone3: ");
+		add_grant(place, true, text, size);
+	} else if (why == EPERM || why == EACCES)
 		advise_capability(place, text, size);
 	else
 		snprintf(text, size, "nothing known: %s", strerror(why));
@@ -80,31 +114,35 @@ static void advise_userns(const struct place *place, int why, char *text, size_t
 	else if (place->max_userns == 0 || why == ENOSPC)
 		snprintf(text, size, "sudo sysctl -w user.max_user_namespaces=10000");
 	else if (place->apparmor_userns > 0)
-		snprintf(text, size,
-			 "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0");
+		snprintf(
+			text, size,
+			"packaging/apparmor/jsnap as /etc/apparmor.d/jsnap, with `userns,` and the "
+			"lines its head names in /etc/apparmor.d/local/jsnap, and sudo "
+			"apparmor_parser "
+			"-r /etc/apparmor.d/jsnap");
 	else if (place->may_unshare && place->is_plain_root)
 		snprintf(text, size,
 			 "run as another user than root: to map uid 0 takes CAP_SETFCAP since "
 			 "Linux 5.12");
 	else if (why == EINVAL)
 		snprintf(text, size, "a kernel with time namespaces (Linux 5.6, CONFIG_TIME_NS)");
-	else if (place->seccomp == 2)
-		snprintf(text, size,
-			 "not needed: the filter forbids namespaces, and walk needs none; nor does "
-			 "clone3: %s run --cap-add CHECKPOINT_RESTORE " FILTERED,
-			 engine(place));
-	else
+	else if (place->seccomp == 2) {
+		add(text, size,
+		    "not needed: the filter forbids namespaces, and walk needs none; nor does "
+		    "clone3: ");
+		add_grant(place, true, text, size);
+	} else
 		snprintf(text, size, "nothing known: %s", strerror(why));
 }
 
 static void advise_ptrace(const struct place *place, int why, char *text, size_t size)
 {
-	if (place->yama == 3)
+	if (place->yama >= 2)
 		snprintf(text, size,
-			 "boot with kernel.yama.ptrace_scope below 3: it cannot be "
-			 "lowered while the system runs");
-	else if (place->yama == 2)
-		snprintf(text, size, "sudo sysctl -w kernel.yama.ptrace_scope=1");
+			 "take the snapshot elsewhere, as while an image is built: a restore needs "
+			 "no "
+			 "ptrace, which kernel.yama.ptrace_scope=%ld forbids here",
+			 place->yama);
 	else if (place->seccomp == 2)
 		snprintf(text, size, "%s run " FILTERED " (the filter in force forbids ptrace)",
 			 engine(place));
@@ -114,12 +152,12 @@ static void advise_ptrace(const struct place *place, int why, char *text, size_t
 
 static void advise_ns_last_pid(const struct place *place, int why, char *text, size_t size)
 {
-	if (why == EROFS)
-		snprintf(text, size,
-			 "not needed: /proc/sys is read-only, and walk does without; exact numbers "
-			 "come from clone3: %s run --cap-add CHECKPOINT_RESTORE " FILTERED,
-			 engine(place));
-	else
+	if (why == EROFS) {
+		add(text, size,
+		    "not needed: /proc/sys is read-only, and walk does without; exact numbers come "
+		    "from clone3: ");
+		add_grant(place, true, text, size);
+	} else
 		advise_capability(place, text, size);
 }
 

@@ -26,7 +26,7 @@ static enum tids_way used_way(const struct settings *settings, const struct plac
 
 static void print_probe(const struct place *place, enum probe_id id, FILE *out)
 {
-	char advice[512];
+	char advice[PROBE_ADVICE_SIZE];
 	int why = place->results[id];
 
 	if (why == 0) {
@@ -59,7 +59,10 @@ static void print_place(const struct place *place, pid_t first_tid, FILE *out)
 				      : "not held, and outside the bounding set");
 	fprintf(out, "  %-28s %s\n", "no_new_privs", place->no_new_privs ? "set" : "not set");
 	if (place->seccomp >= 0 && place->seccomp <= 2)
-		fprintf(out, "  %-28s %s\n", "seccomp", modes[place->seccomp]);
+		fprintf(out,
+			"  %-28s %s; a snapshot is refused where there are fewer filters than "
+			"it was taken under (--lsm ignore)\n",
+			"seccomp", modes[place->seccomp]);
 	fprintf(out, "  %-28s %s%s%s\n", "security modules", *place->lsm ? place->lsm : "unknown",
 		*place->lsm_label ? ", label " : "", place->lsm_label);
 	fprintf(out, "  %-28s %s\n", "container", place->container ? "yes" : "no sign of one");
@@ -106,7 +109,7 @@ static void print_text(const struct settings *settings, const struct place *plac
 
 static void json_probe(struct json *json, const struct place *place, enum probe_id id)
 {
-	char advice[512];
+	char advice[PROBE_ADVICE_SIZE];
 	int why = place->results[id];
 
 	probe_advice(place, id, advice, sizeof(advice));

@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 /* <sched.h> defines the same names as the kernel's header, which has the newer ones. */
 int unshare(int flags);
@@ -66,12 +68,23 @@ static int check_clone3(struct jsnap_error *err)
 	return 0;
 }
 
-/* A call without effect: what forbids it is a filter, which will forbid the real one too. */
+/* A call without effect: what forbids it is a filter, which will forbid the real one too. It may do
+ * so by a signal, which is to meet nobody else. */
 static int check_userns(struct jsnap_error *err)
 {
-	if (unshare(0) < 0)
-		return error_errno(err, "a seccomp filter forbids new namespaces");
-	return 0;
+	pid_t pid = vfork();
+	int status = 0;
+
+	if (pid < 0)
+		return error_errno(err, "vfork");
+	if (pid == 0)
+		_exit(unshare(0) < 0 ? errno : 0);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFSIGNALED(status))
+		return error_set(err, EPERM, "a seccomp filter kills who asks for new namespaces");
+	errno = WEXITSTATUS(status);
+	return errno ? error_errno(err, "a seccomp filter forbids new namespaces") : 0;
 }
 
 static int check_last_pid(struct jsnap_error *err)

@@ -31,13 +31,22 @@ doctor podmancr podman cr 0 clone3
 # The line for Docker names jsnap's own filter, which opens clone3 (docs/privileges.md says what else).
 advice docker clone3 | grep -q -- '--cap-add CHECKPOINT_RESTORE --security-opt seccomp=.*jsnap-seccomp.json' ||
 	fail "advice: $(advice docker clone3)"
-options docker cr 0 nnp
-for ((i = 0; i < ${#options[@]}; i++)); do
-	[[ ${options[i]} != seccomp=* ]] || options[i]=seccomp=$here/../../packaging/container/jsnap-seccomp.json
-done
-run filter -- "$jsnap" doctor --json
-wait "$pid" || fail "doctor under jsnap's filter"
-expect "doctor's way under jsnap's filter" "$(python3 -c 'import json; print(json.load(open("filter.out"))["tids"])')" clone3
+under_profile() { # NAME UID WAY NNP COMMAND...
+	local name=$1 way=$3
+	options docker cr "$2" "$4"
+	options=("${options[@]/#seccomp=*/seccomp=$here/../../packaging/container/jsnap-seccomp.json}")
+	shift 4
+	run "$name" -- "$@" doctor --json
+	wait "$pid" || fail "doctor under jsnap's filter"
+	expect "doctor's way under jsnap's filter, $name" \
+		"$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["tids"])' "$name.out")" "$way"
+}
+under_profile filter 0 clone3 nnp "$jsnap"
+# Docker sets no ambient capabilities: another user than root needs the file capability, too, and is told so.
+as_docker=(setpriv --ambient-caps=-all --inh-caps=-all)
+under_profile user 1000 walk priv "${as_docker[@]}" "$jsnap"
+advice user clone3 | grep -q "setcap cap_checkpoint_restore=p $jsnap" || fail "advice: $(advice user clone3)"
+under_profile usercap 1000 clone3 priv "${as_docker[@]}" "$JSNAP_TEST_WORK/cap/bin/jsnap"
 # Forced to a way that does not work, it says so by its status.
 options docker nocap 1000 nnp
 status=0

@@ -45,7 +45,7 @@ for thread in json.load(sys.stdin)["threads"]:
 
 # filtered NAME COMMAND...: under a seccomp filter (seccomp(2)). no-time-ns: unshare with CLONE_NEWTIME is EINVAL,
 # as for a kernel without it; no-clone3: clone3 is ENOSYS, as by Docker's default filter; no-sleep: who waits with
-# nanosleep or clock_nanosleep is killed.
+# nanosleep or clock_nanosleep is killed; kill-unshare: who calls unshare.
 cat >filtered.py <<'END'
 import ctypes, os, struct, sys
 load_nr, load_flags = (0x20, 0, 0, 0), (0x20, 0, 0, 16)
@@ -54,6 +54,7 @@ allow = (0x06, 0, 0, 0x7fff0000)
 filters = {
 	"no-time-ns": [load_nr, (0x15, 0, 3, 272), load_flags, (0x45, 0, 1, 0x80), errno(22), allow],
 	"no-clone3": [load_nr, (0x15, 0, 1, 435), errno(38), allow],
+	"kill-unshare": [load_nr, (0x15, 0, 1, 272), (0x06, 0, 0, 0x80000000), allow],
 	"no-sleep": [load_nr, (0x15, 1, 0, 35), (0x15, 0, 1, 230), (0x06, 0, 0, 0x80000000), allow],
 }
 code = filters[sys.argv[1]]
@@ -107,6 +108,12 @@ doctor() { # WHAT PYTHON-EXPRESSION COMMAND...: of what it says as JSON (d)
 }
 doctor "without time namespaces" 'd["tids"] == "walk" and "time namespaces" in d["probes"]["userns"]["advice"]' \
 	young nobody python3 filtered.py no-time-ns "$jsnap"
+# Where clone3 alone is hidden, and where a filter answers with a signal: what doctor says is what happens.
+doctor "without clone3" 'd["tids"] == "userns"' young nobody python3 filtered.py no-clone3 "$jsnap"
+restored no-clone3 userns young nobody python3 filtered.py no-clone3 "${restore[@]}"
+doctor "where unshare kills" 'd["tids"] == "walk" and not d["probes"]["userns"]["works"]' \
+	young nobody python3 filtered.py kill-unshare "$jsnap"
+restored kill-unshare walk young nobody python3 filtered.py kill-unshare "${restore[@]}"
 doctor "with a capability that does not count" '"packaging/selinux" in d["probes"]["clone3"]["advice"]' \
 	unshare --map-root-user "$jsnap"
 doctor "as root without capabilities" '"another user than root" in d["probes"]["userns"]["advice"]' \
