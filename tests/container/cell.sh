@@ -39,7 +39,7 @@ for thread in json.load(open("inspect.json"))["threads"]:
 
 run second -- "${through[@]}" "$jsnap" run --tids auto "${words[@]}"
 await second "$path"
-grep -q "jsnap: restored .*(tids: $way)" second.err || fail "second.err does not say 'restored (tids: $way)'"
+until_true 10 "second.err says 'restored (tids: $way)'" grep -q "jsnap: restored .*(tids: $way)" second.err
 java=$(java_of "$inner")
 [ -n "$java" ] || fail "no java in the container"
 inner_tids "$java" >got

@@ -173,9 +173,10 @@ java_of() {
 	done
 }
 
-inner_tids() { awk '/^NSpid:/ { print $NF }' /proc/"$1"/task/*/status 2>/dev/null | sort -n; }
-
-capabilities() { awk '/^Cap(Inh|Prm|Eff|Amb):/ { print $2 }' /proc/"$1"/task/*/status | sort -u; }
+# Of every thread, of which some may end meanwhile.
+each_status() { cat /proc/"$1"/task/*/status 2>/dev/null || true; }
+inner_tids() { each_status "$1" | awk '/^NSpid:/ { print $NF }' | sort -n; }
+capabilities() { each_status "$1" | awk '/^Cap(Inh|Prm|Eff|Amb):/ { print $2 }' | sort -u; }
 
 use_jdk() {
 	local home

@@ -175,7 +175,8 @@ java_below() {
 inner_number() { awk '/^NSpid:/ { print $NF }' "/proc/$1/status" 2>/dev/null || true; }
 
 inner_tids() {
-	awk '/^NSpid:/ { print $NF }' /proc/"$1"/task/*/status 2>/dev/null | sort -n
+	# some may end meanwhile
+	{ cat /proc/"$1"/task/*/status 2>/dev/null || true; } | awk '/^NSpid:/ { print $NF }' | sort -n
 }
 
 # "TID NAME" of each thread, sorted; compiler threads come and go as the VM sees fit.
