@@ -162,15 +162,17 @@ static struct timeval to_timeval(uint64_t ns)
 				.tv_usec = (suseconds_t)(ns % 1000000000u / 1000u)};
 }
 
+/* One whose signal is pending has no time left: the kernel sets it anew when the signal is taken,
+ * and only if it is set (kernel/time/itimer.c, posixtimer_rearm_itimer). */
 static int fill_itimers(struct plan *plan, struct jsnap_error *err)
 {
 	for (unsigned which = 0; which < 3; which++) {
 		const uint64_t *from = plan->m->process->itimers[which];
 		struct itimerval value = {.it_interval = to_timeval(from[0]),
-					  .it_value = to_timeval(from[1])};
+					  .it_value = to_timeval(from[1] ? from[1] : from[0])};
 		void *copy;
 
-		if (!from[1])
+		if (!from[0] && !from[1])
 			continue;
 		copy = plan_put(plan, &value, sizeof(value));
 		if (!copy)
