@@ -175,6 +175,7 @@ static int form_url(const char *text, struct jsnap_error *err)
 #define REGEX_WEIGHT_MAX 1000u
 #define REGEX_DEPTH_MAX	 32u
 #define REGEX_NESTED_MAX 6u
+#define REGEX_LEVELS_MAX 4u
 
 /* The end of a bracket expression that starts at `p`: a ] that comes first is meant as itself. */
 static const char *skip_bracket(const char *p)
@@ -208,38 +209,40 @@ static uint64_t repetition(const char **p)
 /*
  * What glibc's regcomp(3) costs: the nodes of the expression when its repetitions are written out,
  * as far as REGEX_WEIGHT_MAX; four times that for each copy of what has a repetition already, (a*)+
- * or a*+, which with an anchor beside them take it from milliseconds to minutes.
+ * or a*+, which with an anchor beside them take it from milliseconds to minutes. So do more than
+ * REGEX_LEVELS_MAX levels of repetitions in each other, of any kind.
  */
 static uint64_t regex_weight(const char *p)
 {
 	uint64_t sums[REGEX_DEPTH_MAX] = {0}, last = 0;
-	bool repeats[REGEX_DEPTH_MAX] = {false}, repeated = false; /* of the group; of `last` */
+	unsigned levels[REGEX_DEPTH_MAX] = {0}, level = 0; /* of the group; of `last` */
 	unsigned depth = 0, nested = 0;
 
 	while (*p) {
 		if (strchr("+*?{", *p)) {
 			uint64_t times = repetition(&p);
 
-			nested += repeated && times > 1;
-			repeated = true;
+			nested += level && times > 1;
+			if (++level > REGEX_LEVELS_MAX)
+				return REGEX_WEIGHT_MAX + 1;
 			if (last && times > REGEX_WEIGHT_MAX / last)
 				return REGEX_WEIGHT_MAX + 1;
 			last *= times;
 			continue;
 		}
 		if (*p == ')' && depth) {
-			repeated |= repeats[depth];
+			level = levels[depth] > level ? levels[depth] : level;
 			last += sums[depth--];
 			p++;
 		} else {
 			sums[depth] += last;
-			repeats[depth] |= repeated;
-			repeated = false;
+			levels[depth] = level > levels[depth] ? level : levels[depth];
+			level = 0;
 			last = *p != '(';
 			if (*p == '(' && ++depth == REGEX_DEPTH_MAX)
 				return REGEX_WEIGHT_MAX + 1;
 			if (*p == '(')
-				sums[depth] = repeats[depth] = 0;
+				sums[depth] = levels[depth] = 0;
 			p = *p == '[' ? skip_bracket(p) : p + (*p == '\\' && p[1] ? 2 : 1);
 		}
 		if (sums[depth] + last > REGEX_WEIGHT_MAX)

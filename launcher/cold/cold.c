@@ -225,10 +225,15 @@ void cold_report(const struct cold *cold, const struct checkpoint_stats *stats,
 int cold_adopt(struct cold *cold, struct agent_client *agent, int control_number,
 	       struct jsnap_error *err)
 {
+	int rc;
+
 	cold->agent = *agent;
 	agent->fd = -1;
 	cold->control_number = control_number;
-	return fds_inherited(&cold->inherited, &cold->n_inherited, err);
+	rc = fds_inherited(&cold->inherited, &cold->n_inherited, err);
+	if (rc < 0)
+		cold->slot = NULL;
+	return rc;
 }
 
 static void no_snapshot(struct cold *cold, const struct jsnap_error *err)

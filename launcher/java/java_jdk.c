@@ -32,8 +32,13 @@ static int check_executable(const char *path, const char *why, int *ret_status,
 			    struct jsnap_error *err)
 {
 	struct stat st;
+	int r = stat(path, &st);
 
-	if (stat(path, &st) < 0) {
+	if (r < 0 && errno != ENOENT && errno != ENOTDIR) {
+		*ret_status = EXIT_JAVA_NOT_EXECUTABLE;
+		return error_errno(err, "look at %s", path);
+	}
+	if (r < 0) {
 		*ret_status = EXIT_JAVA_NOT_FOUND;
 		return error_set(err, ENOENT,
 				 "there is no %s, but %s; install a JDK there or "

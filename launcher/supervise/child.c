@@ -70,6 +70,8 @@ int child_start(const struct supervise *s, const struct child_options *options, 
 		*ret_pid = pid;
 		return 0;
 	}
+	if (rc < 0)
+		kill(pid, SIGKILL); /* it may be the program by now, of which nobody would know */
 	waitpid(pid, NULL, 0);
 	if (rc < 0)
 		return error_set(err, -rc, "start %s: %s", options->executable, strerror(-rc));

@@ -122,11 +122,10 @@ static int supervise_restored(struct run *run, struct restore_job *job, int cont
 	cold.started_ns = monotonic_ns();
 	if (cold_check(&cold, &problem) < 0)
 		log_warn("%s", problem.text);
-	rc = cold_adopt(&cold, &job->agent, control, err);
-	if (rc == 0)
-		cold_after_restore(&cold);
-	if (rc == 0)
-		rc = cold_supervise(&cold, ret_status, err);
+	if (cold_adopt(&cold, &job->agent, control, &problem) < 0)
+		log_warn("no snapshot of the restored program can be taken: %s", problem.text);
+	cold_after_restore(&cold);
+	rc = cold_supervise(&cold, ret_status, err);
 	verb_restored_ended(job);
 	return rc;
 }

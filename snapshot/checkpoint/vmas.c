@@ -126,8 +126,10 @@ static int keep_content(struct capture *c, const struct maps_entry *entry, uint3
 	uint32_t object;
 	int r;
 
+	if (fd < 0 && errno == EACCES)
+		return 0; /* it may be that to the program's user alone: then it has to stay */
 	if (fd < 0)
-		return 0;
+		return error_errno(err, "open %s", entry->name);
 	r = capture_object(c, entry->dev, entry->inode, M_OBJECT_DELETED_FILE, entry->name,
 			   (struct object_source){fd, M_READ_THROUGH_NAME}, &object, err);
 	if (r == 0)

@@ -340,11 +340,18 @@ int restore_process(const struct restore_options *options, struct restored *ret_
 	return 0;
 }
 
+static void reap(pid_t pid)
+{
+	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+}
+
+/* A namespace's init is gone when all in it are reaped (kernel/pid_namespace.c). */
 void restore_cleanup(const struct restored *restored)
 {
 	if (!restored->init_pid)
 		return;
 	kill(restored->init_pid, SIGKILL);
-	while (waitpid(restored->init_pid, NULL, __WALL) < 0 && errno == EINTR)
-		;
+	reap(restored->pid);
+	reap(restored->init_pid);
 }

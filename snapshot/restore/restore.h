@@ -92,8 +92,8 @@ int restore_process(const struct restore_options *options, struct restored *ret_
 /* Its threads run as they are to run: see restore_options.await_let_in. More than once is once. */
 void restore_let_in(struct restored *restored);
 
-/* After the restored process (a child) was reaped: ends what belongs to it (its namespace's init).
- */
+/* Ends what belongs to the restored process (a child): its namespace's init, and with that the
+ * process itself if it was not reaped yet. */
 void restore_cleanup(const struct restored *restored);
 
 #endif
