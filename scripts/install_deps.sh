@@ -12,7 +12,7 @@ packages=(build-essential cmake ninja-build pkg-config
 # man pages and completions; policies; packages and roots; containers; what services talk to
 [ "${1:-}" != test ] || packages+=(man-db groff-base mandoc zsh fish
 	apparmor checkpolicy semodule-utils systemd python3-venv
-	dpkg-dev mmdebstrap iproute2 libcap2-bin
+	dpkg-dev lintian mmdebstrap iproute2 libcap2-bin
 	podman buildah runc docker-registry postgresql)
 
 # Docker's default filter comes as a module of its own.

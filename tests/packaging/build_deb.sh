@@ -2,7 +2,7 @@
 # Makes the .deb as its preset says, into the build folder: deb/out/jsnap_VERSION_ARCH.deb.
 . "$(dirname "$0")/lib.sh"
 
-need cpack dpkg-shlibdeps file
+need cpack dpkg-shlibdeps file lintian
 quietly cmake -S "$source" --preset deb -B "$build/deb"
 quietly cmake --build "$build/deb"
 rm -f "$build"/deb/out/jsnap_*.deb
@@ -19,3 +19,7 @@ done
 grep -E '^-......w|^-.{2}s|^.{3}s' contents && fail "others may write these, or they are setuid"
 dpkg-deb --fsys-tarfile "$deb" | tar -xO ./usr/bin/jsnap | grep -aq JSNAP_FAULT && fail "the package's jsnap has fault injection"
 [ "$(dpkg-deb -I "$deb" conffiles)" = /etc/jsnap/jsnap.ini ] || fail "jsnap.ini is no configuration file"
+# Debian's own checks, but for the address of nobody, for the agent's jar, which is no library of others', and for the form
+# of a changelog that is not written for Debian alone.
+quietly lintian --allow-root --fail-on error,warning \
+	--suppress-tags bogus-mail-host,bad-jar-name,syntax-error-in-debian-changelog "$deb"
