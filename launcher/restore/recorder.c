@@ -23,14 +23,27 @@
 #define SOON_STEP_NS 1000000ull
 #define LATE_STEP_NS 20000000ull
 
-/* Pages that the restore itself reads into place are the process's own by then and no news. */
 static bool of_interest(const struct m_vma *vma)
 {
-	if (!(vma->prot & PROT_WRITE) || !(vma->map_flags & MAP_PRIVATE))
-		return false;
-	if (vma->kind == M_VMA_ANON)
-		return !vma->must_be_anon || !vma->n_pieces;
-	return vma->kind == M_VMA_FILE_PRIVATE && !vma->must_be_anon;
+	return (vma->kind == M_VMA_ANON || vma->kind == M_VMA_FILE_PRIVATE) &&
+	       (vma->prot & PROT_WRITE) && (vma->map_flags & MAP_PRIVATE);
+}
+
+/* Pages that the restore itself reads into place are the process's own by then and no news; those
+ * around them are, as of a stack, below what was in use. */
+static int scan_around_pieces(int fd, const struct manifest *m, const struct m_vma *vma,
+			      struct pagemap_runs *runs, struct jsnap_error *err)
+{
+	uint64_t at = vma->start;
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < vma->n_pieces; i++) {
+		const struct m_piece *piece = &m->pieces[vma->first_piece + i];
+
+		r = pagemap_scan(fd, at, piece->addr, PAGEMAP_ANON, runs, err);
+		at = piece->addr + piece->size;
+	}
+	return r < 0 ? r : pagemap_scan(fd, at, vma->end, PAGEMAP_ANON, runs, err);
 }
 
 int recorder_scan(const struct manifest *m, pid_t pid, struct working_set *set,
@@ -40,10 +53,15 @@ int recorder_scan(const struct manifest *m, pid_t pid, struct working_set *set,
 	CLEANUP_CLOSE int fd = pagemap_open(pid, err);
 	int r = fd < 0 ? fd : 0;
 
-	for (uint32_t i = 0; r == 0 && i < m->n_vmas; i++)
-		if (of_interest(&m->vmas[i]))
-			r = pagemap_scan(fd, m->vmas[i].start, m->vmas[i].end, PAGEMAP_ANON, &runs,
-					 err);
+	for (uint32_t i = 0; r == 0 && i < m->n_vmas; i++) {
+		const struct m_vma *vma = &m->vmas[i];
+
+		if (!of_interest(vma))
+			continue;
+		r = vma->must_be_anon
+			    ? scan_around_pieces(fd, m, vma, &runs, err)
+			    : pagemap_scan(fd, vma->start, vma->end, PAGEMAP_ANON, &runs, err);
+	}
 	for (size_t i = 0; r == 0 && i < runs.count; i++) {
 		r = working_set_add(set, runs.runs[i].start, runs.runs[i].end, 0);
 		if (r < 0)

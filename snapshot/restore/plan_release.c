@@ -15,6 +15,9 @@
 
 #define HELPERS_MAX 8
 #define HOLD_MAX_NS 1000000000ull
+/* Neighbours are for one processor: two that are at pages of one folio of the stream wait for each
+ * other, which is dearer than the pages. */
+#define POPULATE_STEP 8
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -100,8 +103,11 @@ void plan_fill_release(struct plan *plan)
 	size_t first = plan->n_ops;
 
 	fill_reads(plan);
+	plan->head->reads = (struct rst_shared){.ops = plan_list(plan, first), .step = 1};
+	first = plan->n_ops;
 	fill_populate(plan);
-	plan->head->shared = plan_list(plan, first);
+	plan->head->populates =
+		(struct rst_shared){.ops = plan_list(plan, first), .step = POPULATE_STEP};
 	/* The leader takes part too; with one processor it is alone. */
 	plan->head->helpers = cpus > HELPERS_MAX ? HELPERS_MAX : cpus > 1 ? cpus : 0;
 	plan->head->hold_ns = hold < HOLD_MAX_NS ? hold : HOLD_MAX_NS;

@@ -115,6 +115,7 @@ static void test_scan(void)
 	volatile char *memory =
 		mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int ready[2], status;
+	struct m_piece *piece;
 	struct m_vma *vma;
 	char byte;
 	pid_t pid;
@@ -140,11 +141,17 @@ static void test_scan(void)
 	CHECK_EQ(set.count, 1);
 	CHECK_EQ(set.runs[0].start, (uint64_t)memory + 3 * PAGE);
 	CHECK_EQ(set.runs[0].end, (uint64_t)memory + 4 * PAGE);
-	/* What a restore reads into place is no news. */
+	/* What a restore reads into place is no news; what lies beside that is. */
 	working_set_free(&set);
 	vma->must_be_anon = vma->n_pieces = 1;
+	piece = MANIFEST_ADD(&m, pieces);
+	*piece = (struct m_piece){.addr = (uint64_t)memory + 3 * PAGE, .size = PAGE};
 	CHECK_EQ(recorder_scan(&m, pid, &set, NULL), 0);
 	CHECK_EQ(set.count, 0);
+	piece->addr += PAGE;
+	CHECK_EQ(recorder_scan(&m, pid, &set, NULL), 0);
+	CHECK_EQ(set.count, 1);
+	CHECK_EQ(set.runs[0].start, (uint64_t)memory + 3 * PAGE);
 	CHECK_EQ(kill(pid, SIGKILL), 0);
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 }

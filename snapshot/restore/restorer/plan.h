@@ -81,6 +81,11 @@ struct rst_doors {
  * asks for it. */
 #define RST_SHUT 0x400u
 
+struct rst_shared { /* taken `step` at a time by whoever is free */
+	struct rst_ops ops;
+	uint32_t step, next;
+};
+
 #define RST_RECENT 64u /* fillers whose end is waited for */
 
 /* By ns_last_pid somebody else may be quicker so many times, for one number; he is given a moment
@@ -119,9 +124,8 @@ struct rst_plan { /* at the start of the region */
 	uint32_t ready;	  /* futex: threads at the barrier */
 	uint32_t release; /* futex: 1 opens it */
 	uint32_t fillers;
-	uint32_t shared_next; /* of `shared`, taken one by one by whoever is free */
-	struct rst_ops shared;
-	uint64_t helpers; /* so many threads, from the first on, take part in it */
+	struct rst_shared reads, populates;
+	uint64_t helpers; /* so many threads, from the first on, take part in them */
 	uint64_t hold_ns;
 	struct rst_doors doors;
 	uint64_t first_engine_fd;   /* descriptors from here on are the restorer's */

@@ -137,13 +137,20 @@ static void run(struct rst_plan *plan, const struct rst_ops *ops)
 		run_op(plan, &ops->first[i]);
 }
 
-static void take_share(struct rst_plan *plan)
+static void take_share(struct rst_plan *plan, struct rst_shared *shared)
 {
-	uint32_t i;
+	uint64_t i;
 
-	while ((i = __atomic_fetch_add(&plan->shared_next, 1, __ATOMIC_RELAXED)) <
-	       plan->shared.count)
-		run_op(plan, &plan->shared.first[i]);
+	while ((i = __atomic_fetch_add(&shared->next, shared->step, __ATOMIC_RELAXED)) <
+	       shared->ops.count)
+		for (uint64_t end = i + shared->step; i < end && i < shared->ops.count; i++)
+			run_op(plan, &shared->ops.first[i]);
+}
+
+static void take_shares(struct rst_plan *plan)
+{
+	take_share(plan, &plan->reads);
+	take_share(plan, &plan->populates);
 }
 
 static void await_release(struct rst_plan *plan)
@@ -338,7 +345,7 @@ void restorer_thread(struct rst_thread *thread)
 
 	run(plan, &thread->ops);
 	if ((uint64_t)(thread - plan->threads) < plan->helpers)
-		take_share(plan);
+		take_shares(plan);
 	/* The leader waits for the last one, and is not woken by each. */
 	if (__atomic_add_fetch(&plan->ready, 1, __ATOMIC_SEQ_CST) == plan->n_threads)
 		futex(&plan->ready, FUTEX_WAKE, 1);
@@ -515,7 +522,7 @@ void restorer_entry(struct rst_plan *plan)
 	run(plan, &plan->map);
 	end_phase(plan, RST_MAP);
 	start_threads(plan);
-	take_share(plan);
+	take_shares(plan);
 	while ((ready = __atomic_load_n(&plan->ready, __ATOMIC_SEQ_CST)) != plan->n_threads)
 		futex(&plan->ready, FUTEX_WAIT, ready);
 	run(plan, &plan->leader.ops);
