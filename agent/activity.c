@@ -34,8 +34,7 @@ static bool peek(uintptr_t address, void *to, size_t size)
 	return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)size;
 }
 
-/* Its TID, or 0. */
-static int tid_of(JNIEnv *jni, jthread thread)
+int activity_tid(JNIEnv *jni, jthread thread)
 {
 	uintptr_t java = eetop ? (uintptr_t)(*jni)->GetLongField(jni, thread, eetop) : 0, os;
 	int tid;
@@ -67,11 +66,10 @@ static struct activity parse(const char *text)
 	return asleep;
 }
 
-struct activity activity_of(JNIEnv *jni, jthread thread)
+struct activity activity_of(int tid)
 {
 	char path[64], text[256];
 	struct activity activity;
-	int tid = tid_of(jni, thread);
 	CLEANUP_CLOSE int fd = -1;
 	ssize_t n;
 

@@ -18,11 +18,14 @@ struct activity {
 	int reads;    /* the descriptor it sleeps on in read(2) or recv(2); else -1 */
 };
 
-/* Looks up what activity_of needs, which then needs no class any more. */
+/* Looks up what activity_tid needs, which then needs no class any more. */
 void activity_find(JNIEnv *jni);
+
+/* Its TID, as long as it lives; 0: not known. */
+int activity_tid(JNIEnv *jni, jthread thread);
 
 /* The thread may end meanwhile: what is asked of is then nobody or somebody else, and nothing
  * worse. */
-struct activity activity_of(JNIEnv *jni, jthread thread);
+struct activity activity_of(int tid);
 
 #endif

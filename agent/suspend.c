@@ -33,8 +33,13 @@ union capabilities {
 static const union capabilities plain = {.all = {.can_suspend = 1}};
 static const union capabilities virtual_ = {.bits = 1ull << CAN_SUPPORT_VIRTUAL_THREADS};
 
+struct held_thread {
+	jthread thread; /* global reference */
+	int tid;	/* its own as long as it is held; 0: not known */
+};
+
 static struct {
-	jthread *threads; /* global references */
+	struct held_thread *threads;
 	jint count;
 	bool held, virtual_held;
 } suspended;
@@ -81,8 +86,8 @@ static void resume_all(struct agent *agent, JNIEnv *jni)
 		(*jvmti)->RelinquishCapabilities(jvmti, &virtual_.all);
 	}
 	for (jint i = 0; i < suspended.count; i++) {
-		(*jvmti)->ResumeThread(jvmti, suspended.threads[i]);
-		(*jni)->DeleteGlobalRef(jni, suspended.threads[i]);
+		(*jvmti)->ResumeThread(jvmti, suspended.threads[i].thread);
+		(*jni)->DeleteGlobalRef(jni, suspended.threads[i].thread);
 	}
 	free(suspended.threads);
 	memset(&suspended, 0, sizeof(suspended));
@@ -156,33 +161,47 @@ int suspend_prepare(struct agent *agent, JNIEnv *jni, struct jsnap_error *err)
 	return error_set(err, -r, "the JVM starts no thread to watch over those that are held");
 }
 
-static bool is_known(JNIEnv *jni, jthread thread)
+static int by_tid(const void *a, const void *b)
 {
-	for (jint i = 0; i < suspended.count; i++)
-		if ((*jni)->IsSameObject(jni, suspended.threads[i], thread))
+	const struct held_thread *x = a, *y = b;
+
+	return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+/* Among the first n, which are sorted: those without a TID come first. */
+static bool is_known(JNIEnv *jni, jint n, const struct held_thread *wanted)
+{
+	if (wanted->tid)
+		return bsearch(wanted, suspended.threads, (size_t)n, sizeof(*wanted), by_tid);
+	for (jint i = 0; i < n && !suspended.threads[i].tid; i++)
+		if ((*jni)->IsSameObject(jni, suspended.threads[i].thread, wanted->thread))
 			return true;
 	return false;
 }
 
-/* Suspends what is new in `threads`; how many that were, or -ENOMEM. With `ret_running` those that
- * run are let go on, and counted. */
+/* Suspends what is new in `threads`, of which none is there twice; how many that were, or -ENOMEM.
+ * With `ret_running` those that run are let go on, and counted. */
 static int suspend_new(struct agent *agent, JNIEnv *jni, const jthread *threads, jint count,
 		       jthread self, int *ret_running)
 {
-	jthread *grown =
+	struct held_thread *grown =
 		realloc(suspended.threads, (size_t)(suspended.count + count + 1) * sizeof(*grown));
+	jint known = suspended.count;
 	struct activity activity;
 	int n = 0;
 
 	if (!grown)
 		return -ENOMEM;
 	suspended.threads = grown;
+	qsort(grown, (size_t)known, sizeof(*grown), by_tid);
 	for (jint i = 0; i < count; i++) {
+		struct held_thread found = {threads[i], activity_tid(jni, threads[i])};
+
 		if ((*jni)->IsSameObject(jni, threads[i], self) ||
 		    (*jni)->IsSameObject(jni, threads[i], watch.thread) ||
-		    is_known(jni, threads[i]))
+		    is_known(jni, known, &found))
 			continue;
-		activity = activity_of(jni, threads[i]);
+		activity = activity_of(found.tid);
 		if (ret_running &&
 		    (activity.running ||
 		     (activity.reads >= 0 && reader_to_poll(agent, jni, threads[i], &activity)))) {
@@ -192,7 +211,8 @@ static int suspend_new(struct agent *agent, JNIEnv *jni, const jthread *threads,
 		/* A debugger's own suspension, or a thread that has ended meanwhile. */
 		if ((*agent->jvmti)->SuspendThread(agent->jvmti, threads[i]) != JVMTI_ERROR_NONE)
 			continue;
-		suspended.threads[suspended.count++] = (*jni)->NewGlobalRef(jni, threads[i]);
+		found.thread = (*jni)->NewGlobalRef(jni, threads[i]);
+		suspended.threads[suspended.count++] = found;
 		n++;
 	}
 	return n;
