@@ -26,15 +26,20 @@
 
 /* <sched.h> defines the same names as the kernel's header, which has the newer ones. */
 int unshare(int flags);
+int clone(int (*function)(void *), void *stack, int flags, void *arg, ...);
 
 struct seek_report {
 	struct restore_walk walk;
 	struct jsnap_error error; /* code 0: the wanted number is next */
 };
 
-struct helper_report {
+#define HELPER_STACK (256u << 10) /* the process it makes begins on a copy of it */
+
+struct helper {
+	const struct tids_request *request;
 	pid_t init_pid, pid;
 	struct restore_walk walk;
+	bool ended;		  /* by itself */
 	struct jsnap_error error; /* code 0: both exist */
 };
 
@@ -172,89 +177,84 @@ static void become(const struct tids_request *request, bool seek)
 	_exit(125);
 }
 
-static int start_init(const struct tids_request *request, bool seek, struct helper_report *report)
+static int start_init(struct helper *helper, bool seek)
 {
 	CLEANUP_CLOSE int in = -1, out = -1;
 	struct seek_report sought;
 	int ends[2];
 
 	if (seek && pipe2(ends, O_CLOEXEC) < 0)
-		return error_errno(&report->error, "make a pipe");
+		return error_errno(&helper->error, "make a pipe");
 	if (seek) {
 		in = ends[0];
 		out = ends[1];
 	}
-	report->init_pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
-	if (report->init_pid == 0)
-		init_main(request, out);
-	if (report->init_pid < 0)
-		return error_errno(&report->error, "start the namespace's init");
+	helper->init_pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+	if (helper->init_pid == 0)
+		init_main(helper->request, out);
+	if (helper->init_pid < 0)
+		return error_errno(&helper->error, "start the namespace's init");
 	if (!seek)
 		return 0;
 	close(steal_fd(&out));
 	if (read_full(in, &sought, sizeof(sought)) < 0)
-		return error_set(&report->error, EIO, "the namespace's init ended");
-	report->walk = sought.walk;
-	report->error = sought.error;
-	return -report->error.code;
+		return error_set(&helper->error, EIO, "the namespace's init ended");
+	helper->walk = sought.walk;
+	helper->error = sought.error;
+	return -helper->error.code;
 }
 
-static void helper_main(const struct tids_request *request, int report_fd)
+static int helper_main(void *arg)
 {
+	struct helper *helper = arg;
+	const struct tids_request *request = helper->request;
 	pid_t wanted = (pid_t)request->manifest->process->pid;
-	struct helper_report report = {0};
 	bool seek = !tids_has_clone3();
 	int r;
 
 	tids_die_with_parent(request->self_pidfd);
-	r = enter(request, &report.error);
+	r = enter(request, &helper->error);
 	if (r == 0)
-		r = start_init(request, seek, &report);
+		r = start_init(helper, seek);
 	if (r == 0) {
-		report.pid = seek ? (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0)
-				  : tids_clone3(wanted, CLONE_PARENT);
-		if (report.pid == 0)
+		helper->pid = seek ? (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0)
+				   : tids_clone3(wanted, CLONE_PARENT);
+		if (helper->pid == 0)
 			become(request, seek);
-		if (report.pid < 0)
-			r = error_errno(&report.error, "clone with PID %d in a new namespace",
+		if (helper->pid < 0)
+			r = error_errno(&helper->error, "clone with PID %d in a new namespace",
 					wanted);
 	}
-	if (r < 0 && report.init_pid > 0)
-		kill(report.init_pid, SIGKILL);
-	_exit(write_full(report_fd, &report, sizeof(report)) < 0);
+	if (r < 0 && helper->init_pid > 0)
+		kill(helper->init_pid, SIGKILL);
+	helper->ended = true;
+	_exit(0);
 }
 
+/* The caller stands still while the helper works in the same memory (vfork(2)), which so is copied
+ * for the two that stay, and not a third time. */
 int namespace_clone_leader(const struct tids_request *request, struct tids_result *ret_result,
 			   struct jsnap_error *err)
 {
-	CLEANUP_CLOSE int in = -1, out = -1;
-	struct helper_report report;
-	int ends[2], r;
-	pid_t helper;
+	_Alignas(16) char stack[HELPER_STACK];
+	struct helper helper = {.request = request};
+	pid_t pid = clone(helper_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD,
+			  &helper);
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return error_errno(err, "make a pipe");
-	in = ends[0];
-	out = ends[1];
-	helper = fork();
-	if (helper < 0)
-		return error_errno(err, "fork");
-	if (helper == 0)
-		helper_main(request, out);
-	close(steal_fd(&out));
-	r = read_full(in, &report, sizeof(report));
-	while (waitpid(helper, NULL, 0) < 0 && errno == EINTR)
+	if (pid < 0)
+		return error_errno(err, "clone a helper");
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	if (r < 0)
+	if (!helper.ended)
 		return error_set(err, EIO, "the namespace helper ended without a word");
-	if (report.error.code) {
-		if (report.init_pid > 0)
-			waitpid(report.init_pid, NULL, __WALL);
+	if (helper.error.code) {
+		if (helper.init_pid > 0)
+			waitpid(helper.init_pid, NULL, __WALL);
 		if (err)
-			*err = report.error;
-		return -report.error.code;
+			*err = helper.error;
+		return -helper.error.code;
 	}
 	*ret_result = (struct tids_result){
-		.pid = report.pid, .init_pid = report.init_pid, .walk = report.walk};
+		.pid = helper.pid, .init_pid = helper.init_pid, .walk = helper.walk};
 	return 0;
 }
