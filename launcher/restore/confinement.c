@@ -73,28 +73,27 @@ static int check_filters(const struct manifest *m, unsigned here, struct jsnap_e
 	return error_hint(err, "take one here, or restore it with --lsm ignore all the same");
 }
 
-static int check_arch(const struct image_header *header, const struct image_header *here,
-		      struct jsnap_error *err)
+static int check_arch(const struct image_header *header, const char *here, struct jsnap_error *err)
 {
-	if (strcmp(header->arch, here->arch) == 0)
+	if (strcmp(header->arch, here) == 0)
 		return 0;
 	return error_set(err, ENOTSUP,
 			 "the snapshot is of another architecture (%s) than this machine (%s)",
-			 header->arch, here->arch);
+			 header->arch, here);
 }
 
 int confinement_check_arch(const struct image_header *header, struct jsnap_error *err)
 {
-	struct image_header here;
-	int r = image_header_here(getpid(), &here, err);
+	char here[IMAGE_ARCH_SIZE];
+	int r = image_arch_here(here, err);
 
-	return r < 0 ? r : check_arch(header, &here, err);
+	return r < 0 ? r : check_arch(header, here, err);
 }
 
 int confinement_check(const struct image_header *header, const struct manifest *m,
 		      const struct confinement *here, enum lsm_policy lsm, struct jsnap_error *err)
 {
-	int r = check_arch(header, &here->header, err);
+	int r = check_arch(header, here->header.arch, err);
 
 	if (r < 0)
 		return r;

@@ -1,9 +1,6 @@
 /* See heap_limit.h. */
 #include "launcher/restore/heap_limit.h"
 
-#include "base/fault.h"
-#include "proc/machine.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,14 +32,4 @@ int heap_limit_check(const struct manifest *m, uint64_t limit, struct jsnap_erro
 		"MiB",
 		heap >> 20, (unsigned long long)(limit >> 20));
 	return error_hint(err, "allow more memory, or take a snapshot here (or with -Xmx)");
-}
-
-int heap_limit_check_here(const struct manifest *m, struct jsnap_error *err)
-{
-	struct machine machine;
-
-	if (!manifest_note(m, NOTE))
-		return 0;
-	machine_here(fault_system_root(), &machine);
-	return heap_limit_check(m, machine.memory_limit, err);
 }

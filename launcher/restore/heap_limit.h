@@ -14,6 +14,5 @@ int heap_limit_store(uint64_t heap_max, struct manifest *m, struct jsnap_error *
 
 /* Pure; `limit` as machine_memory_limit gives it. */
 int heap_limit_check(const struct manifest *m, uint64_t limit, struct jsnap_error *err);
-int heap_limit_check_here(const struct manifest *m, struct jsnap_error *err);
 
 #endif

@@ -143,16 +143,20 @@ static int check(const struct restore_job *job, const struct restore_source *sou
 		 struct jsnap_error *err)
 {
 	const struct settings *s = job->settings;
+	struct machine machine;
 	const struct restore_options options = {.manifest = source->manifest,
 						.stream_fd = -1,
+						.machine = &machine,
 						.say = log_debug,
 						.vouch = key_vouches,
 						.listen_map = s->listen_map,
 						.n_listen_map = s->n_listen_map};
 	int rc = confinement_check_here(source->header, source->manifest, s->lsm, err);
 
-	if (rc == 0)
-		rc = heap_limit_check_here(source->manifest, err);
+	if (rc < 0)
+		return rc;
+	machine_here(fault_system_root(), &machine);
+	rc = heap_limit_check(source->manifest, machine.memory_limit, err);
 	return rc < 0 ? rc : restore_validate(&options, err);
 }
 

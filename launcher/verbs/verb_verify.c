@@ -56,7 +56,9 @@ static int check_place(const struct settings *settings, const struct opened *ope
 {
 	const struct image_header *header = image_header(opened->image);
 	const struct manifest *m = image_manifest(opened->image);
-	struct restore_options options = {.manifest = m, .stream_fd = -1, .vouch = key_vouches};
+	struct machine machine;
+	struct restore_options options = {
+		.manifest = m, .stream_fd = -1, .machine = &machine, .vouch = key_vouches};
 	char reason[512];
 	int r;
 
@@ -66,7 +68,8 @@ static int check_place(const struct settings *settings, const struct opened *ope
 
 	if (r < 0)
 		return r;
-	r = heap_limit_check_here(m, err);
+	machine_here(fault_system_root(), &machine);
+	r = heap_limit_check(m, machine.memory_limit, err);
 	if (r < 0)
 		return r;
 	if (key_recheck(m, reason, sizeof(reason)) != 0)

@@ -30,15 +30,17 @@ struct image_origin { /* ties a hot copy to the image file that it was made from
 	int64_t mtime_ns; /* its modification time; a whole second as image_write leaves it */
 };
 
+#define IMAGE_ARCH_SIZE 16u
+
 struct image_header { /* decoded */
 	uint32_t version;
-	char arch[16];		/* "x86_64" */
-	char kernel[64];	/* uname release */
-	char machine[64];	/* node name */
-	char lsm[256];		/* /sys/kernel/security/lsm, "" when unreadable */
-	char lsm_label[512];	/* /proc/PID/attr/current of the process, "" when none */
-	uint64_t manifest_size; /* bytes, uncompressed */
-	uint64_t stream_size;	/* bytes, uncompressed */
+	char arch[IMAGE_ARCH_SIZE]; /* "x86_64" */
+	char kernel[64];	    /* uname release */
+	char machine[64];	    /* node name */
+	char lsm[256];		    /* /sys/kernel/security/lsm, "" when unreadable */
+	char lsm_label[512];	    /* /proc/PID/attr/current of the process, "" when none */
+	uint64_t manifest_size;	    /* bytes, uncompressed */
+	uint64_t stream_size;	    /* bytes, uncompressed */
 	struct image_id id;
 	uint64_t created_realtime_ns;
 	enum image_protection protection;
@@ -75,6 +77,9 @@ int image_write(const char *path, const struct manifest *m, int stream_fd, uint6
 /* The id that image_write would give this manifest with this seal (or NULL). */
 int image_manifest_id(const struct manifest *m, const struct image_seal *seal,
 		      struct image_id *ret_id, struct jsnap_error *err);
+
+/* Of this system, as it is in a header. */
+int image_arch_here(char ret_arch[IMAGE_ARCH_SIZE], struct jsnap_error *err);
 
 /* Fills arch, kernel, machine, lsm from this system and lsm_label from /proc/PID/attr/current. */
 int image_header_here(pid_t pid, struct image_header *ret_header, struct jsnap_error *err);

@@ -35,6 +35,24 @@ static int read_text(const char *path, char *ret, size_t size, struct jsnap_erro
 	return 0;
 }
 
+static int arch_at(const char *root, char ret_arch[IMAGE_ARCH_SIZE], struct jsnap_error *err)
+{
+	struct utsname name;
+	char path[4096];
+
+	if (uname(&name) < 0)
+		return error_errno(err, "uname");
+	snprintf(ret_arch, IMAGE_ARCH_SIZE, "%.15s", name.machine);
+	snprintf(path, sizeof(path), "%.4000s/proc/sys/kernel/arch", root);
+	return *root && access(path, F_OK) == 0 ? read_text(path, ret_arch, IMAGE_ARCH_SIZE, err)
+						: 0;
+}
+
+int image_arch_here(char ret_arch[IMAGE_ARCH_SIZE], struct jsnap_error *err)
+{
+	return arch_at(fault_system_root(), ret_arch, err);
+}
+
 int image_header_at(const char *root, pid_t pid, struct image_header *ret_header,
 		    struct jsnap_error *err)
 {
@@ -48,20 +66,15 @@ int image_header_at(const char *root, pid_t pid, struct image_header *ret_header
 	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
 	if (access(path, F_OK) < 0)
 		return error_set(err, ESRCH, "there is no process %d", (int)pid);
-	snprintf(h.arch, sizeof(h.arch), "%.15s", name.machine);
+	r = arch_at(root, h.arch, err);
+	if (r < 0)
+		return r;
 	snprintf(h.kernel, sizeof(h.kernel), "%.63s", name.release);
 	snprintf(h.machine, sizeof(h.machine), "%.63s", name.nodename);
 	snprintf(path, sizeof(path), "%.4000s/sys/kernel/security/lsm", root);
 	r = read_text(path, h.lsm, sizeof(h.lsm), err);
 	if (r < 0)
 		return r;
-	if (*root) {
-		snprintf(path, sizeof(path), "%.4000s/proc/sys/kernel/arch", root);
-		if (access(path, F_OK) == 0)
-			r = read_text(path, h.arch, sizeof(h.arch), err);
-		if (r < 0)
-			return r;
-	}
 	if (*root)
 		snprintf(path, sizeof(path), "%.4000s/proc/self/attr/current", root);
 	else

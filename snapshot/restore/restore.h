@@ -6,6 +6,7 @@
 
 #include "image/manifest.h"
 #include "image/working_set.h"
+#include "proc/machine.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,6 +38,8 @@ struct restore_options {
 	size_t n_listen_map;
 	uint64_t walk_budget_ns;	   /* what TIDS_WALK may cost before it is refused */
 	void (*say)(const char *fmt, ...); /* what happens, for a log; may be NULL */
+	/* For restore_validate: this machine, or one that stands for it. */
+	const struct machine *machine;
 	/* Whether a file whose time is another is known to hold what it did; may be NULL. */
 	bool (*vouch)(const struct manifest *m, const char *path);
 	const struct working_set *working_set; /* made ready before the release; may be NULL */

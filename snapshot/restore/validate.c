@@ -274,9 +274,9 @@ static void play_other_cpu(struct cpu *cpu, const char *what)
 	cpu->xcr0 &= atoi(what + 8) >= 3 ? XCR0_V3 : XCR0_V2;
 }
 
-static int check_host(const struct manifest *m, struct jsnap_error *err)
+static int check_host(const struct restore_options *options, struct jsnap_error *err)
 {
-	struct machine machine;
+	const struct manifest *m = options->manifest;
 	struct cpu cpu;
 	int r;
 
@@ -290,10 +290,7 @@ static int check_host(const struct manifest *m, struct jsnap_error *err)
 	if (fault_value(FAULT_OTHER_XSAVE))
 		cpu.xsave_at[atoi(fault_value(FAULT_OTHER_XSAVE)) % (int)CPU_COMPONENTS] += 64;
 	r = host_check_cpu(m, &cpu, err);
-	if (r < 0)
-		return r;
-	machine_here(fault_system_root(), &machine);
-	return host_check_machine(m, &machine, err);
+	return r < 0 ? r : host_check_machine(m, options->machine, err);
 }
 
 /* A process goes on as who it was, and for nobody else: root restoring a user's snapshot would give
@@ -342,7 +339,7 @@ int restore_validate(const struct restore_options *options, struct jsnap_error *
 	if (r == 0)
 		r = check_vdso(m, err);
 	if (r == 0)
-		r = check_host(m, err);
+		r = check_host(options, err);
 	if (r == 0)
 		r = check_droppable(m, err);
 	for (uint32_t i = 0; r == 0 && i < m->n_backings; i++)
