@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
@@ -116,24 +117,28 @@ int twin_make(struct capture *c, struct jsnap_error *err)
 	return read_certain(c, err);
 }
 
-/* What madvise(2) sets and fork(2) copies. */
+/* What madvise(2) or a mapping in the same place sets, and fork(2) copies. */
 #define ADVICE                                                                          \
-	(MAPS_VM_DONTDUMP | MAPS_VM_HUGEPAGE | MAPS_VM_NOHUGEPAGE | MAPS_VM_MERGEABLE | \
-	 MAPS_VM_SEQ_READ | MAPS_VM_RAND_READ)
+	(MAPS_VM_NORESERVE | MAPS_VM_DONTDUMP | MAPS_VM_HUGEPAGE | MAPS_VM_NOHUGEPAGE | \
+	 MAPS_VM_MERGEABLE | MAPS_VM_SEQ_READ | MAPS_VM_RAND_READ)
 
 /* Nothing of what was read in the pause went by these marks, so that the record can be set right.
- */
-static bool set_right(struct capture *c, const struct maps_entry *entry)
+ * MAP_NORESERVE comes and goes where HotSpot gives the guard pages of a thread's stack back
+ * (os::uncommit_memory) and the next thread takes them; of one mapping among several that are one
+ * record it is left as it was, for it says only what counts against the machine's memory. */
+static bool set_right(struct capture *c, const struct maps_entry *entry, uint32_t changed)
 {
 	for (size_t i = 0; i < c->m->n_vmas; i++) {
 		struct m_vma *vma = &c->m->vmas[i];
 
 		if (vma->start == entry->start && vma->end == entry->end) {
 			vma->vmflags = entry->vmflags;
+			if (changed & MAPS_VM_NORESERVE)
+				vma->map_flags ^= MAP_NORESERVE;
 			return true;
 		}
 	}
-	return false;
+	return changed == MAPS_VM_NORESERVE;
 }
 
 int twin_check(struct capture *c, struct jsnap_error *err)
@@ -152,7 +157,7 @@ int twin_check(struct capture *c, struct jsnap_error *err)
 		const struct maps_entry *entry = &now.entries[i];
 		uint32_t changed = (entry->vmflags ^ c->maps.entries[i].vmflags) & ~MAPS_VM_KERNELS;
 
-		if (!changed || (!(changed & ~ADVICE) && set_right(c, entry)))
+		if (!changed || (!(changed & ~ADVICE) && set_right(c, entry, changed)))
 			continue;
 		return error_set(err, EAGAIN,
 				 "the marks of its mapping %lx-%lx (%s) changed while it was being "

@@ -19,7 +19,7 @@
 #define PAGE  4096u
 #define PAGES 1024u
 
-enum marks { PLAIN, DONTFORK, WIPEONFORK, LOCKED, DONTDUMP, DROPPABLE };
+enum marks { PLAIN, DONTFORK, WIPEONFORK, LOCKED, DONTDUMP, DROPPABLE, UNCOMMITTED };
 
 /* What test and program share. */
 struct shared {
@@ -31,6 +31,7 @@ struct shared {
 
 static struct shared *shared;
 static unsigned char *memory; /* the program's, at the same address here */
+static unsigned char *guard;  /* a page of it that can't be read, as at the end of a stack */
 
 static void mark(enum marks marks)
 {
@@ -41,8 +42,11 @@ static void mark(enum marks marks)
 	/* Not of `memory`; where the kernel has none there is none to copy either. */
 	if (marks == DROPPABLE)
 		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAPS_DROPPABLE | MAP_ANONYMOUS, -1, 0);
-	else if (marks == LOCKED)
-		CHECK_EQ(syscall(SYS_mlock, memory, PAGE), 0); /* AddressSanitizer's mlock does nothing */
+	else if (marks == UNCOMMITTED) /* what was one page is another */
+		mmap(guard, PAGE, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	else if (marks == LOCKED) /* not by AddressSanitizer's mlock, which does nothing */
+		CHECK_EQ(syscall(SYS_mlock, memory, PAGE), 0);
 	else if (marks)
 		CHECK_EQ(madvise(memory, (size_t)PAGES * PAGE, advice[marks]), 0);
 }
@@ -190,12 +194,13 @@ static void test_pages(enum marks marks, bool twin)
 	end(pid);
 }
 
-static uint32_t marks_of_memory(const struct manifest *m)
+static const struct m_vma *stored_as(const struct manifest *m, const void *address)
 {
 	for (uint32_t i = 0; i < m->n_vmas; i++)
-		if (m->vmas[i].start <= (uint64_t)memory && (uint64_t)memory < m->vmas[i].end)
-			return m->vmas[i].vmflags;
-	return 0;
+		if (m->vmas[i].start <= (uint64_t)address && (uint64_t)address < m->vmas[i].end)
+			return &m->vmas[i];
+	CHECK(!"stored");
+	return NULL;
 }
 
 /* Marks that came after they were looked at: what the twin lacks is noticed, what it has is
@@ -218,7 +223,12 @@ static void test_late_marks(enum marks marks)
 	} else if (marks == DONTDUMP) {
 		CHECK_EQ(capture(pid, fd, &expected, overwrite, &m, &stats), 0);
 		CHECK(stats.twin);
-		CHECK(marks_of_memory(&m) & MAPS_VM_DONTDUMP);
+		CHECK(stored_as(&m, memory)->vmflags & MAPS_VM_DONTDUMP);
+		check_stored(&m, fd);
+	} else if (marks == UNCOMMITTED) {
+		CHECK_EQ(capture(pid, fd, &expected, overwrite, &m, &stats), 0);
+		CHECK(stats.twin);
+		CHECK(stored_as(&m, guard)->map_flags & MAP_NORESERVE);
 		check_stored(&m, fd);
 	} else {
 		CHECK_EQ(capture(pid, fd, &expected, NULL, &m, &stats), -EAGAIN);
@@ -312,6 +322,7 @@ int main(void)
 	memory = mmap(NULL, (size_t)(PAGES + 2) * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		      0);
 	CHECK(shared != MAP_FAILED && memory != MAP_FAILED);
+	guard = memory;
 	memory += PAGE;
 	CHECK_EQ(mprotect(memory, (size_t)PAGES * PAGE, PROT_READ | PROT_WRITE), 0);
 	shared->tester = getpid();
@@ -325,6 +336,7 @@ int main(void)
 	test_late_marks(WIPEONFORK);
 	test_late_marks(LOCKED);
 	test_late_marks(DONTDUMP);
+	test_late_marks(UNCOMMITTED);
 	test_removed();
 	test_killed();
 	return 0;
