@@ -2,11 +2,13 @@
 # A program under load that checks itself without end (tests/apps/stress) is checkpointed many times at
 # whatever moment it is in; each time it goes on, or is restored and goes on.
 #
-# stress.sh JDK G1|Serial|Parallel|Z|Shenandoah cap|userns [N [on|off]]
+# stress.sh JDK G1|Serial|Parallel|Z|Shenandoah cap|userns [N [on|off|agent]]
 #
 # With on or off (compressed object pointers) it holds everything else a Java program may hold as well
 # (tests/apps/stress/Objects.java), with the flight recorder, native memory tracking and a profiler's
-# agent running.
+# agent running. With agent the snapshots are those of `jsnap run`: with its agent in the program, and
+# written from a twin while it goes on; each second one is then restored in its place (what it
+# would have written to files meanwhile is no moment's state, so it has none of those objects).
 . "$(dirname "$0")/lib.sh"
 
 use_jdk "$1"
@@ -14,20 +16,30 @@ use_mode "$3"
 port=$(free_port)
 options=("-XX:+Use${2}GC" -Xmx256m)
 objects=()
-if [ -n "${5:-}" ]; then
-	[ "$5" = on ] && options+=(-XX:+UseCompressedOops) || options+=(-XX:-UseCompressedOops)
+profiler=-agentpath:$cache/libasyncProfiler.so=start,event=ctimer,interval=5ms,file=$dir/profile.txt,collapsed
+with=${5:-}
+case $with in
+agent) options+=("$profiler") ;;
+on | off)
+	[ "$with" = on ] && options+=(-XX:+UseCompressedOops) || options+=(-XX:-UseCompressedOops)
 	options+=(-XX:NativeMemoryTracking=summary -Djava.io.tmpdir="$dir/tmp"
 		"-XX:StartFlightRecording=settings=profile,filename=$dir/end.jfr")
 	# Its timers, one for each thread, and their signals are as much a test as what it sees.
-	options+=("-agentpath:$cache/libasyncProfiler.so=start,event=ctimer,interval=5ms,file=$dir/profile.txt,collapsed")
+	options+=("$profiler")
 	objects=(objects)
-fi
+	;;
+esac
 if ! "$JAVA_HOME/bin/java" "${options[@]:0:1}" -version >/dev/null 2>version.err; then
 	JSNAP_TEST_STRICT=0 # no package brings what a build leaves out
 	skip "JDK $1 here has no collector $2: $(head -1 version.err)"
 fi
-start stress "$JAVA_HOME/bin/java" "${options[@]}" -jar "$cache/stress.jar" "$port" "${objects[@]}"
-java=$pid
+run=("$jsnap" run --store "$dir/store" --tids $tids --no-checkpoint --ready "tcp:$port" "${options[@]}" -jar "$cache/stress.jar" "$port")
+if [ "$with" = agent ]; then
+	start stress "${run[@]}"
+else
+	start stress "$JAVA_HOME/bin/java" "${options[@]}" -jar "$cache/stress.jar" "$port" "${objects[@]}"
+	java=$pid
+fi
 until_true $((2 * patience)) "the program serves" get /status >/dev/null
 
 # Every worker has done something since the last look.
@@ -52,7 +64,15 @@ for ((i = 1; i <= ${4:-50}; i++)); do
 	# A moment of its own each time; no established connection may be open in it.
 	sleep 0.0$((RANDOM % 10))$((RANDOM % 10))
 	until_true 5 "the status connection is gone" no_connection
-	if ((i % 2)); then
+	if [ "$with" = agent ]; then
+		timeout $((2 * patience)) "$jsnap" checkpoint --pid "$pid" 2>dump.err || fail "checkpoint $i"
+		if ((i % 2 == 0)); then
+			stop "$pid" TERM
+			start "restored$i" "${run[@]}"
+			until_true "$patience" "restore $i serves" get /status >/dev/null
+			said "restored$i" "jsnap: restored" "restore $i"
+		fi
+	elif ((i % 2)); then
 		"$jsnap" dump --pid "$java" --image "$dir/live.jsnap" --leave-running 2>dump.err || fail "dump $i"
 		rm live.jsnap
 	else
