@@ -144,8 +144,8 @@ for ((i = 1; i <= n; i++)); do
 	! grep -qs "jsnap: restored" cut.err || ran=$((ran + 1))
 	kill -KILL "$pid" 2>/dev/null || true
 	disown "$pid" 2>/dev/null || true
-	! grep -qs "is taken by process" cut.err || taken=$((taken + 1)) # ended by itself, perhaps
-	! grep -qs "could not be restored" cut.err || grep -q "is taken by process" cut.err || fail "a restore that nobody cut off: $(cat cut.err)"
+	! grep -qs "PID [0-9]* \(is\|was\) taken" cut.err || taken=$((taken + 1)) # ended by itself, perhaps
+	! grep -qs "could not be restored" cut.err || grep -q "PID [0-9]* \(is\|was\) taken" cut.err || fail "a restore that nobody cut off: $(cat cut.err)"
 	until_true 10 "a restore that was cut off leaves no process" no_process
 	store_consistent "a restore that was cut off"
 	rm -f cut.err
@@ -158,7 +158,7 @@ stop "$pid" TERM
 # The program dies with jsnap. Its numbers and its port may be its own for a moment more.
 for ((i = 1; i <= (n < 50 ? n : 50); i++)); do
 	start_timed again "$port" "$path" "${command[@]}"
-	if grep -q "is taken by process" again.err && ! grep -q "is taken by process .*(java)" again.err; then
+	if grep -q "PID [0-9]* \(is\|was\) taken" again.err && ! grep -q "is taken by process .*(java)" again.err; then
 		say "run $i: $(cat again.err)"
 		stop "$pid" TERM
 	else
