@@ -72,8 +72,7 @@ void zone_find(JNIEnv *jni, jclass time_zone)
 	if (given || !time_zone || !find_fields(jni, time_zone))
 		return;
 	zone.type = (*jni)->NewGlobalRef(jni, time_zone);
-	if ((*jni)->GetStaticObjectField(jni, zone.type, zone.current))
-		find_names(jni, zone.type);
+	find_names(jni, zone.type); /* the program may yet ask for a default */
 }
 
 /* A zone that is known by its offset alone (TZ=JST-9) has made its ID itself. */
