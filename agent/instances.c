@@ -32,21 +32,39 @@ static void keep(JNIEnv *jni, jobject *found, jint count, struct instances *ret)
 	}
 }
 
+static void say_cut(struct agent *agent, jclass type)
+{
+	CLEANUP_PAYLOAD struct agent_payload note = {0};
+	char *signature;
+
+	if ((*agent->jvmti)->GetClassSignature(agent->jvmti, type, &signature, NULL) !=
+	    JVMTI_ERROR_NONE)
+		return;
+	agent_payload_addf(&note, "message",
+			   "the program has more than %d objects of %s: in a restored one those "
+			   "beyond are as they were at the snapshot",
+			   INSTANCES_MAX, signature);
+	(*agent->jvmti)->Deallocate(agent->jvmti, (unsigned char *)signature);
+	agent_say(agent, AGENT_NOTE, 0, &note);
+}
+
 void instances_find(struct agent *agent, JNIEnv *jni, jclass type, struct instances *ret_instances)
 {
 	jvmtiEnv *jvmti = agent->jvmti;
 	const jlong wanted = TAG;
 	jobject *found;
-	jint count = 0;
+	jint seen = 0, count = 0;
 
 	memset(ret_instances, 0, sizeof(*ret_instances));
 	if (!type || (*jvmti)->AddCapabilities(jvmti, &capabilities) != JVMTI_ERROR_NONE)
 		return;
 	if ((*jvmti)->IterateOverInstancesOfClass(jvmti, type, JVMTI_HEAP_OBJECT_EITHER, tag,
-						  &count) == JVMTI_ERROR_NONE &&
-	    count && !(*jni)->EnsureLocalCapacity(jni, count < 65000 ? count + 16 : 65000) &&
+						  &seen) == JVMTI_ERROR_NONE &&
+	    seen && !(*jni)->EnsureLocalCapacity(jni, seen < 65000 ? seen + 16 : 65000) &&
 	    (*jvmti)->GetObjectsWithTags(jvmti, 1, &wanted, &count, &found, NULL) ==
 		    JVMTI_ERROR_NONE) {
+		if (seen > INSTANCES_MAX)
+			say_cut(agent, type);
 		for (jint i = 0; i < count; i++)
 			(*jvmti)->SetTag(jvmti, found[i], 0);
 		keep(jni, found, count, ret_instances);

@@ -13,7 +13,8 @@ struct instances {	  /* all zeros: none */
 	jint count;
 };
 
-/* Those of `type` (NULL: none). Leaves *ret_instances empty on failure. */
+/* Those of `type` (NULL: none); of more than INSTANCES_MAX some, and the launcher is told (NOTE).
+ * Leaves *ret_instances empty on failure. */
 void instances_find(struct agent *agent, JNIEnv *jni, jclass type, struct instances *ret_instances);
 void instances_free(JNIEnv *jni, struct instances *instances);
 

@@ -39,7 +39,9 @@ public class Subject {
 		case "environment" -> environment();
 		case "initializer" -> initializer();
 		case "random" -> random();
-		case "at-once-derived", "at-once-chosen", "at-once-property", "at-once-owned" -> atOnce(args[0].substring(8));
+		case "at-once-derived", "at-once-chosen", "at-once-property", "at-once-owned", "at-once-virtual" -> atOnce(args[0].substring(8));
+		case "late-zone" -> lateZone();
+		case "crowd" -> crowd();
 		case "tasks" -> tasks();
 		case "virtual" -> virtual();
 		default -> throw new IllegalArgumentException(args[0]);
@@ -293,8 +295,8 @@ public class Subject {
 	/** What a thread sees that runs as soon as there has been a restore. */
 	static void atOnce(String what) throws Exception {
 		choose(what);
-		Object owned = what.equals("owned") ? System.getProperties() : new Object();
-		Thread thread = new Thread(() -> {
+		Object owned = what.equals("owned") || what.equals("virtual") ? System.getProperties() : new Object();
+		Runnable action = () -> {
 			synchronized (owned) {
 				say("ready " + TimeZone.getDefault().getID());
 				while ((Long) program("restoreTime") < 0)
@@ -306,12 +308,31 @@ public class Subject {
 				String variable = System.getenv("JSNAP_TEST_NEW");
 				say("at once " + property + " " + zone + " " + variable);
 			}
-		});
-		thread.start();
-		thread.join();
+		};
+		start(action, what.equals("virtual")).join();
 		in.readLine();
 		say("later " + System.getProperty("jsnap.test") + " " + TimeZone.getDefault().getID());
 		in.readLine();
+	}
+
+	/** Its default is made when the class has been in use for long. */
+	static void lateZone() throws Exception {
+		sink = TimeZone.getTimeZone("UTC");
+		say("ready");
+		in.readLine();
+		say("made " + TimeZone.getDefault().getID());
+		in.readLine();
+		say("then " + TimeZone.getDefault().getID());
+	}
+
+	/** More tasks than the agent looks after, and none of them due. */
+	static void crowd() throws Exception {
+		ScheduledExecutorService executor = Executors.newScheduledThreadPool(1);
+		for (int i = 0; i < 1_000_002; i++)
+			executor.schedule(Subject::untilTold, 1, TimeUnit.DAYS);
+		say("ready");
+		in.readLine();
+		executor.shutdownNow();
 	}
 
 	static TimerTask timerTask(Runnable action) {
@@ -367,9 +388,18 @@ public class Subject {
 		}
 	}
 
-	static void startVirtual(Runnable action) {
+	/** A virtual thread where this JDK has them. */
+	static Thread start(Runnable action, boolean virtual) {
+		if (virtual && Runtime.version().feature() >= 21)
+			return startVirtual(action);
+		Thread thread = new Thread(action);
+		thread.start();
+		return thread;
+	}
+
+	static Thread startVirtual(Runnable action) {
 		try {
-			Thread.class.getMethod("startVirtualThread", Runnable.class).invoke(null, action);
+			return (Thread) Thread.class.getMethod("startVirtualThread", Runnable.class).invoke(null, action);
 		} catch (ReflectiveOperationException e) {
 			throw new IllegalStateException(e);
 		}

@@ -213,13 +213,54 @@ static void test_at_once(const char *jdk, const char *mode, const char *zone, co
 	prepare(&subject);
 	hold(&subject, NULL);
 	restored(&subject, "Asia/Tokyo");
-	if (strcmp(mode, "at-once-owned") != 0) {
+	if (strcmp(mode, "at-once-owned") != 0 && strcmp(mode, "at-once-virtual") != 0) {
 		snprintf(line, sizeof(line), "at once set %s new", seen_zone);
 		check_line(&subject, line);
 	}
 	subject_go_on(&subject);
 	snprintf(line, sizeof(line), "later set %s", seen_zone);
 	check_line(&subject, line);
+	subject_go_on(&subject);
+	subject_finish(&subject);
+}
+
+/* A default that is worked out after the agent has looked, and before the threads stop. */
+static void test_late_zone(const char *jdk)
+{
+	struct subject subject;
+
+	setenv("TZ", "Europe/Paris", 1);
+	subject_start(&subject, jdk, NULL, "late-zone");
+	unsetenv("TZ");
+	check_line(&subject, "ready");
+	prepare(&subject);
+	subject_go_on(&subject);
+	check_line(&subject, "made Europe/Paris");
+	hold(&subject, NULL);
+	restored(&subject, "Asia/Tokyo");
+	subject_go_on(&subject);
+	check_line(&subject, "then Asia/Tokyo");
+	subject_finish(&subject);
+}
+
+/* More objects of a class than are kept: the launcher is told, before the answer. */
+static void test_crowd(const char *jdk)
+{
+	const char *flags[] = {"-Xmx600m", NULL};
+	CLEANUP_PAYLOAD struct agent_payload note = {0}, answer = {0};
+	struct agent_header header;
+	struct subject subject;
+
+	subject_start(&subject, jdk, flags, "crowd");
+	check_line(&subject, "ready");
+	prepare(&subject);
+	subject_ask(&subject, AGENT_HOLD, NULL, AGENT_NOTE, &note);
+	CHECK(strstr(agent_payload_get(&note, "message"),
+		     "more than 1000000 objects of "
+		     "Ljava/util/concurrent/ScheduledThreadPoolExecutor$ScheduledFutureTask;"));
+	CHECK_EQ(agent_receive(subject.control, 60000, &header, &answer, NULL), 0);
+	CHECK_EQ(header.type, AGENT_HELD);
+	resume(&subject);
 	subject_go_on(&subject);
 	subject_finish(&subject);
 }
@@ -308,6 +349,9 @@ int main(int argc, char **argv)
 	test_at_once(jdk, "at-once-chosen", "UTC", "ready UTC", "UTC");
 	test_at_once(jdk, "at-once-property", "UTC", "ready America/Lima", "America/Lima");
 	test_at_once(jdk, "at-once-owned", "UTC", "ready UTC", "Asia/Tokyo");
+	test_at_once(jdk, "at-once-virtual", "UTC", "ready UTC", "Asia/Tokyo");
+	test_late_zone(jdk);
+	test_crowd(jdk);
 	test_tasks(jdk);
 	test_virtual(jdk);
 	return 0;
