@@ -227,12 +227,15 @@ int agent_client_prepare(struct agent_client *client, uint64_t hook_timeout_ns,
 	return 0;
 }
 
-int agent_client_hold(struct agent_client *client, struct agent_held *ret_held,
-		      struct jsnap_error *err)
+int agent_client_hold(struct agent_client *client, unsigned int seconds,
+		      struct agent_held *ret_held, struct jsnap_error *err)
 {
-	CLEANUP_PAYLOAD struct agent_payload answer = {0};
-	int rc = ask(client, AGENT_HOLD, NULL, AGENT_HELD, AGENT_PREPARE_TIMEOUT_NS, &answer, err);
+	CLEANUP_PAYLOAD struct agent_payload question = {0}, answer = {0};
+	int rc;
 
+	if (agent_payload_addf(&question, "seconds", "%u", seconds) < 0)
+		return error_set(err, ENOMEM, "no memory for a message to the agent");
+	rc = ask(client, AGENT_HOLD, &question, AGENT_HELD, AGENT_PREPARE_TIMEOUT_NS, &answer, err);
 	if (rc < 0)
 		return rc;
 	ret_held->held = agent_payload_u64(&answer, "held", 0);

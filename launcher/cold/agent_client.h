@@ -75,8 +75,9 @@ int agent_client_prepare(struct agent_client *client, uint64_t hook_timeout_ns,
 			 struct agent_prepared *ret_prepared, struct jsnap_error *err);
 /* How long PREPARED may take then; 0: for ever. Pure. */
 uint64_t agent_client_patience(uint64_t hook_timeout_ns);
-int agent_client_hold(struct agent_client *client, struct agent_held *ret_held,
-		      struct jsnap_error *err);
+/* The threads go on by themselves when the agent hears nothing for so many seconds. */
+int agent_client_hold(struct agent_client *client, unsigned int seconds,
+		      struct agent_held *ret_held, struct jsnap_error *err);
 /* `ret_sample`, unless NULL: random numbers are drawn, the answer (the caller's) holds them, and
  * the program's threads stay held. */
 int agent_client_restored(struct agent_client *client, const struct agent_restored *what,

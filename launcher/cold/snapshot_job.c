@@ -2,6 +2,7 @@
 #include "launcher/cold/snapshot_job.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "image/image.h"
 #include "launcher/supervise/fds.h"
@@ -85,6 +86,7 @@ static int capture(const struct snapshot_request *r, struct snapshot_writer *w,
 		.wait = wait_while_read,
 		.wait_ctx = r->supervise,
 		.policy = {.decide = fd_policy_decide, .ctx = r->policy},
+		.stop_by_ns = job->held.held ? job->held_until_ns : 0,
 	};
 	return checkpoint_capture(&options, &w->manifest, &job->stats, err);
 }
@@ -113,6 +115,27 @@ static void count_pause(struct snapshot_job *job, uint64_t held, uint64_t releas
 	stats->pause_ns = whole;
 }
 
+#define HOLD_SECONDS 60u
+
+/* Its threads stand still for the capture: what they would do between the capture and the refresh
+ * after a restore, two restores would do alike. */
+static int hold(const struct snapshot_request *r, struct snapshot_job *job, struct jsnap_error *err)
+{
+	const char *late = fault_value(FAULT_HOLD_LATE);
+	unsigned int seconds = late ? 1 : HOLD_SECONDS;
+	int rc;
+
+	job->held_until_ns = monotonic_ns() + seconds * 1000000000ull;
+	rc = agent_client_hold(r->agent, seconds, &job->held, err);
+	if (rc == 0 && !job->held.held)
+		log_warn("the JVM does not let jsnap hold the program's threads (a debugger may "
+			 "have that right): what runs first after a restore may see the old "
+			 "environment, and share random numbers with another restore");
+	if (late)
+		usleep((useconds_t)atoi(late) * 1000);
+	return rc;
+}
+
 /* From PREPARE on the agent waits for RESUMED, whatever comes. */
 static int quiesce_and_capture(const struct snapshot_request *r, struct snapshot_writer *w,
 			       struct snapshot_job *job, struct jsnap_error *err)
@@ -128,7 +151,7 @@ static int quiesce_and_capture(const struct snapshot_request *r, struct snapshot
 	if (rc == 0 && r->leave_running)
 		checkpoint_expect(r->supervise->pid, &expected);
 	if (rc == 0)
-		rc = agent_client_hold(r->agent, &job->held, err);
+		rc = hold(r, job, err);
 	held = monotonic_ns();
 	if (rc == 0)
 		rc = capture(r, w, &expected, job, &released, err);

@@ -65,6 +65,7 @@ struct snapshot_job { /* all zeros: no writer */
 	struct checkpoint_stats stats;
 	struct agent_prepared prepared;
 	struct agent_held held;
+	uint64_t held_until_ns; /* CLOCK_MONOTONIC; at least */
 };
 
 /* Returns once the application goes on (or is gone) and the writer works. */

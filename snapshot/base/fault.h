@@ -37,6 +37,7 @@
 	X(REFRESH, "refresh", "the agent refuses to refresh the restored program")          \
 	X(STOP, "stop", "jsnap stops itself (SIGSTOP) at the place VALUE")                  \
 	X(REFRESH_LATE, "refresh-late", "the agent is asked to refresh VALUE ms later")     \
+	X(HOLD_LATE, "hold-late", "threads are held for 1 s, and stopped VALUE ms later")   \
 	X(PROBATION, "probation", "the restored program dies of SIGSEGV as soon as it runs")
 
 enum fault {

@@ -333,6 +333,8 @@ static int capture_stopped(struct capture *c, struct checkpoint_stats *stats, ui
 
 	if (r == 0)
 		r = freeze(c, err);
+	if (r == 0 && c->options->stop_by_ns && monotonic_ns() >= c->options->stop_by_ns)
+		r = error_set(err, ETIMEDOUT, "it was stopped too late");
 	note_part(stats, "freeze", stopped);
 	stats->threads = (uint32_t)c->tracee.n_threads;
 	if (r == 0)

@@ -101,6 +101,9 @@ struct checkpoint_options {
 	unsigned
 		cpu_level; /* the program was told to use no more than x86-64-vN (2 to 4); 0: all */
 	struct checkpoint_policy policy;
+	/* CLOCK_MONOTONIC: what the caller counts on holds until then. A target that is not stopped
+	 * by that time goes on, and the checkpoint has failed (-ETIMEDOUT). 0: no limit. */
+	uint64_t stop_by_ns;
 };
 
 #define CHECKPOINT_PARTS 24

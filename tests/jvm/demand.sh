@@ -79,6 +79,29 @@ snapshot_exists other && fail "a snapshot in spite of the hook"
 answers /hello hello || fail "the program does not answer any more"
 stop "$pid" TERM
 
+# Threads that went on before the capture, jsnap having been slow: no snapshot of that, and the program stays. (Faults
+# are for jsnap without capabilities.)
+if [ "$2" = userns ]; then
+	JSNAP_FAULT=hold-late=2500 start slow "$jsnap" run --store "$dir/other" --tids $tids --no-checkpoint \
+		-jar "$cache/tiny.jar" "$port"
+	until_true "$patience" "it answers" answers /hello hello
+	status=0
+	"$jsnap" checkpoint --pid "$pid" >slow.demand 2>&1 || status=$?
+	expect "the exit status when the hold was over" $status 125
+	grep -q "it was stopped too late" slow.demand || fail "it says: $(cat slow.demand)"
+	snapshot_exists other && fail "a snapshot in spite of that"
+	answers /hello hello || fail "the program does not answer any more"
+	stop "$pid" TERM
+
+	# A debugger has the right to suspend threads for itself alone: said, and a snapshot all the same.
+	start debugged "$jsnap" run --store "$dir/other" --tids $tids --no-checkpoint \
+		-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=127.0.0.1:0 -jar "$cache/tiny.jar" "$port"
+	until_true "$patience" "it answers" answers /hello hello
+	"$jsnap" checkpoint --pid "$pid" >debugged.demand 2>&1 || fail "with a debugger: $(cat debugged.demand)"
+	said debugged "does not let jsnap hold the program's threads" "with a debugger"
+	stop "$pid" TERM
+fi
+
 status=0
 "$jsnap" checkpoint --pid $$ >nobody.out 2>nobody.err || status=$?
 expect "the exit status for a process that no jsnap supervises" $status 125
