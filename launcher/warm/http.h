@@ -21,6 +21,7 @@
 #define HTTP_MAX_URL	   2048u
 #define HTTP_MAX_HEADER	   65536u /* bytes of status line and fields */
 #define HTTP_MAX_ADDRESSES 8u
+#define HTTP_CONNECT_MS	   2000u /* for each address but the last */
 
 struct http_address {
 	union {
@@ -67,6 +68,7 @@ int http_parser_end(struct http_parser *parser, struct jsnap_error *err);
 struct http_exchange {
 	const struct http_url *url;
 	size_t address; /* of the URL's, the one that is tried */
+	size_t tried;	/* so many, this one included */
 	int fd;		/* -1 when idle */
 	char request[HTTP_MAX_URL + 512];
 	size_t request_size, sent;
@@ -75,8 +77,9 @@ struct http_exchange {
 	struct http_parser parser;
 };
 
-/* Starts connecting, to the first address that can be reached; the exchange is to be all zeros but
- * fd = -1, or finished. */
+/* Starts connecting, to the first address that can be reached: one that swallows what is sent to it
+ * gives place to the next after HTTP_CONNECT_MS. The exchange is to be all zeros but fd = -1, or
+ * finished: then the address that it came to connect with is the first. */
 int http_exchange_start(struct http_exchange *x, const struct http_url *url,
 			struct jsnap_error *err);
 short http_exchange_events(const struct http_exchange *x); /* what to poll fd for */

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 
@@ -20,22 +21,35 @@ static void note_failure(struct http_exchange *x, int error)
 		x->failure = error;
 }
 
-/* Begins with address `first`, or else with the next that can be begun with. */
-static int connect_from(struct http_exchange *x, size_t first, struct jsnap_error *err)
+/* TCP_USER_TIMEOUT counts for SYNs, too (tcp(7)). */
+static int begin(const struct http_address *a, bool last)
+{
+	const unsigned int limit = HTTP_CONNECT_MS;
+	CLEANUP_CLOSE int fd =
+		socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && !last)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof(limit));
+	if (fd < 0 || (connect(fd, &a->any, a->size) < 0 && errno != EINPROGRESS))
+		return -1;
+	return steal_fd(&fd);
+}
+
+/* Begins with address `x->address`, or else with the next, round about, that can be begun with. */
+static int connect_next(struct http_exchange *x, struct jsnap_error *err)
 {
 	const struct http_url *url = x->url;
 
-	for (x->address = first; x->address < url->n_addresses; x->address++) {
-		const struct http_address *a = &url->addresses[x->address];
-		CLEANUP_CLOSE int fd =
-			socket(a->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	while (x->tried < url->n_addresses) {
+		int fd = begin(&url->addresses[x->address], ++x->tried == url->n_addresses);
 
-		if (fd >= 0 && (connect(fd, &a->any, a->size) == 0 || errno == EINPROGRESS)) {
+		if (fd >= 0) {
 			http_exchange_close(x);
-			x->fd = steal_fd(&fd);
+			x->fd = fd;
 			return 0;
 		}
 		note_failure(x, errno);
+		x->address = (x->address + 1) % url->n_addresses;
 	}
 	errno = x->failure ? x->failure : EDESTADDRREQ;
 	return error_errno(err, "connect to %s", url->authority);
@@ -44,14 +58,14 @@ static int connect_from(struct http_exchange *x, size_t first, struct jsnap_erro
 int http_exchange_start(struct http_exchange *x, const struct http_url *url,
 			struct jsnap_error *err)
 {
-	memset(x, 0, sizeof(*x));
-	x->fd = -1;
-	x->url = url;
+	const size_t first = x->connected && x->address < url->n_addresses ? x->address : 0;
+
+	*x = (struct http_exchange){.url = url, .address = first, .fd = -1};
 	x->request_size = (size_t)snprintf(x->request, sizeof(x->request),
 					   "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: jsnap\r\n"
 					   "Accept: */*\r\nConnection: close\r\n\r\n",
 					   url->target, url->authority);
-	return connect_from(x, 0, err);
+	return connect_next(x, err);
 }
 
 short http_exchange_events(const struct http_exchange *x)
@@ -69,7 +83,8 @@ static int check_connected(struct http_exchange *x, struct jsnap_error *err)
 		return 0;
 	}
 	note_failure(x, error);
-	return connect_from(x, x->address + 1, err);
+	x->address = (x->address + 1) % x->url->n_addresses;
+	return connect_next(x, err);
 }
 
 static int send_request(struct http_exchange *x, struct jsnap_error *err)

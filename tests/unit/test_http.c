@@ -1,4 +1,5 @@
 /* The HTTP client's parsers, and an exchange with a server that answers byte by byte. */
+#include "base/cleanup.h"
 #include "base/io.h"
 #include "check.h"
 #include "launcher/warm/host_name.h"
@@ -265,6 +266,50 @@ static void test_second_address(void)
 	check_served(text, server, listener, &url, &err);
 }
 
+/* An address that swallows SYNs, as a listener's whose queue is full does, costs HTTP_CONNECT_MS
+ * once: the next request begins with the one that was reached. */
+static void test_silent_address(void)
+{
+	struct sockaddr_in second = {.sin_family = AF_INET};
+	struct http_exchange x = {.fd = -1};
+	struct jsnap_error err = {0};
+	struct http_url url;
+	uint16_t port;
+	int listener = listen_loopback(&port), silent, filler[4];
+	uint64_t start = monotonic_ns();
+	char text[64];
+	pid_t server;
+
+	snprintf(text, sizeof(text), "http://localhost:%u/x?y=1", port);
+	CHECK_EQ(http_url_parse(text, &url, &err), 0);
+	CHECK_EQ(url.n_addresses, 2);
+	second.sin_port = htons(port);
+	inet_pton(AF_INET, "127.0.0.2", &second.sin_addr);
+	silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CHECK_EQ(bind(silent, (struct sockaddr *)&second, sizeof(second)), 0);
+	CHECK_EQ(listen(silent, 0), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(filler); i++) {
+		filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		(void)connect(filler[i], (struct sockaddr *)&second, sizeof(second));
+	}
+	url.addresses[1] = url.addresses[0];
+	url.addresses[0] = (struct http_address){.in = second, .size = sizeof(second)};
+	for (int i = 0; i < 3; i++) {
+		server = fork();
+		if (server == 0)
+			serve_slowly(listener, "\r\nHost: localhost:");
+		CHECK_EQ(run_exchange(&url, &x, &err), 1);
+		CHECK_EQ(x.address, 1);
+		CHECK_EQ(waitpid(server, NULL, 0), server);
+	}
+	CHECK(monotonic_ns() - start >= HTTP_CONNECT_MS * 1000000ull);
+	CHECK_EQ(x.tried, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(filler); i++)
+		close(filler[i]);
+	close(silent);
+	close(listener);
+}
+
 static void test_look_up(void)
 {
 	struct supervise s;
@@ -298,6 +343,7 @@ int main(void)
 	test_bad_responses();
 	test_exchange();
 	test_second_address();
+	test_silent_address();
 	test_look_up();
 	return 0;
 }
