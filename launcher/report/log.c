@@ -164,9 +164,16 @@ static void log_write(enum log_level level, const struct log_field *fields, size
 static bool progress_shown;
 static uint64_t progress_ns; /* when the line on the terminal was written; 0: there is none */
 
+bool log_can_erase(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDERR_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+}
+
 void log_show_progress(void)
 {
-	progress_shown = isatty(STDERR_FILENO);
+	progress_shown = log_can_erase();
 }
 
 void log_progress_end(void)

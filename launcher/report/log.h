@@ -40,6 +40,9 @@ void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define LOG_PROGRESS_NS	 200000000ull
 #define LOG_PROGRESS_MAX 70u /* bytes; with "jsnap: " less than a terminal's line */
 void log_show_progress(void);
+/* Whether standard error is a terminal that takes a line back (ECMA-48): TERM names one, and is not
+ * "dumb". */
+bool log_can_erase(void);
 void log_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Takes the line away. */
 void log_progress_end(void);

@@ -10,6 +10,7 @@
 #include "launcher/bench/bench_run.h"
 #include "launcher/store/trust.h"
 #include "launcher/warm/host_name.h"
+#include "launcher/report/log.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -281,7 +282,7 @@ static int run_once(struct bench *b, size_t i, bool counted, struct jsnap_error 
 
 static void progress(const char *fmt, unsigned round, unsigned rounds, const char *title)
 {
-	if (!isatty(STDERR_FILENO))
+	if (!log_can_erase())
 		return;
 	fprintf(stderr, fmt, round, rounds, title);
 }

@@ -13,6 +13,7 @@
 use_jdk "$1"
 use_mode "$2"
 app_use tiny
+export TERM=xterm # whatever the caller's is
 mkfifo keys
 cat >shell.sh <<-END
 	set -m
@@ -86,6 +87,10 @@ on_terminal "\"$jsnap\" dump --pid $pid --image \"$dir/sleep.jsnap\""
 shown '\r\x1b\[Kjsnap: compressing: [0-9.]+ [KM]?B of [0-9.]+ [KM]?B\r\x1b\[K' || fail "no progress of dump"
 wait $pid || true
 ! shown 'jsnap: (waiting|warm-up|compressing|verifying)[^\r\n]*\r(?!\x1b\[K|\n)' || fail "progress stays on the terminal"
+: >screen
+on_terminal "TERM=dumb \"$jsnap\" verify \"$image\""
+shown whole || fail "verify says nothing on a terminal that can't erase"
+! shown '\x1b|verifying' || fail "progress on a terminal that can't erase"
 "$jsnap" verify "$image" >plain 2>&1
 ! LC_ALL=C grep -qP "\x1b|verifying" plain || fail "progress without a terminal"
 nothing_left
