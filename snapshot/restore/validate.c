@@ -81,6 +81,13 @@ static bool untouched(const struct m_backing *backing, const struct stat *st)
 	return file_time_ns(st->st_mtim) == then;
 }
 
+/* Archives that are to be the same whoever makes them give all files one time: the epoch, or the
+ * first day that a ZIP file knows. */
+static bool time_tells_nothing(const struct stat *st)
+{
+	return st->st_mtim.tv_sec < 315619200; /* 1980-01-02 */
+}
+
 static int check_build_id(const struct manifest *m, const struct m_backing *backing,
 			  const char *path, int fd, struct jsnap_error *err)
 {
@@ -104,8 +111,8 @@ static int check_build_id(const struct manifest *m, const struct m_backing *back
 
 /*
  * A program file is known by its build id, however often it is copied or its time is set; without
- * one by the digest of its bytes, which are read only when the time differs. Any other file by its
- * time, or by the caller's word.
+ * one by the digest of its bytes, which are read only when the time differs or tells nothing. Any
+ * other file by its time, or by the caller's word.
  */
 static int check_content(const struct restore_options *options, const struct m_backing *backing,
 			 const struct stat *st, struct jsnap_error *err)
@@ -116,7 +123,8 @@ static int check_content(const struct restore_options *options, const struct m_b
 	uint64_t digest;
 	int r;
 
-	if (!backing->build_id.size && untouched(backing, st))
+	if (!backing->build_id.size && untouched(backing, st) &&
+	    !(backing->digest && time_tells_nothing(st)))
 		return 0;
 	if (!backing->build_id.size && !backing->digest) {
 		if (options->vouch && options->vouch(m, path))

@@ -35,6 +35,7 @@ ln -s "$JAVA_HOME/conf" jdk/conf
 for file in "$JAVA_HOME"/lib/*; do [ "${file##*/}" = server ] || ln -s "$file" jdk/lib/; done
 for file in "$JAVA_HOME"/lib/server/*; do [ "${file##*/}" = libjvm.so ] || ln -s "$file" jdk/lib/server/; done
 cp "$(readlink -f "$JAVA_HOME/lib/server/libjvm.so")" jdk/lib/server/libjvm.so
+touch -d "1980-01-01 UTC" jdk/lib/server/libjvm.so
 export JAVA_HOME=$dir/jdk
 
 program=(-Xmx64m -XX:+UseSerialGC -jar "$dir/own.jar" "$port")
@@ -223,15 +224,19 @@ sed -i 's/^JAVA_VERSION="[^"]*"/JAVA_VERSION="'"$1"'.0.99"/' jdk/release
 served "the JDK changed .* -> $1.0.99 " "another version of the JDK"
 cp -p release jdk/release
 cp -p jdk/lib/server/libjvm.so libjvm.so
+# Without a build id (some builds have none) its content tells: here the name of a section, which nothing runs by.
 python3 - jdk/lib/server/libjvm.so <<-'END2'
 	import sys
 	with open(sys.argv[1], "r+b") as file:
-	    data = file.read(1 << 16)
-	    at = data.index(b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0") + 16 # elf(5): a note of type NT_GNU_BUILD_ID
+	    data = file.read()
+	    at = data.find(b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0") # elf(5): a note of type NT_GNU_BUILD_ID
+	    at = data.rindex(b"\0.comment\0") + 2 if at < 0 else at + 16
 	    file.seek(at)
-	    file.write(bytes(b ^ 255 for b in data[at:at + 20]))
+	    file.write(bytes(b ^ 255 for b in data[at:at + 7]))
 END2
-refused "libjvm.so is another build" "another build of the JDK"
+# Its time need not tell: reproducible archives give all files the same.
+touch -r libjvm.so jdk/lib/server/libjvm.so
+refused "libjvm.so (is another build|has other content)" "another build of the JDK"
 doubted "would not restore here: .*libjvm.so" "another build of the JDK"
 served "libjvm.so" "another build of the JDK"
 item "another build of the JDK"
