@@ -4,6 +4,7 @@
 #include "agent/instances.h"
 #include "agent/loaded.h"
 #include "base/cleanup.h"
+#include "base/io.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -396,8 +397,8 @@ static void add_seeds(struct agent *agent, JNIEnv *jni, struct agent_payload *an
 	if (!stream)
 		return;
 	n = for_each_thread(agent, jni, add_seed, stream);
-	fclose(stream);
-	if (n > 0 && asprintf(&sample, "ThreadLocalRandom of its threads%s", text) > 0)
+	if (text_stream_end(stream, &text) == 0 && n > 0 &&
+	    asprintf(&sample, "ThreadLocalRandom of its threads%s", text) > 0)
 		agent_payload_add(answer, "sample", sample);
 }
 

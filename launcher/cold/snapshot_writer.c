@@ -58,7 +58,7 @@ int snapshot_writer_notes(struct manifest *m, char *const *argv, struct jsnap_er
 		return error_set(err, ENOMEM, "no memory for the command line");
 	for (size_t i = 0; argv[i]; i++)
 		fprintf(stream, "%s%s", i ? " " : "", argv[i]);
-	if (fclose(stream))
+	if (text_stream_end(stream, &text) < 0)
 		return error_set(err, ENOMEM, "no memory for the command line");
 	rc = manifest_set_note(m, "command", text, err);
 	return rc < 0 ? rc : manifest_set_note(m, "jsnap", JSNAP_VERSION, err);

@@ -2,6 +2,7 @@
 #include "launcher/key/key.h"
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "launcher/key/path_fact.h"
 #include "launcher/store/store.h"
 #include "launcher/java/words.h"
@@ -73,6 +74,7 @@ static int write_question(const struct settings *settings, const struct java_com
 	static const char *const modes[] = {"none", "jar", "class", "module", "source"};
 	char *text = NULL, uid[16];
 	size_t size;
+	int r;
 	FILE *out = open_memstream(&text, &size);
 
 	if (!out)
@@ -91,12 +93,9 @@ static int write_question(const struct settings *settings, const struct java_com
 	ask_list(out, "class-path", command->class_path, command->n_class_path);
 	ask(out, modes[command->mode], command->program);
 	ask_list(out, "argument", command->args, command->n_args);
-	if (fclose(out) != 0) {
-		free(text);
-		return -ENOMEM;
-	}
+	r = text_stream_end(out, &text);
 	*ret_text = text;
-	return 0;
+	return r;
 }
 
 static void hash_question(const char *question, char ret_key[KEY_HEX_SIZE])

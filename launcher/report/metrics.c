@@ -161,7 +161,9 @@ static void update(void)
 	if (!out)
 		return;
 	metrics_write(&current.values, out);
-	rc = fclose(out) == 0 ? replace_file(current.path, text, size) : -ENOMEM;
+	rc = text_stream_end(out, &text);
+	if (rc == 0)
+		rc = replace_file(current.path, text, size);
 	if (rc < 0 && !current.failed)
 		log_warn("no metrics in %s: %s", current.path, strerror(-rc));
 	current.failed = rc < 0;

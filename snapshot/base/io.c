@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <time.h>
 
 int read_full(int fd, void *buf, size_t size)
@@ -122,6 +123,17 @@ int read_file(const char *path, size_t max, char **ret_data, size_t *ret_size)
 	if (fd < 0)
 		return -errno;
 	return read_file_fd(fd, max, ret_data, ret_size);
+}
+
+int text_stream_end(FILE *stream, char **text)
+{
+	bool bad = ferror(stream);
+
+	if (fclose(stream) == 0 && !bad && *text)
+		return 0;
+	free(*text);
+	*text = NULL;
+	return -ENOMEM;
 }
 
 uint64_t monotonic_ns(void)

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -22,6 +23,13 @@ int pwrite_full(int fd, const void *buf, size_t size, off_t offset);
  */
 int read_file(const char *path, size_t max, char **ret_data, size_t *ret_size);
 int read_file_fd(int fd, size_t max, char **ret_data, size_t *ret_size);
+
+/*
+ * Closes a stream of open_memstream(3) over *text, which it frees (NULL then) on -ENOMEM. fclose
+ * alone does not tell: where glibc can't shrink the text to its size, it is NULL and all is well
+ * (libio/memstream.c, _IO_mem_finish).
+ */
+int text_stream_end(FILE *stream, char **text);
 
 /* CLOCK_MONOTONIC, nanoseconds. */
 uint64_t monotonic_ns(void);
