@@ -1,17 +1,11 @@
 /* See properties.h. */
 #include "agent/properties.h"
 
-#include "agent/random.h"
 #include "base/cleanup.h"
 
 #include <string.h>
 
-/* Of so many virtual threads each is asked what it owns; that of more takes too long for a pause.
- */
-#define VIRTUAL_MAX 256
-
 static const jvmtiCapabilities capabilities = {.can_get_monitor_info = 1};
-static const jvmtiCapabilities of_virtual = {.can_get_owned_monitor_info = 1}; /* not on JDK 17 */
 
 static struct {
 	jclass type; /* java.util.Properties, global reference */
@@ -60,62 +54,20 @@ static jobject object_of_now(JNIEnv *jni)
 	return (*jni)->GetStaticObjectField(jni, properties.system, properties.in_system);
 }
 
-/* A platform thread's, that is: JVMTI names no other (GetObjectMonitorUsage, from JDK 23 on). */
-static bool is_owned_by_platform(jvmtiEnv *jvmti, jobject object)
+static bool is_owned(jvmtiEnv *jvmti, jobject object)
 {
 	jvmtiMonitorUsage usage;
-
-	if ((*jvmti)->GetObjectMonitorUsage(jvmti, object, &usage) != JVMTI_ERROR_NONE)
-		return true;
-	(*jvmti)->Deallocate(jvmti, (unsigned char *)usage.waiters);
-	(*jvmti)->Deallocate(jvmti, (unsigned char *)usage.notify_waiters);
-	return usage.owner;
-}
-
-static bool owns(jvmtiEnv *jvmti, JNIEnv *jni, jthread thread, jobject object)
-{
-	jobject *owned;
-	bool found = false;
-	jint n;
-	jvmtiError failure = (*jvmti)->GetOwnedMonitorInfo(jvmti, thread, &n, &owned);
-
-	if (failure != JVMTI_ERROR_NONE)
-		return failure != JVMTI_ERROR_THREAD_NOT_ALIVE;
-	for (jint i = 0; i < n; i++) {
-		found |= (*jni)->IsSameObject(jni, owned[i], object);
-		(*jni)->DeleteLocalRef(jni, owned[i]);
-	}
-	(*jvmti)->Deallocate(jvmti, (unsigned char *)owned);
-	return found;
-}
-
-/* When in doubt, yes. */
-static bool is_owned_by_virtual(jvmtiEnv *jvmti, JNIEnv *jni, jobject object)
-{
-	const struct instances *threads = random_virtual_threads();
-	bool owned = false;
-
-	if (!threads->count)
-		return false;
-	if (threads->count > VIRTUAL_MAX ||
-	    (*jvmti)->AddCapabilities(jvmti, &of_virtual) != JVMTI_ERROR_NONE)
-		return true;
-	for (jint i = 0; i < threads->count && !owned; i++)
-		owned = owns(jvmti, jni, threads->objects[i], object);
-	(*jvmti)->RelinquishCapabilities(jvmti, &of_virtual);
-	return owned;
-}
-
-/* When in doubt, yes. */
-static bool is_owned(jvmtiEnv *jvmti, JNIEnv *jni, jobject object)
-{
-	bool owned = true;
+	jvmtiError failure;
 
 	if ((*jvmti)->AddCapabilities(jvmti, &capabilities) != JVMTI_ERROR_NONE)
 		return true;
-	owned = is_owned_by_platform(jvmti, object) || is_owned_by_virtual(jvmti, jni, object);
+	failure = (*jvmti)->GetObjectMonitorUsage(jvmti, object, &usage);
+	if (failure == JVMTI_ERROR_NONE) {
+		(*jvmti)->Deallocate(jvmti, (unsigned char *)usage.waiters);
+		(*jvmti)->Deallocate(jvmti, (unsigned char *)usage.notify_waiters);
+	}
 	(*jvmti)->RelinquishCapabilities(jvmti, &capabilities);
-	return owned;
+	return failure != JVMTI_ERROR_NONE || usage.owner;
 }
 
 void properties_find_object(struct agent *agent, JNIEnv *jni)
@@ -127,8 +79,8 @@ void properties_find_object(struct agent *agent, JNIEnv *jni)
 		return;
 	type = (*jni)->GetObjectClass(jni, object);
 	properties.object = (*jni)->NewGlobalRef(jni, object);
-	properties.free = (*jni)->IsSameObject(jni, type, properties.type) &&
-			  !is_owned(agent->jvmti, jni, object);
+	properties.free =
+		(*jni)->IsSameObject(jni, type, properties.type) && !is_owned(agent->jvmti, object);
 	(*jni)->DeleteLocalRef(jni, type);
 	(*jni)->DeleteLocalRef(jni, object);
 }

@@ -267,11 +267,6 @@ void random_find_objects(struct agent *agent, JNIEnv *jni)
 	instances_find(agent, jni, found.classes[VIRTUAL_THREAD], &found.virtual_threads);
 }
 
-const struct instances *random_virtual_threads(void)
-{
-	return &found.virtual_threads;
-}
-
 /* A thread that has a seed: its probe is 0 until then. */
 typedef int each_thread(JNIEnv *jni, jobject thread, void *context);
 

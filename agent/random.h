@@ -26,15 +26,12 @@
 #ifndef JSNAP_AGENT_RANDOM_H
 #define JSNAP_AGENT_RANDOM_H
 
-#include "agent/instances.h"
+#include "agent/agent.h"
 
 /* Before the snapshot: looks up what random_refresh needs; then, with the threads suspended, the
  * objects of which there may be more by then. */
 void random_find(struct agent *agent, JNIEnv *jni);
 void random_find_objects(struct agent *agent, JNIEnv *jni);
-
-/* All that there were at random_find_objects; none where the JDK has none. */
-const struct instances *random_virtual_threads(void);
 
 /* After a restore. Returns how many states were made anew; *ret_missing (static, "" when there is
  * none) names what was not as expected. -errno when there are no random bytes. */
