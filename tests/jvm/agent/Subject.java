@@ -39,7 +39,7 @@ public class Subject {
 		case "environment" -> environment();
 		case "initializer" -> initializer();
 		case "random" -> random();
-		case "at-once-derived", "at-once-chosen", "at-once-property", "at-once-owned", "at-once-virtual" -> atOnce(args[0].substring(8));
+		case "at-once-derived", "at-once-chosen", "at-once-property", "at-once-owned" -> atOnce(args[0].substring(8));
 		case "late-zone" -> lateZone();
 		case "crowd" -> crowd();
 		case "tasks" -> tasks();
@@ -295,8 +295,8 @@ public class Subject {
 	/** What a thread sees that runs as soon as there has been a restore. */
 	static void atOnce(String what) throws Exception {
 		choose(what);
-		Object owned = what.equals("owned") || what.equals("virtual") ? System.getProperties() : new Object();
-		Runnable action = () -> {
+		Object owned = what.equals("owned") ? System.getProperties() : new Object();
+		Thread thread = new Thread(() -> {
 			synchronized (owned) {
 				say("ready " + TimeZone.getDefault().getID());
 				while ((Long) program("restoreTime") < 0)
@@ -308,8 +308,9 @@ public class Subject {
 				String variable = System.getenv("JSNAP_TEST_NEW");
 				say("at once " + property + " " + zone + " " + variable);
 			}
-		};
-		start(action, what.equals("virtual")).join();
+		});
+		thread.start();
+		thread.join();
 		in.readLine();
 		say("later " + System.getProperty("jsnap.test") + " " + TimeZone.getDefault().getID());
 		in.readLine();
@@ -388,18 +389,9 @@ public class Subject {
 		}
 	}
 
-	/** A virtual thread where this JDK has them. */
-	static Thread start(Runnable action, boolean virtual) {
-		if (virtual && Runtime.version().feature() >= 21)
-			return startVirtual(action);
-		Thread thread = new Thread(action);
-		thread.start();
-		return thread;
-	}
-
-	static Thread startVirtual(Runnable action) {
+	static void startVirtual(Runnable action) {
 		try {
-			return (Thread) Thread.class.getMethod("startVirtualThread", Runnable.class).invoke(null, action);
+			Thread.class.getMethod("startVirtualThread", Runnable.class).invoke(null, action);
 		} catch (ReflectiveOperationException e) {
 			throw new IllegalStateException(e);
 		}

@@ -213,7 +213,7 @@ static void test_at_once(const char *jdk, const char *mode, const char *zone, co
 	prepare(&subject);
 	hold(&subject, NULL);
 	restored(&subject, "Asia/Tokyo");
-	if (strcmp(mode, "at-once-owned") != 0 && strcmp(mode, "at-once-virtual") != 0) {
+	if (strcmp(mode, "at-once-owned") != 0) {
 		snprintf(line, sizeof(line), "at once set %s new", seen_zone);
 		check_line(&subject, line);
 	}
@@ -349,7 +349,6 @@ int main(int argc, char **argv)
 	test_at_once(jdk, "at-once-chosen", "UTC", "ready UTC", "UTC");
 	test_at_once(jdk, "at-once-property", "UTC", "ready America/Lima", "America/Lima");
 	test_at_once(jdk, "at-once-owned", "UTC", "ready UTC", "Asia/Tokyo");
-	test_at_once(jdk, "at-once-virtual", "UTC", "ready UTC", "Asia/Tokyo");
 	test_late_zone(jdk);
 	test_crowd(jdk);
 	test_tasks(jdk);
