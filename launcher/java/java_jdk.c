@@ -23,6 +23,10 @@ int java_file_look(const char *path, struct java_file *ret_file, struct jsnap_er
 		file.size = (uint64_t)st.st_size;
 		file.inode = st.st_ino;
 		file.mtime_ns = file_time_ns(st.st_mtim);
+	} else if (errno != ENOENT && errno != ENOTDIR) {
+		error_errno(err, "look at %s", path);
+		free(file.path);
+		return -err->code;
 	}
 	*ret_file = file;
 	return 0;

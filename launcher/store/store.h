@@ -63,10 +63,11 @@ enum store_lock { STORE_LOCK_SHARED, STORE_LOCK_EXCLUSIVE };
  * before. The lock belongs to the open file description: a forked child that keeps lock_fd keeps
  * the lock.
  *
- * Whose image has a user's name that is a symbolic link is not replaced: no exclusive lock (-EEXIST).
- * A lock file of another user's is nobody's to wait for: refused (-EPERM). A reader does without a
- * lock that it can't have (0, lock_fd is -1), and where there is neither an image nor a lock makes
- * none: what it has open stays whole, and copies, working sets and marks name their image.
+ * Whose image has a user's name that is a symbolic link is not replaced: no exclusive lock
+ * (-EEXIST). A lock file of another user's is nobody's to wait for: refused (-EPERM). A reader does
+ * without a lock that it can't have (0, lock_fd is -1), and where there is neither an image nor a
+ * lock makes none: what it has open stays whole, and copies, working sets and marks name their
+ * image.
  */
 int store_lock(struct store_slot *slot, enum store_lock mode, bool wait, struct jsnap_error *err);
 /* The lock file goes with an exclusive lock. */

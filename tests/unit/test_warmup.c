@@ -44,8 +44,10 @@ static void serve(int listener, const struct server *server)
 	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 	char request[1024];
 
-	usleep(server->refused_ms * 1000);
-	CHECK_EQ(listen(listener, 8), 0);
+	if (server->refused_ms) {
+		usleep(server->refused_ms * 1000);
+		CHECK_EQ(listen(listener, 8), 0);
+	}
 	for (int n = 0;; n++) {
 		int fd = accept(listener, NULL, NULL);
 		bool drop = n < server->dropped || n >= server->dropped + server->answered ||
@@ -65,7 +67,11 @@ static pid_t start(const struct server *server, char *ret_url, size_t size)
 {
 	uint16_t port;
 	int listener = bind_any(&port);
-	pid_t pid = fork();
+	pid_t pid;
+
+	if (!server->refused_ms)
+		CHECK_EQ(listen(listener, 8), 0);
+	pid = fork();
 
 	CHECK(pid >= 0);
 	if (!pid)

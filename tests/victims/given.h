@@ -10,7 +10,8 @@
 #define GIVEN_FD 9
 
 /* "bpf", "packet", "packet_ring", "device", "terminal": a descriptor; "fifo", "rr", "deadline": a
- * scheduling policy; "ids": a program file of another group's (setgid). Skips the test where that can't be had. */
+ * scheduling policy; "ids": a program file of another group's (setgid). Skips the test where that
+ * can't be had. */
 void given_prepare(const char *kind);
 
 /* The program file, while it is still root's. */
