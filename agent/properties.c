@@ -12,9 +12,13 @@ static struct {
 	jclass system;
 	jfieldID in_system;
 	jmethodID get, set, remove;
+	jfieldID map; /* what holds them, without the monitor of setProperty and remove */
+	jmethodID map_put, map_remove;
 	jobject object; /* global reference */
 	bool known, free;
 } properties;
+
+static const char object_of_object[] = "(Ljava/lang/Object;)Ljava/lang/Object;";
 
 static jclass global_class(JNIEnv *jni, const char *name)
 {
@@ -25,10 +29,26 @@ static jclass global_class(JNIEnv *jni, const char *name)
 	return global;
 }
 
+/* java.util.Properties from JDK 9 on; without it their monitor is taken. */
+static void find_map(JNIEnv *jni)
+{
+	jclass map = (*jni)->FindClass(jni, "java/util/Map");
+
+	if (map)
+		properties.map_put = (*jni)->GetMethodID(
+			jni, map, "put",
+			"(Ljava/lang/Object;Ljava/lang/Object;)Ljava/lang/Object;");
+	if (properties.map_put)
+		properties.map_remove = (*jni)->GetMethodID(jni, map, "remove", object_of_object);
+	if (properties.map_remove)
+		properties.map = (*jni)->GetFieldID(jni, properties.type, "map",
+						    "Ljava/util/concurrent/ConcurrentHashMap;");
+	agent_exception(jni);
+	(*jni)->DeleteLocalRef(jni, map);
+}
+
 void properties_find(JNIEnv *jni)
 {
-	static const char object_of_object[] = "(Ljava/lang/Object;)Ljava/lang/Object;";
-
 	properties_forget(jni);
 	properties.system = global_class(jni, "java/lang/System");
 	if (properties.system)
@@ -47,6 +67,8 @@ void properties_find(JNIEnv *jni)
 		properties.remove =
 			(*jni)->GetMethodID(jni, properties.type, "remove", object_of_object);
 	properties.known = !agent_exception(jni) && properties.remove;
+	if (properties.known)
+		find_map(jni);
 }
 
 static jobject object_of_now(JNIEnv *jni)
@@ -54,6 +76,17 @@ static jobject object_of_now(JNIEnv *jni)
 	return (*jni)->GetStaticObjectField(jni, properties.system, properties.in_system);
 }
 
+static bool is_of_its_class(JNIEnv *jni, jobject object)
+{
+	jclass type = (*jni)->GetObjectClass(jni, object);
+	bool same = (*jni)->IsSameObject(jni, type, properties.type);
+
+	(*jni)->DeleteLocalRef(jni, type);
+	return same;
+}
+
+/* Whether a platform thread owns its monitor. Of a virtual one the JVM says nothing from JDK 23 on;
+ * but only what is in the middle of a change is in the way of the map. */
 static bool is_owned(jvmtiEnv *jvmti, jobject object)
 {
 	jvmtiMonitorUsage usage;
@@ -73,15 +106,11 @@ static bool is_owned(jvmtiEnv *jvmti, jobject object)
 void properties_find_object(struct agent *agent, JNIEnv *jni)
 {
 	jobject object = properties.known ? object_of_now(jni) : NULL;
-	jclass type;
 
 	if (!object)
 		return;
-	type = (*jni)->GetObjectClass(jni, object);
 	properties.object = (*jni)->NewGlobalRef(jni, object);
-	properties.free =
-		(*jni)->IsSameObject(jni, type, properties.type) && !is_owned(agent->jvmti, object);
-	(*jni)->DeleteLocalRef(jni, type);
+	properties.free = is_of_its_class(jni, object) && !is_owned(agent->jvmti, object);
 	(*jni)->DeleteLocalRef(jni, object);
 }
 
@@ -113,14 +142,25 @@ jobject properties_get(JNIEnv *jni, const char *name)
 	return value;
 }
 
+/* A local reference, or NULL: they are of a class of the program's, which may do more. */
+static jobject map_of(JNIEnv *jni, jobject all)
+{
+	return properties.map && is_of_its_class(jni, all)
+		       ? (*jni)->GetObjectField(jni, all, properties.map)
+		       : NULL;
+}
+
 void properties_remove(JNIEnv *jni, const char *name)
 {
-	jobject all = object(jni);
+	jobject all = object(jni), map = all ? map_of(jni, all) : NULL;
 	jstring key = all ? (*jni)->NewStringUTF(jni, name) : NULL;
 
-	if (key)
+	if (key && map)
+		(*jni)->CallObjectMethod(jni, map, properties.map_remove, key);
+	else if (key)
 		(*jni)->CallObjectMethod(jni, all, properties.remove, key);
 	agent_exception(jni);
+	(*jni)->DeleteLocalRef(jni, map);
 	(*jni)->DeleteLocalRef(jni, key);
 	(*jni)->DeleteLocalRef(jni, all);
 }
@@ -130,13 +170,16 @@ static bool set(JNIEnv *jni, jobject all, const char *assignment)
 {
 	const char *equals = strchr(assignment, '=');
 	jstring name = NULL, value = NULL;
+	jobject map = map_of(jni, all);
 
 	if (!equals || equals == assignment)
 		return false;
 	name = agent_string(jni, assignment, (size_t)(equals - assignment));
 	if (name)
 		value = agent_string(jni, equals + 1, strlen(equals + 1));
-	if (value)
+	if (value && map)
+		(*jni)->CallObjectMethod(jni, map, properties.map_put, name, value);
+	else if (value)
 		(*jni)->CallObjectMethod(jni, all, properties.set, name, value);
 	return !agent_exception(jni) && value;
 }

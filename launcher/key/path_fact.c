@@ -6,6 +6,7 @@
 #include "launcher/key/content_print.h"
 #include "launcher/key/key.h"
 
+#include <errno.h>
 #include <fts.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -56,6 +57,8 @@ int path_fact(const char *path, char ret_text[PATH_FACT_SIZE], struct jsnap_erro
 	struct stat st;
 
 	if (stat(path, &st) < 0) {
+		if (errno == ENOMEM || errno == EIO)
+			return error_errno(err, "look at %s", path);
 		strcpy(ret_text, "missing");
 		return 0;
 	}

@@ -39,7 +39,7 @@ public class Subject {
 		case "environment" -> environment();
 		case "initializer" -> initializer();
 		case "random" -> random();
-		case "at-once-derived", "at-once-chosen", "at-once-property", "at-once-owned" -> atOnce(args[0].substring(8));
+		case "at-once-derived", "at-once-chosen", "at-once-property", "at-once-owned", "at-once-owned-virtual" -> atOnce(args[0].substring(8));
 		case "late-zone" -> lateZone();
 		case "crowd" -> crowd();
 		case "tasks" -> tasks();
@@ -292,11 +292,20 @@ public class Subject {
 		}
 	}
 
+	/** Of the platform where there are no virtual ones (before JDK 21). */
+	static Thread start(Runnable body, boolean virtual) {
+		if (virtual && Runtime.version().feature() >= 21)
+			return startVirtual(body);
+		Thread thread = new Thread(body);
+		thread.start();
+		return thread;
+	}
+
 	/** What a thread sees that runs as soon as there has been a restore. */
 	static void atOnce(String what) throws Exception {
 		choose(what);
-		Object owned = what.equals("owned") ? System.getProperties() : new Object();
-		Thread thread = new Thread(() -> {
+		Object owned = what.startsWith("owned") ? System.getProperties() : new Object();
+		Runnable body = () -> {
 			synchronized (owned) {
 				say("ready " + TimeZone.getDefault().getID());
 				while ((Long) program("restoreTime") < 0)
@@ -308,9 +317,8 @@ public class Subject {
 				String variable = System.getenv("JSNAP_TEST_NEW");
 				say("at once " + property + " " + zone + " " + variable);
 			}
-		});
-		thread.start();
-		thread.join();
+		};
+		start(body, what.endsWith("virtual")).join();
 		in.readLine();
 		say("later " + System.getProperty("jsnap.test") + " " + TimeZone.getDefault().getID());
 		in.readLine();
@@ -389,9 +397,9 @@ public class Subject {
 		}
 	}
 
-	static void startVirtual(Runnable action) {
+	static Thread startVirtual(Runnable action) {
 		try {
-			Thread.class.getMethod("startVirtualThread", Runnable.class).invoke(null, action);
+			return (Thread) Thread.class.getMethod("startVirtualThread", Runnable.class).invoke(null, action);
 		} catch (ReflectiveOperationException e) {
 			throw new IllegalStateException(e);
 		}
