@@ -153,7 +153,7 @@ bool store_is_temporary(const struct store_slot *slot, const char *file)
 	       tempfile_is_of(file, slot->pages) || tempfile_is_of(file, slot->bad);
 }
 
-static void remove_temporaries(const struct store_slot *slot)
+void store_remove_temporaries(const struct store_slot *slot)
 {
 	tempfile_remove_stale(slot->image);
 	tempfile_remove_stale(slot->hot);
@@ -206,7 +206,7 @@ int store_lock(struct store_slot *slot, enum store_lock mode, bool wait, struct 
 	}
 	slot->exclusive = mode == STORE_LOCK_EXCLUSIVE;
 	if (slot->exclusive)
-		remove_temporaries(slot);
+		store_remove_temporaries(slot);
 	return 0;
 }
 

@@ -125,6 +125,7 @@ static int supervise_restored(struct run *run, struct restore_job *job, int cont
 	if (cold_adopt(&cold, &job->agent, control, &problem) < 0)
 		log_warn("no snapshot of the restored program can be taken: %s", problem.text);
 	cold_after_restore(&cold);
+	store_remove_temporaries(&run->start.slot); /* whoever restores always takes no snapshot */
 	rc = cold_supervise(&cold, ret_status, err);
 	verb_restored_ended(job);
 	return rc;

@@ -70,8 +70,11 @@ serve next ""
 said next "jsnap: cold start: the snapshot is marked bad: the program crashed (SIGABRT)" "the run after a crash"
 until_true "$patience" "a new snapshot" grep -q "snapshot tiny .* taken" next.err
 stop "$pid" TERM
+stale=store/.${image#store/}.0123456789abcdef.tmp
+head -c 1000 "$image" >"$stale"
 serve after ""
 said after "jsnap: restored" "the run after that"
+until_true 5 "what a killed writer left goes with a restore" test ! -e "$stale"
 stop "$pid" TERM
 # An end in time of another kind is no crash.
 "$jsnap" verify "$image" >v.out 2>&1 || fail "the new snapshot: $(cat v.out)"
