@@ -115,8 +115,11 @@ static int find_home(const char *java, char **ret_home, struct jsnap_error *err)
 	CLEANUP_FREE char *real = realpath(java, NULL);
 	size_t n = real ? strlen(real) : 0;
 	bool fits = n > strlen(tail) && strcmp(real + n - strlen(tail), tail) == 0;
-	char *home = fits ? strndup(real, n - strlen(tail)) : strdup("");
+	char *home;
 
+	if (!real && errno == ENOMEM)
+		return error_set(err, ENOMEM, "out of memory");
+	home = fits ? strndup(real, n - strlen(tail)) : strdup("");
 	if (!home)
 		return error_set(err, ENOMEM, "out of memory");
 	*ret_home = home;

@@ -38,15 +38,64 @@ int opening_lift(const struct opening *o, int fd)
 	return high;
 }
 
+/* The file under its name, for that is what /proc tells of an open one; another one by now: `fd`.
+ */
+static int by_name(int fd, const char *path, int flags)
+{
+	int named = open(path, (flags & ~O_ACCMODE) | O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	struct stat own, other;
+
+	if (named < 0)
+		return fd;
+	if (fstat(fd, &own) < 0 || fstat(named, &other) < 0 || own.st_ino != other.st_ino) {
+		close(named);
+		return fd;
+	}
+	close(fd);
+	return named;
+}
+
+/*
+ * It has its name when it is whole: of a restore that is killed nothing stays that would be taken
+ * for another file by the next. -EOPNOTSUPP, without an error: the file system makes no files
+ * without a name (O_TMPFILE, open(2)).
+ */
+static int make_whole(struct opening *o, const struct m_backing *backing, const char *folder,
+		      int flags, struct jsnap_error *err)
+{
+	const char *path = manifest_str(o->m, backing->path);
+	CLEANUP_CLOSE int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, backing->mode & 0777);
+	char self[64];
+	int r;
+
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
+		return -EOPNOTSUPP;
+	if (fd < 0)
+		return error_errno(err, "make %s again", path);
+	r = opening_fill(o, &o->m->objects[backing->content_object], fd, err);
+	if (r < 0)
+		return r;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0)
+		return error_errno(err, "make %s again", path);
+	return by_name(steal_fd(&fd), path, flags);
+}
+
 static int make_again(struct opening *o, const struct m_backing *backing, int flags,
 		      struct jsnap_error *err)
 {
-	const char *path = manifest_str(o->m, backing->path);
+	const char *path = manifest_str(o->m, backing->path), *parent;
 	char folder[4096];
 	int fd, r = 0;
 
 	snprintf(folder, sizeof(folder), "%s", path);
-	mkdir(dirname(folder), 0755);
+	parent = dirname(folder);
+	mkdir(parent, 0755);
+	if (backing->content_object != MANIFEST_NONE) {
+		fd = make_whole(o, backing, parent, flags, err);
+		if (fd != -EOPNOTSUPP)
+			return fd;
+	}
 	fd = open(path, (flags & ~O_ACCMODE) | O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
 		  backing->mode & 0777);
 	if (fd < 0)
