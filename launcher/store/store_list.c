@@ -71,32 +71,41 @@ static int newest_first(const void *a, const void *b)
 	return strcmp(x->image, y->image);
 }
 
+/* Takes over what `entry` owns. */
+static int append(struct store_entries *entries, const struct store_entry *entry,
+		  const char *folder, struct jsnap_error *err)
+{
+	struct store_entry *grown;
+
+	if (entries->count == STORE_MAX_ENTRIES)
+		return error_set(err, E2BIG, "too many snapshots in %s; see `jsnap prune`", folder);
+	grown = reallocarray(entries->entries, entries->count + 1, sizeof(*grown));
+	if (!grown)
+		return error_set(err, ENOMEM, "no memory for the snapshots in %s", folder);
+	entries->entries = grown;
+	grown[entries->count++] = *entry;
+	return 0;
+}
+
 static int read_folder(const char *folder, DIR *dir, struct store_entries *entries,
 		       struct jsnap_error *err)
 {
 	struct dirent *file;
 
 	while (errno = 0, (file = readdir(dir))) {
-		struct store_entry entry = {0}, *grown;
+		struct store_entry entry = {0};
 		int r = entry_fill(folder, file->d_name, &entry, err);
 
 		if (r < 0)
 			return r;
 		if (r == 0)
 			continue;
-		grown = reallocarray(entries->entries, entries->count + 1, sizeof(*grown));
-		if (!grown || entries->count == STORE_MAX_ENTRIES) {
+		r = append(entries, &entry, folder, err);
+		if (r < 0) {
 			free(entry.name);
 			free(entry.image);
-			if (!grown)
-				return error_set(err, ENOMEM, "no memory for the snapshots in %s",
-						 folder);
-			entries->entries = grown;
-			return error_set(err, E2BIG, "too many snapshots in %s; see `jsnap prune`",
-					 folder);
+			return r;
 		}
-		entries->entries = grown;
-		grown[entries->count++] = entry;
 	}
 	return errno ? error_errno(err, "read the store %s", folder) : 0;
 }
