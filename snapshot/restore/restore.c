@@ -195,13 +195,19 @@ static int read_report(const struct plan *plan, int fd, uint64_t phase_ns[RESTOR
 	return -error.code;
 }
 
+static void reap(pid_t pid)
+{
+	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+}
+
 static void end_all(const struct tids_result *child)
 {
 	kill(child->pid, SIGKILL);
-	waitpid(child->pid, NULL, __WALL);
+	reap(child->pid);
 	if (child->init_pid) {
 		kill(child->init_pid, SIGKILL);
-		waitpid(child->init_pid, NULL, __WALL);
+		reap(child->init_pid);
 	}
 }
 
@@ -338,12 +344,6 @@ int restore_process(const struct restore_options *options, struct restored *ret_
 	a.restored.running_ns = monotonic_ns() - start;
 	*ret_restored = a.restored;
 	return 0;
-}
-
-static void reap(pid_t pid)
-{
-	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
-		;
 }
 
 /* A namespace's init is gone when all in it are reaped (kernel/pid_namespace.c). */
