@@ -40,7 +40,7 @@ static struct {
 	bool open;
 } listed;
 
-/* FNV-1a, 32 bits (RFC 9923),. */
+/* FNV-1a, 32 bits (RFC 9923). */
 static uint32_t hash_of(const char *name, size_t n)
 {
 	uint32_t hash = 2166136261u;

@@ -99,8 +99,8 @@ int verb_dump(const struct settings *settings, int *ret_status, struct jsnap_err
 
 	if (!settings->pid || !settings->image)
 		return error_set(err, EINVAL, "dump needs --pid PID and --image FILE");
-	signal(SIGXFSZ,
-	       SIG_IGN); /* an image beyond ulimit -f is an error in words (setrlimit(2)) */
+	/* An image beyond ulimit -f is an error in words (setrlimit(2)). */
+	signal(SIGXFSZ, SIG_IGN);
 	log_show_progress();
 	rc = store_slot_open(settings, NULL, &slot, err);
 	if (rc == 0)
