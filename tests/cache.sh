@@ -46,6 +46,21 @@ fetch() {
 	echo "$work"/got/$2
 }
 
+# build APP: of tests/apps, by Maven, in `work`.
+build() {
+	echo "building $1" >&2
+	cp -r "$1" "$work/$1"
+	rm -rf "$work/$1/target"
+	maven -f "$work/$1/pom.xml" -DskipTests package
+}
+
+# class_path APP: what it has built, and all that it needs, in $work/class_path.
+class_path() {
+	maven -f "$work/$1/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
+		-DincludeScope=runtime -DoutputDirectory="$work/class_path"
+	cp "$work/$1/target/$1"*.jar "$work/class_path/"
+}
+
 # digest WORD... -- PATH...: of words and of what is in files and folders, but for their target/.
 digest() {
 	{

@@ -9,20 +9,11 @@ tests=$(cd "$(dirname "$0")" && pwd)
 cache_open "$@"
 cd "$tests/apps"
 
-build() { # APP
-	echo "building $1" >&2
-	cp -r "$1" "$work/$1"
-	rm -rf "$work/$1/target"
-	maven -f "$work/$1/pom.xml" -DskipTests package
-}
-
 stamp=$(digest -- micronaut)
 have micronaut "$stamp" || {
 	build micronaut
-	maven -f "$work/micronaut/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
-		-DincludeScope=runtime -DoutputDirectory="$work/classpath"
-	cp "$work"/micronaut/target/micronaut-*.jar "$work/classpath/"
-	keep micronaut "$stamp" "$work/classpath"
+	class_path micronaut
+	keep micronaut "$stamp" "$work/class_path"
 }
 stamp=$(digest -- quarkus)
 have quarkus.jar "$stamp" || {

@@ -9,11 +9,9 @@ cache_open "$@"
 cd "$tests/apps"
 for name in shop reactive; do
 	stamp=$(digest -- $name)
-	! have $name.jar "$stamp" || continue
-	echo "building $name" >&2
-	cp -r $name "$work/$name"
-	rm -rf "$work/$name/target"
-	maven -f "$work/$name/pom.xml" -DskipTests package
-	keep $name.jar "$stamp" "$work/$name/target/$name.jar"
+	have $name.jar "$stamp" || {
+		build $name
+		keep $name.jar "$stamp" "$work/$name/target/$name.jar"
+	}
 done
 echo "$cache"
