@@ -10,19 +10,42 @@
 
 #define CLASSES_MAX 32 /* of one name, each application in a server may have its own */
 
-static const char connection[] = "Ljava/sql/Connection;";
+#define MARKS_MAX 2
 
+struct field {
+	const char *name, *type;
+};
+
+/* A row: the class of a pool's entries, the field that leads to the connection, and those by which
+ * the pool takes an entry for one to be dropped, both when it lends it and when it gets it back.
+ * What is written there goes by the type: true, the time 0, or the MIN_VALUE of an object's class.
+ */
 static const struct kind {
-	const char *type, *mark; /* a boolean */
+	const char *type;
+	struct field held;
+	struct field marks[MARKS_MAX];
 } kinds[] = {
-	{"com/zaxxer/hikari/pool/PoolEntry", "evict"},
-	{"org/apache/tomcat/jdbc/pool/PooledConnection", "discarded"},
+	{"com/zaxxer/hikari/pool/PoolEntry",
+	 {"connection", "Ljava/sql/Connection;"},
+	 {{"evict", "Z"}}},
+	{"org/apache/tomcat/jdbc/pool/PooledConnection",
+	 {"connection", "Ljava/sql/Connection;"},
+	 {{"discarded", "Z"}}},
+	{"org/apache/hc/core5/pool/PoolEntry",
+	 {"connRef", "Ljava/util/concurrent/atomic/AtomicReference;"},
+	 {{"expiryDeadline", "Lorg/apache/hc/core5/util/Deadline;"},
+	  {"validityDeadline", "Lorg/apache/hc/core5/util/Deadline;"}}},
+	{"org/apache/http/pool/PoolEntry",
+	 {"conn", "Ljava/lang/Object;"},
+	 {{"expiry", "J"}, {"validityDeadline", "J"}}},
 };
 
 static const char *const sockets[] = {"java/net/Socket", "java/nio/channels/SocketChannel"};
 
 static struct part {
-	jfieldID mark;
+	const struct kind *kind;
+	jfieldID marks[MARKS_MAX];
+	jobject least[MARKS_MAX]; /* for marks that are objects: global references */
 	struct instances entries;
 } parts[CLASSES_MAX];
 static size_t n_parts;
@@ -51,23 +74,75 @@ static void keep_remote(const struct look *look, JNIEnv *jni, struct instances *
 	entries->count = kept;
 }
 
+static bool is_object(const struct field *mark)
+{
+	return mark->type[0] == 'L';
+}
+
+/* The MIN_VALUE of the class of what the field holds now. */
+static jobject least_of(JNIEnv *jni, jobject entry, jfieldID field, const char *type)
+{
+	jobject now = (*jni)->GetObjectField(jni, entry, field), least = NULL;
+	jclass its = now ? (*jni)->GetObjectClass(jni, now) : NULL;
+	jfieldID constant = its ? (*jni)->GetStaticFieldID(jni, its, "MIN_VALUE", type) : NULL;
+
+	if (constant)
+		least = (*jni)->GetStaticObjectField(jni, its, constant);
+	return least ? (*jni)->NewGlobalRef(jni, least) : NULL;
+}
+
+static bool find_marks(JNIEnv *jni, jclass type, struct part *part)
+{
+	const struct field *mark = part->kind->marks;
+
+	for (size_t i = 0; i < MARKS_MAX && mark[i].name; i++) {
+		part->marks[i] = (*jni)->GetFieldID(jni, type, mark[i].name, mark[i].type);
+		if (!part->marks[i])
+			return false;
+	}
+	return true;
+}
+
+static bool find_least(JNIEnv *jni, struct part *part)
+{
+	const struct field *mark = part->kind->marks;
+
+	for (size_t i = 0; i < MARKS_MAX && mark[i].name; i++) {
+		if (!is_object(&mark[i]))
+			continue;
+		part->least[i] =
+			least_of(jni, part->entries.objects[0], part->marks[i], mark[i].type);
+		if (!part->least[i])
+			return false;
+	}
+	return true;
+}
+
+static void forget(JNIEnv *jni, struct part *part)
+{
+	instances_free(jni, &part->entries);
+	for (size_t i = 0; i < MARKS_MAX; i++)
+		(*jni)->DeleteGlobalRef(jni, part->least[i]);
+}
+
 static void find_entries(void *ctx, JNIEnv *jni, size_t kind, jclass type)
 {
 	const struct look *look = ctx;
-	jfieldID held = NULL, mark = NULL;
-	struct part *part;
+	struct part part = {.kind = &kinds[kind]};
+	jfieldID held;
 
 	if (n_parts == CLASSES_MAX)
 		return;
-	held = (*jni)->GetFieldID(jni, type, "connection", connection);
-	if (held)
-		mark = (*jni)->GetFieldID(jni, type, kinds[kind].mark, "Z");
-	if (agent_exception(jni) || !mark)
-		return;
-	part = &parts[n_parts++];
-	part->mark = mark;
-	instances_find(look->agent, jni, type, &part->entries);
-	keep_remote(look, jni, &part->entries, held);
+	held = (*jni)->GetFieldID(jni, type, part.kind->held.name, part.kind->held.type);
+	if (held && find_marks(jni, type, &part)) {
+		instances_find(look->agent, jni, type, &part.entries);
+		keep_remote(look, jni, &part.entries, held);
+	}
+	if (part.entries.count && find_least(jni, &part))
+		parts[n_parts++] = part;
+	else
+		forget(jni, &part);
+	agent_exception(jni);
 }
 
 static void find_sockets(struct look *look, JNIEnv *jni)
@@ -96,20 +171,31 @@ void pools_find(struct agent *agent, JNIEnv *jni)
 		(*jni)->DeleteGlobalRef(jni, look.sockets[i]);
 }
 
+static void set(JNIEnv *jni, jobject entry, const struct field *mark, jfieldID field, jobject least)
+{
+	if (is_object(mark))
+		(*jni)->SetObjectField(jni, entry, field, least);
+	else if (mark->type[0] == 'J')
+		(*jni)->SetLongField(jni, entry, field, 0);
+	else
+		(*jni)->SetBooleanField(jni, entry, field, JNI_TRUE);
+}
+
 unsigned int pools_refresh(JNIEnv *jni)
 {
 	unsigned int n = 0;
 
-	for (size_t i = 0; i < n_parts; i++)
-		for (jint k = 0; k < parts[i].entries.count; k++, n++)
-			(*jni)->SetBooleanField(jni, parts[i].entries.objects[k], parts[i].mark,
-						JNI_TRUE);
+	for (const struct part *part = parts; part < parts + n_parts; part++)
+		for (jint k = 0; k < part->entries.count; k++, n++)
+			for (size_t i = 0; i < MARKS_MAX && part->kind->marks[i].name; i++)
+				set(jni, part->entries.objects[k], &part->kind->marks[i],
+				    part->marks[i], part->least[i]);
 	return n;
 }
 
 void pools_forget(JNIEnv *jni)
 {
 	for (size_t i = 0; i < n_parts; i++)
-		instances_free(jni, &parts[i].entries);
+		forget(jni, &parts[i]);
 	n_parts = 0;
 }

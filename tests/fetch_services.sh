@@ -1,6 +1,7 @@
 #!/bin/bash
-# Builds tests/apps/shop and tests/apps/reactive, the services with connections to others, into the cache
-# folder of fetch_apps.sh, and prints it. Does nothing for one whose sources have not changed.
+# Builds tests/apps/shop, reactive and clients, the services with connections to others, into the cache folder of
+# fetch_apps.sh, and prints it: shop.jar, reactive.jar, clients/ (a class path). Does nothing for one whose sources have
+# not changed.
 set -eu
 
 tests=$(cd "$(dirname "$0")" && pwd)
@@ -14,4 +15,10 @@ for name in shop reactive; do
 		keep $name.jar "$stamp" "$work/$name/target/$name.jar"
 	}
 done
+stamp=$(digest -- clients)
+have clients "$stamp" || {
+	build clients
+	class_path clients
+	keep clients "$stamp" "$work/class_path"
+}
 echo "$cache"

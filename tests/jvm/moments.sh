@@ -3,7 +3,7 @@
 # its snapshot is taken, restored, and asked again as soon as it can be reached. A connection to elsewhere that was in
 # use at that moment has ended, and no request after the restore may be sent over it.
 #
-# moments.sh shop|reactive|pool|hikari|tomcat-jdbc|dbcp JDK cap|userns [SNAPSHOTS [BUSY]]: with BUSY processes that want a processor, too
+# moments.sh SERVICE (of services.sh) JDK cap|userns [SNAPSHOTS [BUSY]]: with BUSY processes that want a processor, too
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/services.sh"
 

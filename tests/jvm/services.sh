@@ -2,7 +2,8 @@
 #
 # service_use SERVICE [SUPPORT] sets `port`, `path`, `java_args`, `warmup`, and starts what the service needs:
 # PostgreSQL from the distribution's packages, or H2, and another service that it calls. Services: shop, reactive,
-# pool, hikari, tomcat-jdbc, dbcp (tests/apps/pool, the last three by the pool of that name), micronaut, quarkus.
+# pool, hikari, tomcat-jdbc, dbcp (tests/apps/pool, the last three by the pool of that name), micronaut, quarkus, and
+# apache4, apache5, okhttp, jdk, url, jetty, reactor (tests/apps/clients by the HTTP client of that name).
 # SUPPORT is its framework's own support for org.crac:
 #
 #	off		it is not there, or told to be idle; the default
@@ -64,7 +65,10 @@ service_use() {
 		;;
 	esac
 	told_before=() told_after=()
-	"use_${service//-/_}"
+	case $service in
+	apache4 | apache5 | okhttp | jdk | url | jetty | reactor) use_client "$service" ;;
+	*) "use_${service//-/_}" ;;
+	esac
 	warmup=(--ready "http://127.0.0.1:$port$path" --warmup "http://127.0.0.1:$port$path"
 		--warmup-requests "${JSNAP_TEST_WARMUP:-300}")
 	[ $support != onrefresh ] || warmup=(--ready api)
@@ -113,6 +117,11 @@ use_tomcat_jdbc() {
 use_dbcp() {
 	use_held org.apache.tomcat.dbcp.dbcp2.BasicDataSource setUrl setMaxTotal \
 		"$cache"/tomcat/{lib/tomcat-dbcp,lib/tomcat-api,lib/servlet-api,bin/tomcat-juli}.jar
+}
+
+use_client() {
+	path=/ask
+	java_args=(-cp "$cache/clients/*" Clients "$port" "$backend_port" "$1")
 }
 
 # Spring's support lights up when the library is there: a nested jar, stored.
