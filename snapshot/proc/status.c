@@ -9,12 +9,22 @@
 #include "proc/text.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* "Groups:" may list 65,536 groups. */
 #define STATUS_MAX_TEXT	   (2u << 20)
 #define STATUS_EXPECT_TEXT 8192
 
-enum status_kind { KIND_LETTER, KIND_INT, KIND_U32, KIND_OCTAL, KIND_HEX64, KIND_KB, KIND_IDS };
+enum status_kind {
+	KIND_LETTER,
+	KIND_INT,
+	KIND_U32,
+	KIND_OCTAL,
+	KIND_HEX64,
+	KIND_KB,
+	KIND_IDS,
+	KIND_NAME
+};
 
 struct status_field {
 	const char *key;
@@ -29,6 +39,7 @@ struct status_field {
 	}
 
 static const struct status_field status_fields[] = {
+	FIELD("Name", KIND_NAME, comm, true),
 	FIELD("State", KIND_LETTER, state, true),
 	FIELD("Tgid", KIND_INT, tgid, true),
 	FIELD("Pid", KIND_INT, pid, true),
@@ -67,10 +78,31 @@ static bool status_ids(struct text *line, uint32_t ids[4])
 	return true;
 }
 
+/* Blanks are part of it; "\\n" and "\\\\" stand for what would end the line, and for the stroke. A
+ * kernel thread's may be longer than a name can be. */
+static bool status_name(struct text line, char name[16])
+{
+	size_t n = 0;
+
+	if (!text_char(&line, '\t'))
+		return false;
+	while (line.p != line.end && n < 15) {
+		char c = *line.p++;
+
+		if (c == '\\' && line.p != line.end)
+			c = *line.p++ == 'n' ? '\n' : '\\';
+		name[n++] = c;
+	}
+	memset(name + n, 0, 16 - n);
+	return true;
+}
+
 static bool status_value(struct text line, enum status_kind kind, void *out)
 {
 	uint64_t kilobytes;
 
+	if (kind == KIND_NAME)
+		return status_name(line, out);
 	text_blanks(&line);
 	switch (kind) {
 	case KIND_LETTER: /* "S (sleeping)" */
@@ -94,6 +126,8 @@ static bool status_value(struct text line, enum status_kind kind, void *out)
 			return false;
 		*(uint64_t *)out = kilobytes * 1024;
 		return true;
+	case KIND_NAME:
+		break;
 	}
 	return false;
 }

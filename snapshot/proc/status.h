@@ -12,7 +12,8 @@
 #include <sys/types.h>
 
 struct proc_status {
-	char state; /* R S D T t Z X I */
+	char comm[16]; /* its name; of a longer one (kernel threads) the beginning */
+	char state;    /* R S D T t Z X I */
 	pid_t tgid, pid, ppid, tracer;
 	pid_t ns_pid; /* last number of NSpid: the id in the innermost PID namespace */
 	int ns_depth; /* how many numbers NSpid has; 1 in the reader's own namespace */

@@ -59,8 +59,11 @@ static inline bool text_is_blank(const struct text *text)
 
 static inline bool text_literal(struct text *text, const char *literal)
 {
-	size_t size = strlen(literal);
+	size_t size;
 
+	if (text->p != text->end && *text->p != *literal && *literal)
+		return false; /* as nearly always where one key of many is looked for */
+	size = strlen(literal);
 	if ((size_t)(text->end - text->p) < size || memcmp(text->p, literal, size) != 0)
 		return false;
 	text->p += size;

@@ -29,6 +29,7 @@ static void test_recorded_status(void)
 	struct proc_status status;
 
 	CHECK_EQ(proc_status_parse(text, &status, NULL), 0);
+	CHECK_STR(status.comm, "java");
 	CHECK_EQ(status.state, 'S');
 	CHECK_EQ(status.pid, 10219);
 	CHECK_EQ(status.tgid, 10219);
@@ -172,6 +173,7 @@ static void test_child(void)
 	pid_t child = start_child();
 
 	CHECK_EQ(proc_status_read(child, 0, &status, &err), 0);
+	CHECK_STR(status.comm, "a) S 1 (\nPid:\t7");
 	CHECK_EQ(status.pid, child);
 	CHECK_EQ(status.ppid, getpid());
 	CHECK_EQ(status.threads, 3);
