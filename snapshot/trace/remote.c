@@ -6,6 +6,7 @@
 #include "trace/restart.h"
 #include "trace/sigframe.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -19,38 +20,53 @@
 
 #define CALL_AGAIN_MAX 100u
 
+#ifndef PTRACE_EVENT_STOP
+#define PTRACE_EVENT_STOP 128
+#endif
+
+_Static_assert(REMOTE_CHAIN_MAX * 7 * 8 + REMOTE_CHAIN_DATA <= REMOTE_DATA_SIZE,
+	       "a chain and its data lie side by side");
+
 #define RED_ZONE 128u /* bytes below the stack pointer that a leaf function may use (psABI) */
 
 static const unsigned char CODE_SYSCALL_RET[] = {0x0f, 0x05, 0xc3};
+static const unsigned char CODE_POP_RAX[] = {0x58, 0xc3};
+static const unsigned char CODE_POP_RDI[] = {0x5f, 0xc3};
+static const unsigned char CODE_POP_RSI[] = {0x5e, 0xc3};
 static const unsigned char CODE_SIGRETURN_RAX[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
 static const unsigned char CODE_SIGRETURN_EAX[] = {0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05};
 
-static uint64_t find_code(const unsigned char *code, size_t size, uint64_t base, const void *want,
-			  size_t want_size)
-{
-	const unsigned char *hit = memmem(code, size, want, want_size);
+struct code {
+	const unsigned char *bytes;
+	size_t size;
+	uint64_t base;
+};
 
-	return hit ? base + (uint64_t)(hit - code) : 0;
+static void find_code(const struct code *in, const void *want, size_t want_size, remote_addr *found)
+{
+	const unsigned char *hit =
+		found->value ? NULL : memmem(in->bytes, in->size, want, want_size);
+
+	if (hit)
+		found->value = in->base + (uint64_t)(hit - in->bytes);
 }
 
 static int scan_entry(int mem_fd, const struct maps_entry *entry, struct remote_gadgets *found)
 {
 	size_t size = entry->end - entry->start;
-	CLEANUP_FREE unsigned char *code = malloc(size);
+	CLEANUP_FREE unsigned char *bytes = malloc(size);
+	const struct code code = {bytes, size, entry->start};
 
-	if (!code)
+	if (!bytes)
 		return -ENOMEM;
-	if (pread_full(mem_fd, code, size, (off_t)entry->start) < 0)
+	if (pread_full(mem_fd, bytes, size, (off_t)entry->start) < 0)
 		return 0; /* an unreadable mapping simply holds no gadget for us */
-	if (!found->syscall_ret.value)
-		found->syscall_ret.value = find_code(code, size, entry->start, CODE_SYSCALL_RET,
-						     sizeof(CODE_SYSCALL_RET));
-	if (!found->sigreturn.value)
-		found->sigreturn.value = find_code(code, size, entry->start, CODE_SIGRETURN_RAX,
-						   sizeof(CODE_SIGRETURN_RAX));
-	if (!found->sigreturn.value)
-		found->sigreturn.value = find_code(code, size, entry->start, CODE_SIGRETURN_EAX,
-						   sizeof(CODE_SIGRETURN_EAX));
+	find_code(&code, CODE_SYSCALL_RET, sizeof(CODE_SYSCALL_RET), &found->syscall_ret);
+	find_code(&code, CODE_SIGRETURN_RAX, sizeof(CODE_SIGRETURN_RAX), &found->sigreturn);
+	find_code(&code, CODE_SIGRETURN_EAX, sizeof(CODE_SIGRETURN_EAX), &found->sigreturn);
+	find_code(&code, CODE_POP_RAX, sizeof(CODE_POP_RAX), &found->pop_rax);
+	find_code(&code, CODE_POP_RDI, sizeof(CODE_POP_RDI), &found->pop_rdi);
+	find_code(&code, CODE_POP_RSI, sizeof(CODE_POP_RSI), &found->pop_rsi);
 	return 0;
 }
 
@@ -64,7 +80,7 @@ int remote_find_gadgets(pid_t pid, const struct maps *maps, struct remote_gadget
 			struct jsnap_error *err)
 {
 	const uint64_t max_size = 64u << 20; /* of one mapping; a libc has 2 MiB of code */
-	struct remote_gadgets found = {{0}, {0}};
+	struct remote_gadgets found = {0};
 	CLEANUP_CLOSE int mem_fd = -1;
 	char path[64];
 
@@ -212,23 +228,29 @@ static int resume(pid_t tid, long deliver, struct jsnap_error *err)
 	return 0;
 }
 
-/* Waits for a system call stop. A SIGSTOP, which no mask holds back, takes its ordinary course: the
- * kernel stops the thread for it once it is released, or a SIGCONT undoes it before. */
+/* A stop that is not the one waited for. A SIGSTOP, which no mask holds back, takes its ordinary
+ * course: the kernel stops the thread for it once it is released, or a SIGCONT undoes it before. */
+static int pass(pid_t tid, enum __ptrace_request how, int status, struct jsnap_error *err)
+{
+	long deliver = status >> 16 ? 0 : WSTOPSIG(status);
+
+	if (deliver && deliver != SIGSTOP)
+		return error_set(err, EIO, "thread %d got signal %ld in an injected call", tid,
+				 deliver);
+	if (ptrace(how, tid, NULL, (void *)deliver) < 0)
+		return error_errno(err, "resume thread %d for a call", tid);
+	return 0;
+}
+
+/* Waits for a system call stop. */
 static int arrive(pid_t tid, struct jsnap_error *err)
 {
 	for (;;) {
-		long deliver;
 		int status, r = tracee_wait(tid, &status, err);
 
-		if (r < 0)
+		if (r < 0 || WSTOPSIG(status) == (SIGTRAP | 0x80))
 			return r;
-		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
-			return 0;
-		deliver = status >> 16 ? 0 : WSTOPSIG(status);
-		if (deliver && deliver != SIGSTOP)
-			return error_set(err, EIO, "thread %d got signal %ld in an injected call",
-					 tid, deliver);
-		r = resume(tid, deliver, err);
+		r = pass(tid, PTRACE_SYSCALL, status, err);
 		if (r < 0)
 			return r;
 	}
@@ -340,6 +362,107 @@ int remote_call_all(struct remote *remotes, size_t n, long *ret_results, struct 
 		ret_results[i] = (long)regs.rax;
 		if (cut_short(ret_results[i]))
 			r = remote_call(&remotes[i], &ret_results[i], err, nr, args);
+	}
+	return r;
+}
+
+/* What the stack holds for one call behind another: gadget and value, three times, and the call. */
+#define CHAIN_WORDS 7u
+
+static uint64_t *chain_call(const struct remote *remote, uint64_t *at, long nr,
+			    const uint64_t args[2])
+{
+	const struct remote_gadgets *g = &remote->gadgets;
+
+	*at++ = g->pop_rax.value;
+	*at++ = (uint64_t)nr;
+	*at++ = g->pop_rdi.value;
+	*at++ = argument(remote, args[0]);
+	*at++ = g->pop_rsi.value;
+	*at++ = argument(remote, args[1]);
+	*at++ = g->syscall_ret.value;
+	return at;
+}
+
+/* The last of it borders on the way home. Nothing is set before all of it lies there. */
+static int chain_begin(struct remote *remote, const struct remote_chain *chain, pid_t own_tid,
+		       struct jsnap_error *err)
+{
+	uint64_t data[REMOTE_DATA_SIZE / sizeof(uint64_t)], *const end = data + ARRAY_SIZE(data),
+								   *start = end -
+									    chain->n_calls *
+										    CHAIN_WORDS,
+								   *at = start;
+	const uint64_t mask = ~(1ull << (chain->signo - 1)),
+		       self[2] = {(uint64_t)chain->own_pid, (uint64_t)own_tid};
+	struct user_regs_struct regs = remote->regs;
+	pid_t tid = remote->thread->tid;
+	int r;
+
+	memset(data, 0xff, sizeof(data));
+	for (size_t i = 1; i < chain->n_calls; i++)
+		at = chain_call(remote, at, chain->calls[i].nr, chain->calls[i].args);
+	chain_call(remote, at, SYS_tgkill, self);
+	r = tracee_write(remote->tracee, remote->data, data, sizeof(data), err);
+	if (r < 0)
+		return r;
+	regs.rax = (uint64_t)chain->calls[0].nr;
+	regs.rdi = argument(remote, chain->calls[0].args[0]);
+	regs.rsi = argument(remote, chain->calls[0].args[1]);
+	regs.rdx = (uint64_t)chain->signo; /* the third argument of all, for tgkill(2) */
+	regs.rsp -= (uint64_t)(end - start) * sizeof(*start);
+	r = tracee_set_regs(tid, &regs, err);
+	if (r == 0 && ptrace(PTRACE_SETSIGMASK, tid, (void *)sizeof(mask), &mask) < 0)
+		r = error_errno(err, "set the signal mask of thread %d", tid);
+	if (r == 0 && ptrace(PTRACE_CONT, tid, NULL, NULL) < 0)
+		r = error_errno(err, "resume thread %d for its calls", tid);
+	return r;
+}
+
+/* Another's signal of this number may come before: at the end there is only the way home left on
+ * the stack. */
+static int chain_end(struct remote *remote, int signo, struct jsnap_error *err)
+{
+	pid_t tid = remote->thread->tid;
+
+	for (;;) {
+		int status, r = tracee_wait(tid, &status, err);
+
+		if (r < 0)
+			return r;
+		if (status >> 16 == 0 && WSTOPSIG(status) == signo) {
+			errno = 0;
+			remote->thread->on_signal_path =
+				(uint64_t)ptrace(PTRACE_PEEKUSER, tid,
+						 offsetof(struct user, regs.rsp),
+						 NULL) == remote->regs.rsp;
+			if (errno)
+				return error_errno(err, "read the registers of thread %d", tid);
+			if (remote->thread->on_signal_path)
+				return 0;
+			status = PTRACE_EVENT_STOP << 16; /* it is not delivered */
+		}
+		r = pass(tid, PTRACE_CONT, status, err);
+		if (r < 0)
+			return r;
+	}
+}
+
+int remote_chain_all(struct remote *remotes, size_t n, const struct remote_chain *chain,
+		     struct jsnap_error *err)
+{
+	size_t started = 0;
+	int r = 0;
+
+	assert(chain->n_calls && chain->n_calls <= REMOTE_CHAIN_MAX);
+	while (r == 0 && started < n) {
+		r = chain_begin(&remotes[started], chain, chain->own_tids[started], err);
+		started += r == 0;
+	}
+	for (size_t i = 0; i < started; i++) {
+		int ended = chain_end(&remotes[i], chain->signo, r == 0 ? err : NULL);
+
+		r = r < 0 ? r : ended;
 	}
 	return r;
 }

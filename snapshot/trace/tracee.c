@@ -36,29 +36,38 @@
 /*
  * A leader that died is not reported before the last of its threads has been waited for, and these
  * are the tracer's to wait for: who waits for the leader alone would wait for ever. proc(5) shows
- * it.
+ * it; its `stat` would add up the times of all threads.
  */
 static bool is_dead(pid_t tid)
 {
-	struct proc_stat stat = {0};
+	struct proc_status status = {0};
 
-	return proc_stat_read(tid, &stat, NULL) == -ESRCH || stat.state == 'Z' || stat.state == 'X';
+	return proc_status_read(tid, 0, &status, NULL) == -ESRCH || status.state == 'Z' ||
+	       status.state == 'X';
 }
 
-/* waitid(2) that leaves the news where it is. A stop comes within microseconds as a rule. */
+static int look_for_news(pid_t tid, int flags, siginfo_t *ret_info)
+{
+	*ret_info = (siginfo_t){0};
+	return waitid(P_PID, (id_t)tid, ret_info, flags | WNOHANG | __WALL) < 0 ? -errno : 0;
+}
+
+/* Takes a stop; the news of an end is left where it is. A stop comes within microseconds as a
+ * rule. */
 static int wait_news(pid_t tid, uint64_t deadline_ns, siginfo_t *ret_info)
 {
 	for (unsigned round = 0;; round++) {
-		*ret_info = (siginfo_t){0};
-		if (waitid(P_PID, (id_t)tid, ret_info,
-			   WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) < 0)
-			return -errno;
-		if (ret_info->si_pid)
+		int r = look_for_news(tid, WSTOPPED, ret_info);
+
+		if (r == 0 && ret_info->si_pid)
 			return 0;
-		if (round < WAIT_YIELDS) {
+		if (r == 0 && round < WAIT_YIELDS) {
 			sched_yield();
 			continue;
 		}
+		r = look_for_news(tid, WEXITED | WNOWAIT, ret_info);
+		if (r < 0 || ret_info->si_pid)
+			return r;
 		if (is_dead(tid))
 			return -ESRCH;
 		if (deadline_ns != FOR_EVER && monotonic_ns() > deadline_ns)
@@ -79,9 +88,7 @@ static bool own_child(pid_t tid)
 static int wait_until(pid_t tid, uint64_t deadline_ns, int *ret_status, struct jsnap_error *err)
 {
 	siginfo_t info;
-	int status, r = wait_news(tid, deadline_ns, &info);
-	bool ended = r == -ESRCH || info.si_code == CLD_EXITED || info.si_code == CLD_KILLED ||
-		     info.si_code == CLD_DUMPED;
+	int r = wait_news(tid, deadline_ns, &info);
 
 	if (r == -ETIMEDOUT)
 		return error_set(
@@ -91,11 +98,14 @@ static int wait_until(pid_t tid, uint64_t deadline_ns, int *ret_status, struct j
 			tid);
 	if (r < 0 && r != -ESRCH)
 		return error_set(err, -r, "wait for thread %d: %s", tid, strerror(-r));
-	if (r == 0 && !(ended && own_child(tid)) && waitpid(tid, &status, __WALL | WNOHANG) != tid)
-		return error_errno(err, "wait for thread %d", tid);
-	if (ended || !WIFSTOPPED(status))
+	if (r == 0 && info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED) {
+		if (!own_child(tid) && waitpid(tid, NULL, __WALL | WNOHANG) != tid)
+			return error_errno(err, "wait for thread %d", tid);
+		r = -ESRCH;
+	}
+	if (r < 0)
 		return error_set(err, ESRCH, "thread %d ended while it was being stopped", tid);
-	*ret_status = status;
+	*ret_status = info.si_status << 8 | 0x7f; /* kernel/exit.c, wait_task_stopped */
 	return 0;
 }
 
@@ -380,7 +390,7 @@ static bool put_back_begin(const struct tracee_thread *thread)
 static void put_back_end(struct tracee *tracee, struct tracee_thread *thread)
 {
 	if (thread->redirected) {
-		if (wait_interrupted(thread, FOR_EVER, NULL) < 0)
+		if (!thread->on_signal_path && wait_interrupted(thread, FOR_EVER, NULL) < 0)
 			return;
 		tracee_set_regs(thread->tid, &thread->regs, NULL);
 		ptrace(PTRACE_SETSIGMASK, thread->tid, (void *)sizeof(thread->sigmask),
@@ -391,19 +401,20 @@ static void put_back_end(struct tracee *tracee, struct tracee_thread *thread)
 		tracee_write(tracee, remote_at(thread->saved_at), thread->saved, thread->saved_size,
 			     NULL);
 	free(STEAL_PTR(thread->saved));
-	thread->redirected = false;
+	thread->redirected = thread->on_signal_path = false;
 }
 
 void tracee_put_back(struct tracee *tracee, struct tracee_thread *thread)
 {
-	if (!thread->redirected || put_back_begin(thread))
+	if (!thread->redirected || thread->on_signal_path || put_back_begin(thread))
 		put_back_end(tracee, thread);
 }
 
 void tracee_put_back_all(struct tracee *tracee, const struct tracee_thread *but)
 {
 	for (size_t i = 0; i < tracee->n_threads; i++)
-		if (&tracee->threads[i] != but && tracee->threads[i].redirected)
+		if (&tracee->threads[i] != but && tracee->threads[i].redirected &&
+		    !tracee->threads[i].on_signal_path)
 			tracee->threads[i].gone = !put_back_begin(&tracee->threads[i]);
 	for (size_t i = 0; i < tracee->n_threads; i++)
 		if (&tracee->threads[i] != but && !tracee->threads[i].gone)

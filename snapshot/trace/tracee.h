@@ -34,7 +34,8 @@ struct tracee_thread {
 	bool attached, stopped, redirected, known; /* known: regs and sigmask were read */
 	bool group_stopped;			   /* it was in a job-control stop before */
 	bool gone;				   /* it ended while it was put back */
-	struct user_regs_struct regs;		   /* as it was when it stopped */
+	bool on_signal_path; /* redirected, but stopped where new registers restart a call */
+	struct user_regs_struct regs; /* as it was when it stopped */
 	uint64_t sigmask;
 	/* What lay where injected calls keep their arguments and the way home (owned). */
 	unsigned char *saved;
