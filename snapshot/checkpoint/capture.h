@@ -25,7 +25,8 @@ struct capture {
 	const struct checkpoint_options *options;
 	struct manifest *m;
 	struct tracee tracee;
-	struct proc_status status;
+	struct proc_status status;		    /* of the leader */
+	struct proc_status *statuses;		    /* of each of tracee.threads */
 	struct maps maps;			    /* with flags */
 	const struct checkpoint_expected *expected; /* NULL: no twin is wanted */
 	bool maps_certain;			    /* the flags too were read in the pause */
@@ -60,7 +61,9 @@ int capture_call(struct capture *c, long *ret_result, struct jsnap_error *err, c
 int capture_call_out(struct capture *c, void *out, size_t size, struct jsnap_error *err,
 		     const char *what, long nr, const uint64_t args[6]);
 
-/* The target's own number of one of its threads. */
+/* The target's own number of the i-th thread of the tracee. */
+pid_t capture_own_tid(const struct capture *c, size_t i);
+/* The same of a thread that is named by its TID. */
 int capture_ns_tid(struct capture *c, pid_t tid, pid_t *ret_tid, struct jsnap_error *err);
 
 /* -ENOTSUP names a child of the process. */

@@ -110,6 +110,11 @@ int capture_refuse_by_policy(const struct checkpoint_fd *fd, struct jsnap_error 
 			 fd->name, KINDS[fd->kind]);
 }
 
+pid_t capture_own_tid(const struct capture *c, size_t i)
+{
+	return c->status.ns_depth > 1 ? c->statuses[i].ns_pid : c->tracee.threads[i].tid;
+}
+
 int capture_ns_tid(struct capture *c, pid_t tid, pid_t *ret_tid, struct jsnap_error *err)
 {
 	struct proc_status status;
@@ -135,6 +140,7 @@ static void capture_close(struct capture *c)
 		if (c->objects[i].source_fd >= 0)
 			close(c->objects[i].source_fd);
 	free(c->objects);
+	free(c->statuses);
 	free(c->fds);
 	free(c->stacks);
 	free(c->dead_ends);
@@ -182,14 +188,21 @@ static void look_beforehand(struct capture *c)
 		c->expected = expected;
 }
 
+static bool is_code(const struct capture *c, remote_addr address)
+{
+	const struct maps_entry *entry = maps_find(&c->maps, address.value);
+
+	return entry && (entry->prot & PROT_EXEC) && entry->inode;
+}
+
 /* The library may have been unmapped since: what was found must still be code. */
 static bool gadgets_stand(const struct capture *c)
 {
-	const struct maps_entry *call = maps_find(&c->maps, c->gadgets.syscall_ret.value);
-	const struct maps_entry *back = maps_find(&c->maps, c->gadgets.sigreturn.value);
+	const struct remote_gadgets *g = &c->gadgets;
 
-	return call && back && (call->prot & PROT_EXEC) && (back->prot & PROT_EXEC) &&
-	       call->inode && back->inode;
+	return is_code(c, g->syscall_ret) && is_code(c, g->sigreturn) &&
+	       (!remote_can_chain(g) ||
+		(is_code(c, g->pop_rax) && is_code(c, g->pop_rdi) && is_code(c, g->pop_rsi)));
 }
 
 static bool in_region(const struct capture *c)
@@ -239,9 +252,22 @@ static int freeze(struct capture *c, struct jsnap_error *err)
 	return r;
 }
 
-static int prepare(struct capture *c, struct jsnap_error *err)
+static int read_statuses(struct capture *c, struct jsnap_error *err)
 {
 	int r = proc_status_read(c->options->pid, 0, &c->status, err);
+
+	c->statuses = calloc(c->tracee.n_threads, sizeof(*c->statuses));
+	if (!c->statuses)
+		return error_set(err, ENOMEM, "out of memory");
+	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++)
+		r = proc_status_read(c->options->pid, c->tracee.threads[i].tid, &c->statuses[i],
+				     err);
+	return r;
+}
+
+static int prepare(struct capture *c, struct jsnap_error *err)
+{
+	int r = read_statuses(c, err);
 
 	if (r < 0)
 		return r;

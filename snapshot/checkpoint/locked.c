@@ -39,7 +39,8 @@ static int look_at_page(struct capture *c, uint64_t page, uint8_t *ret_flags,
 			struct jsnap_error *err)
 {
 	CLEANUP_MAPS struct maps maps = {0};
-	const struct maps_entry *entry;
+	const struct maps_entry *entry = NULL;
+	struct proc_status now;
 	long at = 0, result;
 	int unmapped, r = call_mmap(c, page, MAP_PRIVATE, &at, err);
 
@@ -47,8 +48,11 @@ static int look_at_page(struct capture *c, uint64_t page, uint8_t *ret_flags,
 		*ret_flags = at == -EAGAIN ? MCL_FUTURE : 0;
 		return r;
 	}
-	r = maps_read(c->options->pid, true, &maps, err);
-	entry = r == 0 ? maps_find(&maps, (uint64_t)at) : NULL;
+	r = proc_status_read(c->options->pid, 0, &now, err);
+	if (r == 0 && now.vm_locked != c->status.vm_locked) {
+		r = maps_read(c->options->pid, true, &maps, err);
+		entry = r == 0 ? maps_find(&maps, (uint64_t)at) : NULL;
+	}
 	if (entry && (entry->vmflags & MAPS_VM_LOCKED))
 		*ret_flags = MCL_FUTURE | (entry->vmflags & MAPS_VM_LOCKONFAULT ? MCL_ONFAULT : 0);
 	unmapped = remote_call(&c->leader, &result, r < 0 ? NULL : err, SYS_munmap,

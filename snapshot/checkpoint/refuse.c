@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 int capture_refuse_children(pid_t pid, struct jsnap_error *err)
 {
@@ -28,14 +29,29 @@ int capture_refuse_children(pid_t pid, struct jsnap_error *err)
 			 children[0], stat.comm, stat.state == 'Z' ? ", a zombie" : "");
 }
 
-/* 0: there is no such namespace. */
+/* It is told at once by a process itself that it has none; a list has to be read for each thread.
+ */
+static int refuse_children_now(struct capture *c, struct jsnap_error *err)
+{
+	long result;
+	int r = remote_call(&c->leader, &result, err, SYS_waitid,
+			    REMOTE_ARGS(P_ALL, 0, 0, WEXITED | WNOHANG | WNOWAIT | __WALL));
+
+	return r < 0 || result == -ECHILD ? r : capture_refuse_children(c->options->pid, err);
+}
+
+/* Its inode number, from "net:[4026531840]" (namespaces(7)); 0: there is no such namespace. */
 static ino_t namespace_of(const char *process, const char *kind)
 {
-	char path[96];
-	struct stat st;
+	char path[96], name[64];
+	const char *number;
+	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%s/ns/%s", process, kind);
-	return stat(path, &st) < 0 ? 0 : st.st_ino;
+	n = readlink(path, name, sizeof(name) - 1);
+	name[n < 0 ? 0 : n] = '\0';
+	number = strchr(name, '[');
+	return number ? strtoul(number + 1, NULL, 10) : 0;
 }
 
 /* The restored process gets the restorer's namespaces, so the target's must be the same. PID, user,
@@ -84,41 +100,55 @@ static bool same_ids(const uid_t *a, const uid_t *b)
 	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
 }
 
+/* Of a mount namespace only a thread that shares folders with no other can change
+ * (kernel/fork.c, ksys_unshare; fs/namespace.c, mntns_install). */
+static const char *const THREADS_NAMESPACES[] = {"mnt", "net", "ipc", "uts", "cgroup"};
+
+/* What all threads are compared with. */
+struct leader {
+	char personality[16];
+	ino_t namespaces[ARRAY_SIZE(THREADS_NAMESPACES)];
+};
+
 /* Only with this right a thread among several can have a namespace of its own (unshare(2)). */
 static int refuse_thread_namespaces(const struct capture *c, pid_t tid, uint64_t capabilities,
+				    bool same_folders, const struct leader *leader,
 				    struct jsnap_error *err)
 {
-	static const char *const KINDS[] = {"net", "ipc", "uts", "cgroup", "mnt"};
-	char process[16], thread[48];
+	char thread[48];
 
-	snprintf(process, sizeof(process), "%d", c->options->pid);
+	if (!(capabilities >> CAP_SYS_ADMIN & 1))
+		return 0;
 	snprintf(thread, sizeof(thread), "%d/task/%d", c->options->pid, tid);
-	for (size_t i = 0; (capabilities >> CAP_SYS_ADMIN & 1) && i < ARRAY_SIZE(KINDS); i++)
-		if (namespace_of(thread, KINDS[i]) != namespace_of(process, KINDS[i]))
+	for (size_t i = same_folders; i < ARRAY_SIZE(THREADS_NAMESPACES); i++)
+		if (namespace_of(thread, THREADS_NAMESPACES[i]) != leader->namespaces[i])
 			return error_set(err, ENOTSUP,
 					 "thread %d is in a %s namespace of its own, which is not "
 					 "carried",
-					 tid, KINDS[i]);
+					 tid, THREADS_NAMESPACES[i]);
 	return 0;
 }
 
 /* What threads of one process nearly always share. Where a filter forbids to compare, the umask of
- * a thread of its own tells at least. */
+ * a thread of its own tells at least. *ret_same_folders: it was compared. */
 static int refuse_unshared(const struct capture *c, pid_t tid, const struct proc_status *status,
-			   struct jsnap_error *err)
+			   bool *ret_same_folders, struct jsnap_error *err)
 {
 	pid_t pid = c->options->pid;
+	long folders;
 
 	if (syscall(SYS_kcmp, pid, tid, KCMP_FILES, 0, 0) > 0)
 		return error_set(err, ENOTSUP,
 				 "thread %d has descriptors of its own (unshare(CLONE_FILES)), "
 				 "which is not carried",
 				 tid);
-	if (syscall(SYS_kcmp, pid, tid, KCMP_FS, 0, 0) > 0 || status->umask != c->status.umask)
+	folders = syscall(SYS_kcmp, pid, tid, KCMP_FS, 0, 0);
+	if (folders > 0 || status->umask != c->status.umask)
 		return error_set(err, ENOTSUP,
 				 "thread %d has a working folder and umask of its own "
 				 "(unshare(CLONE_FS)), which is not carried",
 				 tid);
+	*ret_same_folders = folders == 0;
 	return 0;
 }
 
@@ -144,45 +174,50 @@ static int refuse_personality(const struct capture *c, pid_t tid, const char *le
 			 "thread %d has a personality(2) of its own, which is not carried", tid);
 }
 
-static int refuse_thread(const struct capture *c, pid_t tid, const struct proc_status *self,
-			 const char *personality, struct jsnap_error *err)
+static int refuse_thread(const struct capture *c, pid_t tid, const struct proc_status *status,
+			 const struct proc_status *self, const struct leader *leader,
+			 struct jsnap_error *err)
 {
-	const struct proc_status *leader = &c->status;
-	struct proc_status status;
-	int r = proc_status_read(c->options->pid, tid, &status, err);
+	const struct proc_status *main = &c->status;
+	bool same_folders = false;
+	int r;
 
-	if (r < 0)
-		return r;
 	/* The filters that jsnap has too are inherited by what it restores. */
-	if (status.seccomp > 0 &&
-	    (status.seccomp != self->seccomp || status.seccomp_filters != self->seccomp_filters))
+	if (status->seccomp > 0 &&
+	    (status->seccomp != self->seccomp || status->seccomp_filters != self->seccomp_filters))
 		return error_set(
 			err, ENOTSUP,
 			"thread %d has a seccomp filter of its own, which can't be carried", tid);
-	if (!same_ids(status.uid, leader->uid) || !same_ids(status.gid, leader->gid) ||
-	    status.cap_permitted != leader->cap_permitted ||
-	    status.no_new_privs != leader->no_new_privs)
+	if (!same_ids(status->uid, main->uid) || !same_ids(status->gid, main->gid) ||
+	    status->cap_permitted != main->cap_permitted ||
+	    status->no_new_privs != main->no_new_privs)
 		return error_set(err, ENOTSUP,
 				 "thread %d has other ids, capabilities or no_new_privs than the "
 				 "main thread, which is not carried",
 				 tid);
 	if (tid == c->options->pid)
 		return 0;
-	r = refuse_unshared(c, tid, &status, err);
+	r = refuse_unshared(c, tid, status, &same_folders, err);
 	if (r == 0)
-		r = refuse_thread_namespaces(c, tid, status.cap_permitted, err);
-	return r < 0 ? r : refuse_personality(c, tid, personality, err);
+		r = refuse_thread_namespaces(c, tid, status->cap_permitted, same_folders, leader,
+					     err);
+	return r < 0 ? r : refuse_personality(c, tid, leader->personality, err);
 }
 
 static int refuse_threads(struct capture *c, struct jsnap_error *err)
 {
+	struct leader leader;
 	struct proc_status self;
-	char personality[16];
+	char process[16];
 	int r = proc_status_read(getpid(), 0, &self, err);
 
-	read_personality(c->options->pid, c->options->pid, personality);
+	snprintf(process, sizeof(process), "%d", c->options->pid);
+	read_personality(c->options->pid, c->options->pid, leader.personality);
+	for (size_t i = 0; i < ARRAY_SIZE(THREADS_NAMESPACES); i++)
+		leader.namespaces[i] = namespace_of(process, THREADS_NAMESPACES[i]);
 	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++)
-		r = refuse_thread(c, c->tracee.threads[i].tid, &self, personality, err);
+		r = refuse_thread(c, c->tracee.threads[i].tid, &c->statuses[i], &self, &leader,
+				  err);
 	return r;
 }
 
@@ -221,7 +256,7 @@ int capture_refuse(struct capture *c, struct jsnap_error *err)
 	int r = refuse_state(c, err);
 
 	if (r == 0)
-		r = capture_refuse_children(c->options->pid, err);
+		r = refuse_children_now(c, err);
 	if (r == 0)
 		r = refuse_namespaces(c, err);
 	if (r == 0)

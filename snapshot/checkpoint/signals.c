@@ -79,13 +79,8 @@ static int capture_queues(struct capture *c, struct jsnap_error *err)
 
 	c->m->n_siginfos = 0;
 	r = capture_queue(c, c->options->pid, 0, PTRACE_PEEKSIGINFO_SHARED, err);
-	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++) {
-		pid_t ns_tid;
-
-		r = capture_ns_tid(c, c->tracee.threads[i].tid, &ns_tid, err);
-		if (r == 0)
-			r = capture_queue(c, c->tracee.threads[i].tid, ns_tid, 0, err);
-	}
+	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++)
+		r = capture_queue(c, c->tracee.threads[i].tid, capture_own_tid(c, i), 0, err);
 	return r;
 }
 

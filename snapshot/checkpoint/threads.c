@@ -23,26 +23,6 @@
 
 #define AFFINITY_MAX 1024u /* bytes: 8,192 processors, NR_CPUS_RANGE_END of x86 */
 
-static int capture_name(struct capture *c, pid_t tid, struct m_thread *thread,
-			struct jsnap_error *err)
-{
-	char path[64], text[32];
-	CLEANUP_CLOSE int fd = -1;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", c->options->pid, tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text));
-	if (n < 0)
-		return error_errno(err, "read %s", path);
-	if (n > 0 && text[n - 1] == '\n')
-		n--;
-	if (n > (ssize_t)sizeof(thread->comm) - 1)
-		n = sizeof(thread->comm) - 1;
-	memcpy(thread->comm, text, (size_t)n);
-	return 0;
-}
-
 /* Real-time priorities need a right that the restored process may lack (sched(7)). */
 static int refuse_policy(struct capture *c, pid_t tid, const struct sched_attr *attr,
 			 struct jsnap_error *err)
@@ -320,28 +300,24 @@ static int capture_registers(struct capture *c, struct tracee_thread *from, stru
 	return manifest_blob(c->m, xsave, size, &thread->xsave);
 }
 
-static int capture_thread(struct capture *c, struct tracee_thread *from, const struct shares *own,
+static int capture_thread(struct capture *c, size_t i, const struct shares *own,
 			  struct jsnap_error *err)
 {
+	struct tracee_thread *from = &c->tracee.threads[i];
 	struct m_thread *thread = MANIFEST_ADD(c->m, threads);
 	void *head = NULL;
 	size_t length = 0;
-	pid_t ns_tid;
 	int r;
 
 	if (!thread)
 		return error_set(err, ENOMEM, "too many threads");
-	r = capture_ns_tid(c, from->tid, &ns_tid, err);
-	if (r < 0)
-		return r;
-	thread->tid = (uint32_t)ns_tid;
+	thread->tid = (uint32_t)capture_own_tid(c, i);
+	memcpy(thread->comm, c->statuses[i].comm, sizeof(thread->comm));
 	if (syscall(SYS_get_robust_list, from->tid, &head, &length) < 0)
 		return error_errno(err, "read the robust list of thread %d", from->tid);
 	thread->robust_list = (uint64_t)head;
 	thread->robust_list_size = length;
-	r = capture_name(c, from->tid, thread, err);
-	if (r == 0)
-		r = capture_scheduling(c, from->tid, own, thread, err);
+	r = capture_scheduling(c, from->tid, own, thread, err);
 	if (r == 0)
 		r = capture_rseq(from->tid, thread, err);
 	if (r == 0)
@@ -365,7 +341,7 @@ int capture_threads(struct capture *c, struct jsnap_error *err)
 
 	read_own_shares(&own);
 	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++)
-		r = capture_thread(c, &c->tracee.threads[i], &own, err);
+		r = capture_thread(c, i, &own, err);
 	if (r == 0)
 		r = capture_told(c, err);
 	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++)
