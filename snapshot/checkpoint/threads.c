@@ -156,74 +156,152 @@ struct told {
 	int pdeath_signal;
 };
 
-static int ask_all(struct remote *remotes, size_t n, long *results, struct jsnap_error *err)
-{
-	int r = remote_call_all(
-		remotes, n, results, err, SYS_prctl,
-		REMOTE_ARGS(PR_GET_TID_ADDRESS, REMOTE_DATA(offsetof(struct told, tid_address))));
+#define TOLD(member) REMOTE_DATA(offsetof(struct told, member))
 
-	for (size_t i = 0; r == 0 && i < n; i++)
-		if (results[i] < 0)
-			return error_set(err, ENOTSUP,
-					 "the kernel does not tell clear_child_tid "
-					 "(PR_GET_TID_ADDRESS needs CONFIG_CHECKPOINT_RESTORE)");
-	if (r == 0)
-		r = remote_call_all(remotes, n, results, err, SYS_sigaltstack,
-				    REMOTE_ARGS(0, REMOTE_DATA(offsetof(struct told, altstack))));
-	if (r == 0)
-		r = remote_call_all(remotes, n, results, err, SYS_prctl,
-				    REMOTE_ARGS(PR_GET_PDEATHSIG,
-						REMOTE_DATA(offsetof(struct told, pdeath_signal))));
-	if (r == 0)
-		r = remote_call_all(remotes, n, results, err, SYS_prctl,
-				    REMOTE_ARGS(PR_GET_TIMERSLACK));
-	return r;
+static const struct remote_chained QUESTIONS[] = {
+	{SYS_prctl, {PR_GET_TID_ADDRESS, TOLD(tid_address)}},
+	{SYS_sigaltstack, {0, TOLD(altstack)}},
+	{SYS_prctl, {PR_GET_PDEATHSIG, TOLD(pdeath_signal)}},
+};
+
+/* What is told by the result of the call alone. */
+static int ask_slack(struct remote *remotes, size_t n, long *slack, struct jsnap_error *err)
+{
+	return remote_call_all(remotes, n, slack, err, SYS_prctl, REMOTE_ARGS(PR_GET_TIMERSLACK));
 }
 
-/* remotes[i] is of the i-th thread of manifest and tracee. */
-static int keep_told(struct capture *c, const struct remote *remotes, const long *timer_slack,
-		     struct jsnap_error *err)
+static int ask_singly(struct remote *remotes, size_t n, long *slack, struct jsnap_error *err)
 {
-	for (uint32_t i = 0; i < c->m->n_threads; i++) {
-		struct m_thread *thread = &c->m->threads[i];
-		struct told told;
-		int r = tracee_read(&c->tracee, remotes[i].data, &told, sizeof(told), err);
+	int r = 0;
 
-		if (r < 0)
-			return r;
-		thread->clear_child_tid = told.tid_address;
-		thread->altstack_sp = (uint64_t)told.altstack.ss_sp;
-		thread->altstack_size = told.altstack.ss_size;
-		thread->altstack_flags = (uint32_t)told.altstack.ss_flags & ~(uint32_t)SS_ONSTACK;
-		thread->pdeath_signal = (uint32_t)told.pdeath_signal;
-		thread->timer_slack_ns = timer_slack[i] > 0 ? (uint64_t)timer_slack[i] : 0;
+	for (size_t q = 0; r == 0 && q < ARRAY_SIZE(QUESTIONS); q++) {
+		const struct remote_chained *question = &QUESTIONS[q];
+
+		r = remote_call_all(remotes, n, slack, err, question->nr,
+				    REMOTE_ARGS(question->args[0], question->args[1]));
+		for (size_t i = 0; r == 0 && i < n; i++)
+			if (slack[i] < 0)
+				r = error_set(err, ENOTSUP,
+					      "the kernel does not tell clear_child_tid or the "
+					      "like (PR_GET_TID_ADDRESS needs "
+					      "CONFIG_CHECKPOINT_RESTORE)");
 	}
+	return r < 0 ? r : ask_slack(remotes, n, slack, err);
+}
+
+/* A signal that means nothing to the program; 0: there is none. */
+static int idle_signal(const struct capture *c)
+{
+	static const int IGNORED[] = {SIGURG, SIGWINCH, SIGCHLD}; /* signal(7) */
+	uint64_t meant = c->status.sig_caught;
+
+	for (size_t i = 0; i < c->tracee.n_threads; i++)
+		meant |= c->tracee.threads[i].sigmask;
+	for (size_t k = 0; k < ARRAY_SIZE(IGNORED); k++)
+		if (!(meant & 1ull << (IGNORED[k] - 1)))
+			return IGNORED[k];
 	return 0;
 }
 
-/* All threads at once: what one costs is mostly the wait until it has had its turn. */
-static int capture_told(struct capture *c, struct jsnap_error *err)
+static size_t index_of(const struct capture *c, const struct remote *remote)
 {
-	size_t n = c->tracee.n_threads;
-	CLEANUP_FREE struct remote *remotes = calloc(n, sizeof(*remotes));
-	CLEANUP_FREE long *results = calloc(n, sizeof(*results));
-	int r = remotes && results ? 0 : error_set(err, ENOMEM, "out of memory");
+	return (size_t)(remote->thread - c->tracee.threads);
+}
 
-	for (size_t i = 0; r == 0 && i < n; i++) {
+/* Whether threads may send themselves signals: a filter may forbid it. */
+static int ask_leave(struct capture *c, bool *ret_may, struct jsnap_error *err)
+{
+	uint64_t self = (uint64_t)c->ns_pid;
+	long result;
+	int r = remote_call(&c->leader, &result, err, SYS_tgkill, REMOTE_ARGS(self, self, 0));
+
+	*ret_may = result == 0;
+	return r;
+}
+
+static int ask_together(struct capture *c, struct remote *remotes, size_t n, int signo, long *slack,
+			struct jsnap_error *err)
+{
+	CLEANUP_FREE pid_t *own_tids = calloc(n, sizeof(*own_tids));
+	int r = own_tids ? ask_slack(remotes, n, slack, err)
+			 : error_set(err, ENOMEM, "out of memory");
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		own_tids[i] = capture_own_tid(c, index_of(c, &remotes[i]));
+	return r < 0 ? r
+		     : remote_chain_all(remotes, n,
+					&(struct remote_chain){.calls = QUESTIONS,
+							       .n_calls = ARRAY_SIZE(QUESTIONS),
+							       .own_pid = c->ns_pid,
+							       .own_tids = own_tids,
+							       .signo = signo},
+					err);
+}
+
+static int ask_others(struct capture *c, struct remote *remotes, size_t n, long *slack,
+		      struct jsnap_error *err)
+{
+	int signo = remote_can_chain(&c->gadgets) ? idle_signal(c) : 0;
+	bool may = false;
+	int r = signo ? ask_leave(c, &may, err) : 0;
+
+	if (r < 0)
+		return r;
+	return may ? ask_together(c, remotes, n, signo, slack, err)
+		   : ask_singly(remotes, n, slack, err);
+}
+
+static int keep_told(struct capture *c, const struct remote *remote, long slack,
+		     struct jsnap_error *err)
+{
+	struct m_thread *thread = &c->m->threads[index_of(c, remote)];
+	struct told told;
+	int r = tracee_read(&c->tracee, remote->data, &told, sizeof(told), err);
+
+	if (r < 0)
+		return r;
+	thread->clear_child_tid = told.tid_address;
+	thread->altstack_sp = (uint64_t)told.altstack.ss_sp;
+	thread->altstack_size = told.altstack.ss_size;
+	thread->altstack_flags = (uint32_t)told.altstack.ss_flags & ~(uint32_t)SS_ONSTACK;
+	thread->pdeath_signal = (uint32_t)told.pdeath_signal;
+	thread->timer_slack_ns = slack > 0 ? (uint64_t)slack : 0;
+	return 0;
+}
+
+/* All threads but the leader at once: what one costs is mostly the wait until it has had its turn.
+ */
+static int capture_others_told(struct capture *c, struct jsnap_error *err)
+{
+	CLEANUP_FREE struct remote *remotes = calloc(c->tracee.n_threads, sizeof(*remotes));
+	CLEANUP_FREE long *slack = calloc(c->tracee.n_threads, sizeof(*slack));
+	size_t n = 0;
+	int r = remotes && slack ? 0 : error_set(err, ENOMEM, "out of memory");
+
+	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++) {
 		struct tracee_thread *thread = &c->tracee.threads[i];
 
-		if (thread == c->leader.thread)
-			remotes[i] = c->leader;
-		else
-			r = remote_begin(&remotes[i], &c->tracee, thread, &c->gadgets, &c->maps,
+		if (thread != c->leader.thread)
+			r = remote_begin(&remotes[n++], &c->tracee, thread, &c->gadgets, &c->maps,
 					 err);
 	}
-	if (r == 0)
-		r = ask_all(remotes, n, results, err);
-	if (r == 0)
-		r = keep_told(c, remotes, results, err);
+	if (r == 0 && n)
+		r = ask_others(c, remotes, n, slack, err);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = keep_told(c, &remotes[i], slack[i], err);
 	tracee_put_back_all(&c->tracee, c->leader.thread);
 	return r;
+}
+
+/* The leader comes first, and shows that the kernel answers such questions. */
+static int capture_told(struct capture *c, struct jsnap_error *err)
+{
+	long slack;
+	int r = ask_singly(&c->leader, 1, &slack, err);
+
+	if (r == 0)
+		r = keep_told(c, &c->leader, slack, err);
+	return r < 0 ? r : capture_others_told(c, err);
 }
 
 /*
