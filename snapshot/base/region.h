@@ -10,6 +10,8 @@
 
 #define REGION_MAGIC 0x31676e727473726aull /* "jrstrng1" */
 
+#define REGION_MAPPINGS 16 /* beside the program's, at most, while it is restored */
+
 #define REGION_NAMESPACES 4 /* that a restore may make: REGION_NAMESPACE_NAMES */
 
 struct region_mark {

@@ -2,8 +2,10 @@
 #include "checkpoint/capture.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/privilege.h"
 #include "base/region.h"
+#include "proc/machine.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -294,6 +296,21 @@ void capture_find_region(struct capture *c)
 	}
 }
 
+/* Said now, for a restore would come to the limit, wherever it is the same. */
+static int check_count(const struct capture *c, struct jsnap_error *err)
+{
+	uint64_t max = machine_max_mappings(fault_system_root());
+
+	if (c->m->n_vmas + REGION_MAPPINGS <= max)
+		return 0;
+	error_set(err, ENOTSUP,
+		  "it has %u mappings, and to restore it would take %u more than are allowed "
+		  "(sysctl vm.max_map_count is %llu)",
+		  c->m->n_vmas, (unsigned)(c->m->n_vmas + REGION_MAPPINGS - max),
+		  (unsigned long long)max);
+	return error_hint(err, "raise it: sysctl -w vm.max_map_count=NUMBER");
+}
+
 int capture_vmas(struct capture *c, struct jsnap_error *err)
 {
 	int r = capture_find_stacks(c, err);
@@ -308,6 +325,8 @@ int capture_vmas(struct capture *c, struct jsnap_error *err)
 		else
 			r = capture_vma(c, i, err);
 	}
+	if (r == 0)
+		r = check_count(c, err);
 	if (r == 0)
 		r = capture_guards(c, err);
 	if (r == 0)

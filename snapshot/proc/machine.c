@@ -131,6 +131,11 @@ static uint64_t soft_limit(int which)
 									       : limit.rlim_cur;
 }
 
+uint64_t machine_max_mappings(const char *root)
+{
+	return read_below(root, "/proc/sys/vm/max_map_count", UINT64_MAX);
+}
+
 void machine_here(const char *root, struct machine *ret_machine)
 {
 	CLEANUP_FREE char *cgroup = NULL;
@@ -141,7 +146,7 @@ void machine_here(const char *root, struct machine *ret_machine)
 		.memory_limit = UINT64_MAX,
 		.mmap_min_addr = read_below(root, "/proc/sys/vm/mmap_min_addr", 0),
 		.user_end = find_user_end(),
-		.max_mappings = read_below(root, "/proc/sys/vm/max_map_count", UINT64_MAX),
+		.max_mappings = machine_max_mappings(root),
 		.address_space = soft_limit(RLIMIT_AS),
 		.data = soft_limit(RLIMIT_DATA),
 	};

@@ -22,6 +22,9 @@ struct machine { /* bytes; UINT64_MAX: no limit */
  * taken as no limit. */
 void machine_here(const char *root, struct machine *ret_machine);
 
+/* vm.max_map_count alone. */
+uint64_t machine_max_mappings(const char *root);
+
 /* The smallest limit of the control groups that `cgroup` (a text of /proc/PID/cgroup) names, of
  * version 1 and 2, up to their roots. UINT64_MAX: none. */
 uint64_t machine_memory_limit(const char *root, const char *cgroup);

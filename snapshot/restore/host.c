@@ -1,6 +1,8 @@
 /* See host.h. */
 #include "restore/host.h"
 
+#include "base/region.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -164,11 +166,12 @@ static int check_limits(const struct manifest *m, const struct machine *here,
 	if (stored > here->memory_limit)
 		return too_little(err, "the memory limit of this control group", here->memory_limit,
 				  stored, "allow more memory");
-	if (m->n_vmas > here->max_mappings)
+	if (m->n_vmas + REGION_MAPPINGS > here->max_mappings)
 		return error_set(err, ENOMEM,
-				 "the snapshot has %u mappings, this machine allows %llu (sysctl "
-				 "vm.max_map_count)",
-				 m->n_vmas, (unsigned long long)here->max_mappings);
+				 "to restore the snapshot takes %u mappings, this machine allows "
+				 "%llu (sysctl vm.max_map_count)",
+				 m->n_vmas + REGION_MAPPINGS,
+				 (unsigned long long)here->max_mappings);
 	return 0;
 }
 

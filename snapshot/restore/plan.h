@@ -67,6 +67,7 @@ struct plan {
 	int32_t *backing_ro_fds, *object_ro_fds; /* the same, open for reading alone */
 	uint8_t *reader;			 /* by mapping: enum plan_reader */
 	uint32_t *own_vma;			 /* by thread: MANIFEST_NONE when it reads none */
+	uint64_t map_worth;			 /* plan_map_worth */
 	int32_t stream_fd, status_fd, exe_fd, last_pid_fd;
 	uint32_t first_engine_fd;
 };
@@ -87,6 +88,9 @@ static inline bool plan_maps_read_only(const struct m_vma *vma)
 int plan_number_fds(struct plan *plan, struct jsnap_error *err);
 int plan_fill(struct plan *plan, struct jsnap_error *err);
 int plan_fill_memory(struct plan *plan, struct jsnap_error *err);
+/* Bytes from which a stretch is mapped, for each may cut a mapping into three: of the mappings that
+ * the machine allows and the snapshot has not, half stay for what the program maps later. */
+uint64_t plan_map_worth(const struct manifest *m, uint64_t max_mappings);
 /* Whether a stretch is mapped from the stream, else it is read; whether any of a mapping is. */
 bool plan_maps_piece(const struct plan *plan, const struct m_vma *vma, const struct m_piece *piece);
 bool plan_reads_any(const struct plan *plan, const struct m_vma *vma);

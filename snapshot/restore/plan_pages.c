@@ -9,6 +9,9 @@
  */
 #include "restore/plan.h"
 
+#include "base/fault.h"
+#include "base/region.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,17 +19,32 @@
 #include <sys/syscall.h>
 #include <sys/user.h>
 
-#define MAP_WORTH 16384u /* bytes: a shorter stretch is read rather than mapped */
+#define MAP_WORTH 16384u /* bytes: to read a shorter stretch is no dearer than to map it */
 
 struct anchor {
 	uint64_t address;
 	uint32_t thread;
 };
 
+uint64_t plan_map_worth(const struct manifest *m, uint64_t max_mappings)
+{
+	uint64_t taken = m->n_vmas + REGION_MAPPINGS;
+	uint64_t spare = max_mappings > taken ? (max_mappings - taken) / 2 : 0;
+	uint64_t worth = MAP_WORTH, more;
+
+	for (;; worth *= 2) {
+		more = 0;
+		for (uint32_t i = 0; i < m->n_pieces; i++)
+			more += m->pieces[i].size >= worth ? 2 : 0;
+		if (more <= spare)
+			return worth;
+	}
+}
+
 bool plan_maps_piece(const struct plan *plan, const struct m_vma *vma, const struct m_piece *piece)
 {
 	return (vma->kind == M_VMA_ANON || vma->kind == M_VMA_FILE_PRIVATE) && !vma->must_be_anon &&
-	       piece->size >= MAP_WORTH && !(plan->stream_noexec && (vma->prot & PROT_EXEC));
+	       piece->size >= plan->map_worth && !(plan->stream_noexec && (vma->prot & PROT_EXEC));
 }
 
 bool plan_reads_any(const struct plan *plan, const struct m_vma *vma)
@@ -97,6 +115,7 @@ int plan_choose_readers(struct plan *plan, struct jsnap_error *err)
 
 	plan->reader = calloc(m->n_vmas + 1u, sizeof(*plan->reader));
 	plan->own_vma = calloc(m->n_threads + 1u, sizeof(*plan->own_vma));
+	plan->map_worth = plan_map_worth(m, machine_max_mappings(fault_system_root()));
 	if (!anchors || !plan->reader || !plan->own_vma) {
 		free(anchors);
 		return error_set(err, ENOMEM, "out of memory");

@@ -3,7 +3,9 @@
 #include "restore/host.h"
 
 #include "base/cleanup.h"
+#include "base/region.h"
 #include "check.h"
+#include "restore/plan.h"
 #include "trace/sigframe.h"
 
 #include <sys/mman.h>
@@ -176,11 +178,29 @@ static void test_machine(void)
 					  "snapshot's process needs 512");
 	LINE(here.mmap_min_addr = 0x500000, "none below 0x500000 (sysctl vm.mmap_min_addr)");
 	LINE(here.user_end = 0x7f0000000000, "no five-level page tables");
-	LINE(here.max_mappings = 1, "has 2 mappings, this machine allows 1");
+	LINE(here.max_mappings = 17, "takes 18 mappings, this machine allows 17");
+	LINE(here.max_mappings = 18, NULL);
 	LINE(here.address_space = GIB, "address space (ulimit -v) is 1024 MiB here");
 	LINE(here.data = GIB / 2, "data memory (ulimit -d) is 512 MiB here");
 	LINE(here.data = GIB, NULL);
 #undef LINE
+}
+
+/* Which stretches are mapped where so many mappings are allowed: half of the spare ones at most. */
+static void test_map_worth(void)
+{
+	CLEANUP_MANIFEST struct manifest m = {0};
+	const uint64_t taken = 2 + REGION_MAPPINGS;
+
+	build(&m); /* with one stretch, of half a GiB */
+	for (uint64_t i = 0; i < 10; i++)
+		*MANIFEST_ADD(&m, pieces) = (struct m_piece){0x7f0000000000 + i * 65536, 20480, 0};
+	CHECK_EQ(plan_map_worth(&m, UINT64_MAX), 16384);
+	CHECK_EQ(plan_map_worth(&m, taken + 2 * 22), 16384);
+	CHECK_EQ(plan_map_worth(&m, taken + 2 * 22 - 1), 32768);
+	CHECK_EQ(plan_map_worth(&m, taken + 2 * 2), 32768);
+	CHECK_EQ(plan_map_worth(&m, taken + 2 * 2 - 1), GIB);
+	CHECK_EQ(plan_map_worth(&m, 1), GIB);
 }
 
 static void write_file(const char *root, const char *path, const char *text)
@@ -243,6 +263,7 @@ int main(void)
 	test_level();
 	test_layout();
 	test_machine();
+	test_map_worth();
 	test_cgroups();
 	return 0;
 }

@@ -287,6 +287,17 @@ static void map_area(int map_fd, int flags)
 		victim_skip("mmap: %s", strerror(errno));
 }
 
+static void mappings_setup(void)
+{
+	area = victim_crowd(2);
+}
+
+static void mappings_check(void)
+{
+	EXPECT_STR(victim_perms(area), "---p");
+	EXPECT_STR(victim_perms(area + 4096), "r--p");
+}
+
 /* Reserved, for the machine need not have such pages. */
 static void hugetlb_setup(void)
 {
@@ -457,6 +468,7 @@ const struct refused_kind refused_files[] = {
 	{"owner", owner_setup, owner_check},
 	{"outside_pipe", outside_pipe_setup, expect_open},
 	{"near_limit", near_limit_setup, expect_open},
+	{"mappings", mappings_setup, mappings_check},
 	{"hugetlb", hugetlb_setup, still_mapped},
 	{"hugetlb_file", hugetlb_file_setup, expect_open},
 	{"secret", secret_setup, secret_check},

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -180,6 +181,39 @@ const char *victim_perms(const void *address)
 	}
 	fclose(f);
 	return "";
+}
+
+static size_t count_mappings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	size_t count = 0;
+
+	SETUP(maps != NULL);
+	for (int c; (c = getc(maps)) != EOF;)
+		count += c == '\n';
+	fclose(maps);
+	return count;
+}
+
+unsigned char *victim_crowd(size_t left)
+{
+	FILE *limit = fopen("/proc/sys/vm/max_map_count", "re");
+	unsigned char *area;
+	size_t max, count;
+
+	SETUP(limit != NULL && fscanf(limit, "%zu", &max) == 1);
+	fclose(limit);
+	if (max > 200000)
+		victim_lacks("a limit of mappings that is soon reached: vm.max_map_count is %zu",
+			     max);
+	count = count_mappings() - 1; /* [vsyscall] is none */
+	SETUP(max > count + left);
+	count = max - count - left;
+	area = mmap(NULL, count * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	SETUP(area != MAP_FAILED);
+	for (size_t i = 1; i < count; i += 2)
+		SETUP(mprotect(area + i * 4096, 4096, PROT_READ) == 0);
+	return area;
 }
 
 void victim_vmflags(const void *address, char *text, size_t size)

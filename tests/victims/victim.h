@@ -39,6 +39,9 @@ void victim_expect_filled(const char *what, const volatile void *memory, size_t 
 const char *victim_perms(const void *address);
 /* The VmFlags line of the mapping at an address in smaps, without softdirty, after its range. */
 void victim_vmflags(const void *address, char *text, size_t size);
+/* Mappings of a page each, until the process may have `left` more (vm.max_map_count); the first of
+ * them. Where the machine allows hundreds of thousands the test is skipped. */
+unsigned char *victim_crowd(size_t left);
 /* A function of the vDSO; without it the test is skipped. */
 void *victim_vdso(const char *name);
 
