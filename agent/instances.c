@@ -74,6 +74,19 @@ void instances_find(struct agent *agent, JNIEnv *jni, jclass type, struct instan
 	(*jvmti)->RelinquishCapabilities(jvmti, &capabilities);
 }
 
+void instances_add(JNIEnv *jni, struct instances *instances, jobject object)
+{
+	size_t count = (size_t)instances->count;
+	jobject *grown =
+		object ? reallocarray(instances->objects, count + 1, sizeof(*grown)) : NULL;
+
+	if (!grown)
+		return;
+	instances->objects = grown;
+	grown[count] = (*jni)->NewGlobalRef(jni, object);
+	instances->count += grown[count] != NULL;
+}
+
 void instances_free(JNIEnv *jni, struct instances *instances)
 {
 	for (jint i = 0; i < instances->count; i++)

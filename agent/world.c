@@ -19,6 +19,7 @@ enum part {
 	SCHEDULED_TASK,
 	SCHEDULED_FORK_JOIN_TASK, /* JDK 25 */
 	TIMER_QUEUE, /* java.util.Timer's; the Timer itself may be gone while its thread goes on */
+	TIMER_THREAD,
 	PARTS,
 };
 
@@ -29,9 +30,11 @@ static const char *const names[PARTS] = {
 	[SCHEDULED_TASK] = "java/util/concurrent/ScheduledThreadPoolExecutor$ScheduledFutureTask",
 	[SCHEDULED_FORK_JOIN_TASK] = "java/util/concurrent/DelayScheduler$ScheduledForkJoinTask",
 	[TIMER_QUEUE] = "java/util/TaskQueue",
+	[TIMER_THREAD] = "java/util/TimerThread",
 };
 
 struct timer_fields {
+	jfieldID queue; /* of its thread */
 	jfieldID tasks, size, due, period;
 	jmethodID heapify;
 };
@@ -115,7 +118,10 @@ static bool find_timer_fields(JNIEnv *jni, struct timer_fields *f)
 
 	if (!task)
 		return false;
-	f->tasks = (*jni)->GetFieldID(jni, queue, "queue", "[Ljava/util/TimerTask;");
+	f->queue = (*jni)->GetFieldID(jni, found.classes[TIMER_THREAD], "queue",
+				      "Ljava/util/TaskQueue;");
+	if (f->queue)
+		f->tasks = (*jni)->GetFieldID(jni, queue, "queue", "[Ljava/util/TimerTask;");
 	if (f->tasks)
 		f->size = (*jni)->GetFieldID(jni, queue, "size", "I");
 	if (f->size)
@@ -139,8 +145,29 @@ void world_find(struct agent *agent, JNIEnv *jni)
 		find_process_handle(jni, found.classes[PROCESS_HANDLE]);
 	properties_find(jni);
 	zone_find(jni, found.classes[TIME_ZONE]);
-	found.timer_known = found.classes[TIMER_QUEUE] && find_timer_fields(jni, &found.timer);
+	found.timer_known = found.classes[TIMER_QUEUE] && found.classes[TIMER_THREAD] &&
+			    find_timer_fields(jni, &found.timer);
 	agent_exception(jni);
+}
+
+/* Each has a thread, which is far sooner found than an object in the heap: a walk through that
+ * looks at all frames of all threads as well (HotSpot's EscapeBarrier). */
+static void find_timer_queues(struct agent *agent, JNIEnv *jni)
+{
+	jthread *threads;
+	jint count;
+
+	if (!found.timer_known || (*jni)->PushLocalFrame(jni, 16) < 0)
+		return;
+	if ((*agent->jvmti)->GetAllThreads(agent->jvmti, &count, &threads) == JVMTI_ERROR_NONE) {
+		for (jint i = 0; i < count; i++)
+			if ((*jni)->IsInstanceOf(jni, threads[i], found.classes[TIMER_THREAD]))
+				instances_add(
+					jni, &found.timer_queues,
+					(*jni)->GetObjectField(jni, threads[i], found.timer.queue));
+		(*agent->jvmti)->Deallocate(agent->jvmti, (unsigned char *)threads);
+	}
+	(*jni)->PopLocalFrame(jni, NULL);
 }
 
 void world_find_objects(struct agent *agent, JNIEnv *jni)
@@ -151,7 +178,7 @@ void world_find_objects(struct agent *agent, JNIEnv *jni)
 		return;
 	instances_find(agent, jni, found.classes[SCHEDULED_TASK], &found.tasks);
 	instances_find(agent, jni, found.classes[SCHEDULED_FORK_JOIN_TASK], &found.fork_join_tasks);
-	instances_find(agent, jni, found.classes[TIMER_QUEUE], &found.timer_queues);
+	find_timer_queues(agent, jni);
 	found.monotonic_ns = monotonic_ns();
 	found.wall_ms = wall_ms();
 }
