@@ -157,7 +157,7 @@ static int capture_file_vma(struct capture *c, const struct maps_entry *entry, s
 
 	if (is_memory_file(entry) || !still_there(entry, &st))
 		return capture_object_vma(c, entry, vma, err);
-	if (S_ISCHR(st.st_mode) && strcmp(entry->name, "/dev/zero") != 0)
+	if ((S_ISCHR(st.st_mode) && strcmp(entry->name, "/dev/zero") != 0) || S_ISBLK(st.st_mode))
 		return refuse_vma(entry, err, "maps a device, which is not carried");
 	if (entry->shared && (entry->vmflags & MAPS_VM_MAYWRITE))
 		use |= M_BACKING_MAPPED_WRITABLE;
