@@ -1,7 +1,7 @@
 /*
  * Listening sockets: TCP over IPv4 and IPv6 with their options, one non-blocking, one registered in
- * an epoll set, and Unix sockets bound to a path and renamed since. Clients that come afterwards
- * are served, and the ports are taken meanwhile.
+ * an epoll set, MPTCP where there is, and Unix sockets bound to a path and renamed since. Clients
+ * that come afterwards are served, and the ports are taken meanwhile.
  */
 #include "victim.h"
 
@@ -13,6 +13,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262 /* Linux 5.6 */
+#endif
 #define BACKLOG 13
 
 static int option(int fd, int level, int name)
@@ -33,9 +36,9 @@ static int backlog(int fd)
 	return info.tcpi_sacked; /* of a listener: the limit of its accept queue */
 }
 
-static int listen_on(struct sockaddr *address, socklen_t size, int flags)
+static int listen_by(int protocol, struct sockaddr *address, socklen_t size, int flags)
 {
-	int fd = socket(address->sa_family, SOCK_STREAM | flags, 0), one = 1;
+	int fd = socket(address->sa_family, SOCK_STREAM | flags, protocol), one = 1;
 
 	if (fd < 0 || bind(fd, address, size) < 0)
 		return -1;
@@ -44,6 +47,11 @@ static int listen_on(struct sockaddr *address, socklen_t size, int flags)
 	SETUP(listen(fd, BACKLOG) == 0);
 	SETUP(getsockname(fd, address, &size) == 0);
 	return fd;
+}
+
+static int listen_on(struct sockaddr *address, socklen_t size, int flags)
+{
+	return listen_by(0, address, size, flags);
 }
 
 static void expect_served(const char *what, int listener, struct sockaddr *address, socklen_t size)
@@ -67,10 +75,11 @@ static void expect_served(const char *what, int listener, struct sockaddr *addre
 int main(int argc, char **argv)
 {
 	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in many = v4;
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = in6addr_any}, got6;
 	struct sockaddr_un un = {.sun_family = AF_UNIX}, renamed = {.sun_family = AF_UNIX};
 	struct epoll_event event = {.events = EPOLLIN, .data.u64 = 4};
-	int fd4, fd6, fdu, fdr, set, on = 1, defer = 3, buffer = 50000, size;
+	int fd4, fd6, fdm, fdu, fdr, set, on = 1, defer = 3, buffer = 50000, size;
 	socklen_t len = sizeof(got6);
 	struct stat st;
 
@@ -79,6 +88,7 @@ int main(int argc, char **argv)
 	snprintf(renamed.sun_path, sizeof(renamed.sun_path), "%s", victim_path("before"));
 	fd4 = listen_on((struct sockaddr *)&v4, sizeof(v4), SOCK_NONBLOCK | SOCK_CLOEXEC);
 	fd6 = listen_on((struct sockaddr *)&v6, sizeof(v6), 0);
+	fdm = listen_by(IPPROTO_MPTCP, (struct sockaddr *)&many, sizeof(many), SOCK_CLOEXEC);
 	fdu = listen_on((struct sockaddr *)&un, sizeof(un), SOCK_CLOEXEC);
 	fdr = listen_on((struct sockaddr *)&renamed, sizeof(renamed), 0);
 	SETUP(fd4 >= 0 && fdu >= 0 && fdr >= 0);
@@ -118,6 +128,10 @@ int main(int argc, char **argv)
 		/* Dual stack: an IPv4 client reaches the IPv6 socket. */
 		v4.sin_port = v6.sin6_port;
 		expect_served("the IPv6 socket by IPv4", fd6, (struct sockaddr *)&v4, sizeof(v4));
+	}
+	if (fdm >= 0) {
+		EXPECT_EQ(option(fdm, SOL_SOCKET, SO_PROTOCOL), IPPROTO_MPTCP);
+		expect_served("the MPTCP socket", fdm, (struct sockaddr *)&many, sizeof(many));
 	}
 	EXPECT_EQ(epoll_wait(set, &event, 1, 0), 0);
 	EXPECT_EQ(stat(un.sun_path, &st), 0);

@@ -23,6 +23,13 @@ static ssize_t slurp(const char *path, char *text, size_t size)
 	return n;
 }
 
+/* Those that are lowered by one, or from none to this. */
+#define SOME 1000000000
+static const int lowered[] = {RLIMIT_CPU,      RLIMIT_FSIZE,  RLIMIT_RSS,   RLIMIT_NPROC,
+			      RLIMIT_MEMLOCK,  RLIMIT_LOCKS,  RLIMIT_NICE,  RLIMIT_SIGPENDING,
+			      RLIMIT_MSGQUEUE, RLIMIT_RTPRIO, RLIMIT_RTTIME};
+#define LOWERED (sizeof(lowered) / sizeof(lowered[0]))
+
 static void expect_limit(int resource, rlim_t soft)
 {
 	struct rlimit limit;
@@ -36,7 +43,7 @@ int main(int argc, char **argv)
 	char cmdline[2][4096], exe[2][PATH_MAX] = {0}, environ_text[2][65536], score[2][16],
 			       name[16];
 	ssize_t n[2], e[2];
-	struct rlimit limit;
+	struct rlimit limit, low[LOWERED];
 	int fd, thp;
 
 	victim_init(argc, argv);
@@ -49,6 +56,14 @@ int main(int argc, char **argv)
 	SETUP(getrlimit(RLIMIT_STACK, &limit) == 0);
 	limit.rlim_cur = 6 << 20;
 	SETUP(setrlimit(RLIMIT_STACK, &limit) == 0);
+	for (size_t i = 0; i < LOWERED; i++) {
+		SETUP(getrlimit(lowered[i], &low[i]) == 0);
+		if (low[i].rlim_max == RLIM_INFINITY)
+			low[i].rlim_cur = SOME;
+		else if (low[i].rlim_max > 0)
+			low[i].rlim_cur = --low[i].rlim_max;
+		SETUP(setrlimit(lowered[i], &low[i]) == 0);
+	}
 	umask(0137);
 	SETUP(prctl(PR_SET_NAME, "a new name") == 0);
 	SETUP(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
@@ -67,6 +82,11 @@ int main(int argc, char **argv)
 	expect_limit(RLIMIT_NOFILE, 321);
 	expect_limit(RLIMIT_CORE, 0);
 	expect_limit(RLIMIT_STACK, 6 << 20);
+	for (size_t i = 0; i < LOWERED; i++) {
+		expect_limit(lowered[i], low[i].rlim_cur);
+		EXPECT_EQ(getrlimit(lowered[i], &limit), 0);
+		EXPECT_EQ(limit.rlim_max, low[i].rlim_max);
+	}
 	EXPECT_EQ(umask(022), 0137);
 	EXPECT_EQ(prctl(PR_GET_NAME, name), 0);
 	EXPECT_STR(name, "a new name");

@@ -175,6 +175,22 @@ static void netlink_setup(void)
 	SETUP(fds[0] >= 0 && bind(fds[0], (struct sockaddr *)&address, sizeof(address)) == 0);
 }
 
+static void vsock_setup(void)
+{
+	fds[0] = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fds[0] < 0)
+		victim_lacks("sockets to virtual machines: %s", strerror(errno));
+}
+
+static void vsock_check(void)
+{
+	int family = 0;
+	socklen_t size = sizeof(family);
+
+	EXPECT_EQ(getsockopt(fds[0], SOL_SOCKET, SO_DOMAIN, &family, &size), 0);
+	EXPECT_EQ(family, AF_VSOCK);
+}
+
 static void netlink_check(void)
 {
 	struct sockaddr_nl address;
@@ -406,6 +422,7 @@ static const struct refused_kind kinds[] = {
 	{"connection", connection_setup, connection_check},
 	{"shm", shm_setup, shm_check},
 	{"netlink", netlink_setup, netlink_check},
+	{"vsock", vsock_setup, vsock_check},
 	{"inotify_unread", inotify_unread_setup, inotify_unread_check},
 	{"inotify_unnamed", inotify_unnamed_setup, inotify_unnamed_check},
 	{"passed", passed_setup, passed_check},

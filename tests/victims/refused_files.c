@@ -161,6 +161,12 @@ static void proc_other_setup(void)
 	SETUP(fd >= 0);
 }
 
+static void ns_file_setup(void)
+{
+	fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	SETUP(fd >= 0);
+}
+
 static void *note_tid(void *arg)
 {
 	thread_tid = gettid();
@@ -285,6 +291,12 @@ static void map_area(int map_fd, int flags)
 	area = mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE, flags, map_fd, 0);
 	if (area == MAP_FAILED)
 		victim_skip("mmap: %s", strerror(errno));
+}
+
+static void device_mapped_setup(void)
+{
+	area = mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE, GIVEN_FD, 0);
+	SETUP(area != MAP_FAILED && close(GIVEN_FD) == 0);
 }
 
 static void mappings_setup(void)
@@ -456,6 +468,7 @@ const struct refused_kind refused_files[] = {
 	{"bpf", given, expect_open},
 	{"packet", given, expect_open},
 	{"device", given, expect_open},
+	{"ns_file", ns_file_setup, expect_open},
 	{"mqueue", mqueue_setup, mqueue_check},
 	{"other_name", other_name_setup, other_name_check},
 	{"removed_folder", removed_folder_setup, expect_open},
@@ -468,6 +481,7 @@ const struct refused_kind refused_files[] = {
 	{"owner", owner_setup, owner_check},
 	{"outside_pipe", outside_pipe_setup, expect_open},
 	{"near_limit", near_limit_setup, expect_open},
+	{"device_mapped", device_mapped_setup, still_mapped},
 	{"mappings", mappings_setup, mappings_check},
 	{"hugetlb", hugetlb_setup, still_mapped},
 	{"hugetlb_file", hugetlb_file_setup, expect_open},

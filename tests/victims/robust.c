@@ -1,7 +1,7 @@
 /*
  * What the kernel does for a thread when it ends: the robust list (a mutex whose owner dies after
- * the restore is handed on with EOWNERDEAD), priority inheritance, and clear_child_tid, by which
- * pthread_join learns of the end.
+ * the restore is handed on with EOWNERDEAD, one with priority inheritance too), priority
+ * inheritance, and clear_child_tid, by which pthread_join learns of the end.
  */
 #include "victim.h"
 
@@ -10,8 +10,8 @@
 
 struct robust_list_head;
 
-static pthread_mutex_t robust, inheriting, held;
-static volatile bool leave;
+static pthread_mutex_t robust, robust_inheriting, inheriting, held;
+static volatile bool owned, leave;
 static void *list_before, *list_after;
 
 static void *list_head(void)
@@ -27,18 +27,28 @@ static void *die_with_locks(void *arg)
 {
 	list_before = list_head();
 	SETUP(pthread_mutex_lock(&robust) == 0);
+	SETUP(pthread_mutex_lock(&robust_inheriting) == 0);
 	SETUP(pthread_mutex_lock(&inheriting) == 0);
+	owned = true;
 	while (!leave)
 		victim_sleep_ms(2);
 	list_after = list_head();
 	EXPECT_EQ(pthread_mutex_unlock(&inheriting), 0);
-	return arg; /* with `robust` still locked */
+	return arg; /* with the robust ones still locked */
 }
 
 static void *wait_for_lock(void *arg)
 {
 	EXPECT_EQ(pthread_mutex_lock(&inheriting), 0);
 	EXPECT_EQ(pthread_mutex_unlock(&inheriting), 0);
+	return arg;
+}
+
+static void *wait_for_end(void *arg)
+{
+	EXPECT_EQ(pthread_mutex_lock(&robust_inheriting), EOWNERDEAD);
+	EXPECT_EQ(pthread_mutex_consistent(&robust_inheriting), 0);
+	EXPECT_EQ(pthread_mutex_unlock(&robust_inheriting), 0);
 	return arg;
 }
 
@@ -55,21 +65,25 @@ static void make(pthread_mutex_t *mutex, int is_robust, int protocol)
 
 int main(int argc, char **argv)
 {
-	pthread_t owner, waiter;
+	pthread_t owner, waiter, heir;
 	void *result;
 
 	victim_init(argc, argv);
 	make(&robust, PTHREAD_MUTEX_ROBUST, PTHREAD_PRIO_NONE);
+	make(&robust_inheriting, PTHREAD_MUTEX_ROBUST, PTHREAD_PRIO_INHERIT);
 	make(&inheriting, PTHREAD_MUTEX_STALLED, PTHREAD_PRIO_INHERIT);
 	make(&held, PTHREAD_MUTEX_STALLED, PTHREAD_PRIO_NONE);
 	SETUP(pthread_mutex_lock(&held) == 0);
 	SETUP(pthread_create(&owner, NULL, die_with_locks, &robust) == 0);
-	victim_sleep_ms(20);
+	while (!owned)
+		victim_sleep_ms(1);
 	/* Waits in the kernel for a lock with an owner whom the kernel must know. */
 	SETUP(pthread_create(&waiter, NULL, wait_for_lock, NULL) == 0);
+	SETUP(pthread_create(&heir, NULL, wait_for_end, NULL) == 0);
 	victim_sleep_ms(20);
 	victim_ready();
 	EXPECT_EQ(pthread_mutex_trylock(&robust), EBUSY);
+	EXPECT_EQ(pthread_mutex_trylock(&robust_inheriting), EBUSY);
 	EXPECT_EQ(pthread_mutex_trylock(&inheriting), EBUSY);
 	EXPECT_EQ(pthread_mutex_lock(&held), EDEADLK);
 	EXPECT_EQ(pthread_mutex_unlock(&held), 0);
@@ -78,6 +92,7 @@ int main(int argc, char **argv)
 	EXPECT(result == &robust);
 	EXPECT(list_before && list_after == list_before);
 	EXPECT_EQ(pthread_join(waiter, NULL), 0);
+	EXPECT_EQ(pthread_join(heir, NULL), 0);
 	EXPECT_EQ(pthread_mutex_lock(&robust), EOWNERDEAD);
 	EXPECT_EQ(pthread_mutex_consistent(&robust), 0);
 	EXPECT_EQ(pthread_mutex_unlock(&robust), 0);

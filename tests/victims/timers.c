@@ -1,5 +1,5 @@
 /*
- * Timers that run on: setitimer of two kinds, POSIX timers by signal and to a thread with their
+ * Timers that run on: setitimer of each kind, POSIX timers by signal and to a thread with their
  * value and interval, one disarmed, and timerfds, of one of which many periods were not read. None
  * may fire early, and all must fire in the end.
  */
@@ -60,6 +60,7 @@ int main(int argc, char **argv)
 {
 	struct itimerval real = {.it_value = {FAR, 0}, .it_interval = {7, 5000}}, got;
 	struct itimerval virtual = {.it_value = {FAR, 0}};
+	struct itimerval profile = {.it_value = {2 * FAR, 0}, .it_interval = {0, 3000}};
 	struct itimerspec in = {.it_value = {FAR, 0}, .it_interval = {11, 0}}, left;
 	struct sigaction action = {.sa_sigaction = on_posix, .sa_flags = SA_SIGINFO | SA_RESTART};
 	timer_t far, near, none, disarmed, absolute;
@@ -72,6 +73,7 @@ int main(int argc, char **argv)
 	SETUP(sigaction(SIGRTMIN + 2, &action, NULL) == 0);
 	SETUP(setitimer(ITIMER_REAL, &real, NULL) == 0);
 	SETUP(setitimer(ITIMER_VIRTUAL, &virtual, NULL) == 0);
+	SETUP(setitimer(ITIMER_PROF, &profile, NULL) == 0);
 	far = timer(CLOCK_MONOTONIC, SIGEV_SIGNAL, 5, FAR * 1000, 250);
 	near = timer(CLOCK_MONOTONIC, SIGEV_THREAD_ID, 99, 1500, 0);
 	none = timer(CLOCK_REALTIME, SIGEV_NONE, 0, FAR * 1000, 0);
@@ -96,6 +98,9 @@ int main(int argc, char **argv)
 	EXPECT_EQ(got.it_interval.tv_sec * 1000000 + got.it_interval.tv_usec, 7005000);
 	EXPECT_EQ(getitimer(ITIMER_VIRTUAL, &got), 0);
 	EXPECT(got.it_value.tv_sec > FAR - 60 && got.it_value.tv_sec <= FAR);
+	EXPECT_EQ(getitimer(ITIMER_PROF, &got), 0);
+	EXPECT(got.it_value.tv_sec > 2 * FAR - 60 && got.it_value.tv_sec <= 2 * FAR);
+	EXPECT_EQ(got.it_interval.tv_sec * 1000000 + got.it_interval.tv_usec, 3000);
 	expect_left(far, FAR * 1000, 250);
 	expect_left(none, FAR * 1000, 0);
 	expect_left(disarmed, 0, 0);
