@@ -66,6 +66,13 @@ pid_t capture_own_tid(const struct capture *c, size_t i);
 /* The same of a thread that is named by its TID. */
 int capture_ns_tid(struct capture *c, pid_t tid, pid_t *ret_tid, struct jsnap_error *err);
 
+/* Looks at the i-th thread of the tracee, maybe beside another that looks at another one: it may
+ * change only what is that thread's, and makes no ptrace requests. */
+typedef int capture_look(const struct capture *c, size_t i, void *ctx, struct jsnap_error *err);
+/* At all of them; the error of the first that failed, as far as they were looked at. */
+int capture_each_thread(const struct capture *c, capture_look *look, void *ctx,
+			struct jsnap_error *err);
+
 /* -ENOTSUP names a child of the process. */
 int capture_refuse_children(pid_t pid, struct jsnap_error *err);
 

@@ -252,6 +252,12 @@ static int freeze(struct capture *c, struct jsnap_error *err)
 	return r;
 }
 
+static int read_status(const struct capture *c, size_t i, void *statuses, struct jsnap_error *err)
+{
+	return proc_status_read(c->options->pid, c->tracee.threads[i].tid,
+				(struct proc_status *)statuses + i, err);
+}
+
 static int read_statuses(struct capture *c, struct jsnap_error *err)
 {
 	int r = proc_status_read(c->options->pid, 0, &c->status, err);
@@ -259,10 +265,7 @@ static int read_statuses(struct capture *c, struct jsnap_error *err)
 	c->statuses = calloc(c->tracee.n_threads, sizeof(*c->statuses));
 	if (!c->statuses)
 		return error_set(err, ENOMEM, "out of memory");
-	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++)
-		r = proc_status_read(c->options->pid, c->tracee.threads[i].tid, &c->statuses[i],
-				     err);
-	return r;
+	return r < 0 ? r : capture_each_thread(c, read_status, c->statuses, err);
 }
 
 static int prepare(struct capture *c, struct jsnap_error *err)

@@ -105,14 +105,15 @@ static bool same_ids(const uid_t *a, const uid_t *b)
 static const char *const THREADS_NAMESPACES[] = {"mnt", "net", "ipc", "uts", "cgroup"};
 
 /* What all threads are compared with. */
-struct leader {
-	char personality[16];
+struct compared {
+	struct proc_status self; /* jsnap's own */
+	char personality[16];	 /* the leader's, as are these: */
 	ino_t namespaces[ARRAY_SIZE(THREADS_NAMESPACES)];
 };
 
 /* Only with this right a thread among several can have a namespace of its own (unshare(2)). */
 static int refuse_thread_namespaces(const struct capture *c, pid_t tid, uint64_t capabilities,
-				    bool same_folders, const struct leader *leader,
+				    bool same_folders, const struct compared *with,
 				    struct jsnap_error *err)
 {
 	char thread[48];
@@ -121,7 +122,7 @@ static int refuse_thread_namespaces(const struct capture *c, pid_t tid, uint64_t
 		return 0;
 	snprintf(thread, sizeof(thread), "%d/task/%d", c->options->pid, tid);
 	for (size_t i = same_folders; i < ARRAY_SIZE(THREADS_NAMESPACES); i++)
-		if (namespace_of(thread, THREADS_NAMESPACES[i]) != leader->namespaces[i])
+		if (namespace_of(thread, THREADS_NAMESPACES[i]) != with->namespaces[i])
 			return error_set(err, ENOTSUP,
 					 "thread %d is in a %s namespace of its own, which is not "
 					 "carried",
@@ -174,23 +175,23 @@ static int refuse_personality(const struct capture *c, pid_t tid, const char *le
 			 "thread %d has a personality(2) of its own, which is not carried", tid);
 }
 
-static int refuse_thread(const struct capture *c, pid_t tid, const struct proc_status *status,
-			 const struct proc_status *self, const struct leader *leader,
-			 struct jsnap_error *err)
+static int refuse_thread(const struct capture *c, size_t i, void *ctx, struct jsnap_error *err)
 {
-	const struct proc_status *main = &c->status;
+	const struct proc_status *status = &c->statuses[i], *leader = &c->status;
+	const struct compared *with = ctx;
+	pid_t tid = c->tracee.threads[i].tid;
 	bool same_folders = false;
 	int r;
 
 	/* The filters that jsnap has too are inherited by what it restores. */
-	if (status->seccomp > 0 &&
-	    (status->seccomp != self->seccomp || status->seccomp_filters != self->seccomp_filters))
+	if (status->seccomp > 0 && (status->seccomp != with->self.seccomp ||
+				    status->seccomp_filters != with->self.seccomp_filters))
 		return error_set(
 			err, ENOTSUP,
 			"thread %d has a seccomp filter of its own, which can't be carried", tid);
-	if (!same_ids(status->uid, main->uid) || !same_ids(status->gid, main->gid) ||
-	    status->cap_permitted != main->cap_permitted ||
-	    status->no_new_privs != main->no_new_privs)
+	if (!same_ids(status->uid, leader->uid) || !same_ids(status->gid, leader->gid) ||
+	    status->cap_permitted != leader->cap_permitted ||
+	    status->no_new_privs != leader->no_new_privs)
 		return error_set(err, ENOTSUP,
 				 "thread %d has other ids, capabilities or no_new_privs than the "
 				 "main thread, which is not carried",
@@ -199,26 +200,22 @@ static int refuse_thread(const struct capture *c, pid_t tid, const struct proc_s
 		return 0;
 	r = refuse_unshared(c, tid, status, &same_folders, err);
 	if (r == 0)
-		r = refuse_thread_namespaces(c, tid, status->cap_permitted, same_folders, leader,
+		r = refuse_thread_namespaces(c, tid, status->cap_permitted, same_folders, with,
 					     err);
-	return r < 0 ? r : refuse_personality(c, tid, leader->personality, err);
+	return r < 0 ? r : refuse_personality(c, tid, with->personality, err);
 }
 
 static int refuse_threads(struct capture *c, struct jsnap_error *err)
 {
-	struct leader leader;
-	struct proc_status self;
+	struct compared with;
 	char process[16];
-	int r = proc_status_read(getpid(), 0, &self, err);
+	int r = proc_status_read(getpid(), 0, &with.self, err);
 
 	snprintf(process, sizeof(process), "%d", c->options->pid);
-	read_personality(c->options->pid, c->options->pid, leader.personality);
+	read_personality(c->options->pid, c->options->pid, with.personality);
 	for (size_t i = 0; i < ARRAY_SIZE(THREADS_NAMESPACES); i++)
-		leader.namespaces[i] = namespace_of(process, THREADS_NAMESPACES[i]);
-	for (size_t i = 0; r == 0 && i < c->tracee.n_threads; i++)
-		r = refuse_thread(c, c->tracee.threads[i].tid, &c->statuses[i], &self, &leader,
-				  err);
-	return r;
+		with.namespaces[i] = namespace_of(process, THREADS_NAMESPACES[i]);
+	return r < 0 ? r : capture_each_thread(c, refuse_thread, &with, err);
 }
 
 /* Numbers that a restore needs for a while, above those of the process. */
