@@ -426,7 +426,10 @@ static int capture_anon_inode(struct capture *c, const struct open_file *f, stru
 	} else if (info->pidfd_pid && info->pidfd_pid == c->options->pid) {
 		file->kind = M_FILE_PIDFD_SELF;
 	} else if (info->pidfd_pid) {
-		return refuse_fd(f, err, "is a pidfd of another process, which is not carried");
+		return refuse_fd(f, err,
+				 file->flags & O_EXCL
+					 ? "is a pidfd of a thread, which is not carried"
+					 : "is a pidfd of another process, which is not carried");
 	} else {
 		return refuse_fd(f, err, "is a kernel object that is not carried");
 	}

@@ -421,7 +421,8 @@ static int open_file(struct opening *o, uint32_t index, struct jsnap_error *err)
 		fd = open("/", O_PATH | O_CLOEXEC);
 		break;
 	case M_FILE_PIDFD_SELF:
-		fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+		/* O_EXCL is PIDFD_THREAD: of the main thread alone. */
+		fd = (int)syscall(SYS_pidfd_open, getpid(), file->flags & O_EXCL);
 		break;
 	default:
 		return error_set(err, EBADMSG, "file %u is of unknown kind %u", index, file->kind);

@@ -1,7 +1,8 @@
 /*
  * Files in unusual places: a folder read half, one that was removed under the working folder, a
  * file renamed and one of its two names removed, O_DIRECT, O_PATH of a link, files of /proc/self,
- * and a pidfd of the process itself; of deleted files the flags of descriptions, and modes.
+ * pidfds of the process itself and of its main thread; of deleted files the flags of descriptions,
+ * and modes.
  */
 #include "victim.h"
 
@@ -62,7 +63,7 @@ int main(int argc, char **argv)
 {
 	static bool seen[ENTRIES], seen_raw[ENTRIES];
 	int synced, synced_flags, unread, raw, renamed, linked, direct, symbolic, status, maps,
-		pidfd, count = 0;
+		pidfd, thread, count = 0;
 	char name[32], text[4096], target[64] = {0};
 	void *aligned;
 	DIR *dir;
@@ -106,6 +107,7 @@ int main(int argc, char **argv)
 	status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 	maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
 	pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	thread = (int)syscall(SYS_pidfd_open, getpid(), O_EXCL); /* PIDFD_THREAD, Linux 6.9 */
 	SETUP(symbolic >= 0 && status >= 0 && maps >= 0 && pidfd >= 0);
 	SETUP(mkdir(victim_path("removed"), 0700) == 0 && chdir(victim_path("removed")) == 0);
 	SETUP(rmdir(victim_path("removed")) == 0);
@@ -138,6 +140,9 @@ int main(int argc, char **argv)
 	EXPECT(read(maps, text, sizeof(text)) > 0);
 	EXPECT_EQ(poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, 0), 0);
 	EXPECT_EQ(syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0), 0);
+	EXPECT_EQ(fcntl(pidfd, F_GETFL) & O_EXCL, 0);
+	if (thread >= 0)
+		EXPECT_EQ(fcntl(thread, F_GETFL) & O_EXCL, O_EXCL);
 	EXPECT(!getcwd(text, sizeof(text)) && errno == ENOENT);
 	EXPECT(open("new", O_CREAT | O_WRONLY, 0600) < 0 && errno == ENOENT);
 	return victim_result();

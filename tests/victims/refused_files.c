@@ -194,6 +194,18 @@ static void pidfd_setup(void)
 	SETUP(fd >= 0);
 }
 
+static void pidfd_thread_setup(void)
+{
+	pthread_t thread;
+
+	SETUP(pthread_create(&thread, NULL, note_tid, NULL) == 0);
+	while (!thread_tid)
+		victim_sleep_ms(1);
+	fd = (int)syscall(SYS_pidfd_open, thread_tid, O_EXCL);
+	if (fd < 0)
+		victim_lacks("pidfds of threads: %s", strerror(errno));
+}
+
 static void pidfd_check(void)
 {
 	EXPECT_EQ(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), 0);
@@ -475,6 +487,7 @@ const struct refused_kind refused_files[] = {
 	{"proc_other", proc_other_setup, expect_open},
 	{"proc_thread", proc_thread_setup, expect_open},
 	{"pidfd", pidfd_setup, pidfd_check},
+	{"pidfd_thread", pidfd_thread_setup, pidfd_check},
 	{"master", master_setup, expect_open},
 	{"terminal", terminal_setup, terminal_check},
 	{"lease", lease_setup, lease_check},
