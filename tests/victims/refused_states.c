@@ -123,6 +123,26 @@ static void own_personality_setup(void)
 	start(own_personality);
 }
 
+static void *idle(void *arg)
+{
+	pause();
+	return arg;
+}
+
+/* The last of so many that they are shared out (checkpoint/each_thread.c). */
+static void personality_of_many_setup(void)
+{
+	for (int i = 0; i < 200; i++) {
+		pthread_attr_t attr;
+		pthread_t other;
+
+		SETUP(pthread_attr_init(&attr) == 0);
+		SETUP(pthread_attr_setstacksize(&attr, 64 << 10) == 0);
+		SETUP(pthread_create(&other, &attr, idle, NULL) == 0);
+	}
+	start(own_personality);
+}
+
 /* May make no symbolic links; all else that the test needs it may. */
 static void landlock_domain_setup(void)
 {
@@ -421,6 +441,7 @@ const struct refused_kind refused_states[] = {
 	{"own_files", own_files_setup, end},
 	{"own_folder", own_folder_setup, end},
 	{"own_personality", own_personality_setup, end},
+	{"personality_of_many", personality_of_many_setup, end},
 	{"landlock_domain", landlock_domain_setup, landlock_domain_check},
 	{"ldt", ldt_setup, ldt_check},
 	{"tsc", tsc_setup, tsc_check},
