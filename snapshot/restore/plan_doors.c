@@ -30,8 +30,8 @@
 
 _Static_assert(RST_SHUT == EPOLLMSG, "the restorer has no epoll.h");
 
-#define DOORS_LOOKS   500u /* a quarter of a second, or more on a crowded machine */
-#define DOORS_MOST_NS 1000000000ull
+#define DOORS_LOOKS   500u	    /* a quarter of a second, or more on a crowded machine */
+#define DOORS_MOST_NS 5000000000ull /* for those that close one after another */
 #define DOORMAN_STACK 4096u
 
 static const struct m_socket *socket_of(const struct manifest *m, uint32_t file)
