@@ -183,17 +183,24 @@ static int refuse(JNIEnv *jni, jstring report, struct jsnap_error *err)
 int crac_before(JNIEnv *jni, struct jsnap_error *err)
 {
 	jmethodID before;
+	jfieldID current;
 	jstring report;
 
-	if (!announcement || native_asking(jni, NULL))
+	if (!announcement)
 		return 0;
+	if (native_asking(jni, NULL))
+		return 1;
 	before = (*jni)->GetStaticMethodID(jni, announcement, "before", "()Ljava/lang/String;");
-	if (!before)
+	current =
+		(*jni)->GetStaticFieldID(jni, announcement, "current", "Ljsnap/crac/Announcement;");
+	if (!before || !current)
 		return error_set(err, ENOSYS, "jsnap.crac.Announcement is not as expected");
 	report = (*jni)->CallStaticObjectMethod(jni, announcement, before);
 	if (agent_exception(jni))
 		return error_set(err, EIO, "telling the application's resources failed");
-	return report ? refuse(jni, report, err) : 0;
+	if (report)
+		return refuse(jni, report, err);
+	return native_asking(jni, NULL) || (*jni)->GetStaticObjectField(jni, announcement, current);
 }
 
 void crac_after(JNIEnv *jni, const char *reason)

@@ -19,9 +19,9 @@
 bool crac_define(struct agent *agent, JNIEnv *jni);
 
 /*
- * Before a snapshot that is asked for from outside: tells the resources. -ECANCELED with their
- * words in `err` (in full they go to the log) when there can be no snapshot. crac_after is due in
- * any case.
+ * Before a snapshot: tells the resources, unless the program asked for it itself, which has told
+ * them already. 1: they were told, 0: there are none. -ECANCELED with their words in `err` (in full
+ * they go to the log) when there can be no snapshot. crac_after is due in any case.
  */
 int crac_before(JNIEnv *jni, struct jsnap_error *err);
 

@@ -273,8 +273,10 @@ int agent_prepare(struct agent *agent, JNIEnv *jni, const struct agent_payload *
 	uint64_t start;
 	int r = crac_before(jni, err);
 
-	if (!r)
-		r = suspend_prepare(agent, jni, err);
+	if (r < 0)
+		return r;
+	agent_payload_add(answer, "told", r ? "1" : "0");
+	r = suspend_prepare(agent, jni, err);
 	if (r)
 		return r;
 	crac_register_bean(agent, jni);

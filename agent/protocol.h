@@ -42,10 +42,10 @@ enum agent_message {
 	AGENT_STATE = 3,
 	/* launcher -> agent: quiesce. gc=1 scrub=1 trim=1 keep_arenas=1 (malloc must no longer give
 	 * the top of an arena back with MADV_DONTNEED: answered arenas_kept=0|1). Answer
-	 * AGENT_PREPARED: heap_before=bytes heap_after=bytes scrubbed=bytes (free heap that is
-	 * zeros now; 0 and scrub_error=ERRNO with a collector the agent does not know) gc_ms=...
-	 * trimmed=0|1, or AGENT_ERROR. scrub implies gc: what is free is known just after a full
-	 * collection only. */
+	 * AGENT_PREPARED: told=0|1 (the application's resources were told) heap_before=bytes
+	 * heap_after=bytes scrubbed=bytes (free heap that is zeros now; 0 and scrub_error=ERRNO
+	 * with a collector the agent does not know) gc_ms=... trimmed=0|1, or AGENT_ERROR. scrub
+	 * implies gc: what is free is known just after a full collection only. */
 	AGENT_PREPARE = 4,
 	AGENT_PREPARED = 5,
 	/* launcher -> agent, first message after a restore: env=NAME=VALUE for each variable

@@ -201,6 +201,15 @@ uint64_t agent_client_patience(uint64_t hook_timeout_ns)
 	return hook_timeout_ns ? AGENT_PREPARE_TIMEOUT_NS + 3 * hook_timeout_ns : 0;
 }
 
+int agent_client_prepare_again(struct agent_client *client, uint64_t hook_timeout_ns,
+			       struct jsnap_error *err)
+{
+	CLEANUP_PAYLOAD struct agent_payload answer = {0};
+
+	return ask(client, AGENT_PREPARE, NULL, AGENT_PREPARED,
+		   agent_client_patience(hook_timeout_ns), &answer, err);
+}
+
 int agent_client_prepare(struct agent_client *client, uint64_t hook_timeout_ns,
 			 struct agent_prepared *ret_prepared, struct jsnap_error *err)
 {
@@ -224,6 +233,7 @@ int agent_client_prepare(struct agent_client *client, uint64_t hook_timeout_ns,
 	ret_prepared->scrubbed = agent_payload_u64(&answer, "scrubbed", 0);
 	ret_prepared->gc_ms = agent_payload_u64(&answer, "gc_ms", 0);
 	ret_prepared->arenas_kept = agent_payload_u64(&answer, "arenas_kept", 0);
+	ret_prepared->told = agent_payload_u64(&answer, "told", 0);
 	return 0;
 }
 

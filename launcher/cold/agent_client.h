@@ -39,6 +39,7 @@ struct agent_prepared {
 	uint64_t heap_before, heap_after, scrubbed; /* bytes */
 	uint64_t gc_ms;
 	bool arenas_kept; /* malloc no longer shrinks arenas with MADV_DONTNEED */
+	bool told;	  /* the application's resources, which then may have closed themselves */
 };
 
 struct agent_held {
@@ -73,6 +74,9 @@ int agent_client_status(struct agent_client *client, struct agent_status *ret_st
  * patience. */
 int agent_client_prepare(struct agent_client *client, uint64_t hook_timeout_ns,
 			 struct agent_prepared *ret_prepared, struct jsnap_error *err);
+/* Once more, for a program that has worked since: without the collection. */
+int agent_client_prepare_again(struct agent_client *client, uint64_t hook_timeout_ns,
+			       struct jsnap_error *err);
 /* How long PREPARED may take then; 0: for ever. Pure. */
 uint64_t agent_client_patience(uint64_t hook_timeout_ns);
 /* The threads go on by themselves when the agent hears nothing for so many seconds. */

@@ -14,6 +14,9 @@
 
 #define SETTLE_NS     5000000000ull /* after the warm-up: compilers and their like */
 #define END_NOTICE_NS 1000000000ull
+/* After the heap's collection: requests to each page, and the time for them. */
+#define AGAIN	 20
+#define AGAIN_NS 2000000000ull
 
 static struct ready_target target_of(struct cold *cold)
 {
@@ -120,8 +123,41 @@ static const struct {
 	{"the snapshot was taken", phase_lock},
 };
 
-static int take(struct cold *cold, bool leave_running, bool background, struct jsnap_error *err)
+/* As an application's users would ask: a failure costs no snapshot, but the program's end does. */
+static int warm_again(void *ctx, struct jsnap_error *err)
 {
+	struct cold *cold = ctx;
+	const struct settings *s = cold->settings;
+	const struct ready_target target = target_of(cold);
+	const struct warmup_options options = {
+		.what = "second warm-up",
+		.steps = s->warmup,
+		.n_steps = s->n_warmup,
+		.pages_alone = true,
+		.requests = s->warmup_requests < AGAIN ? s->warmup_requests : AGAIN,
+		.answer_ns = AGAIN_NS,
+		.time_ns = AGAIN_NS};
+	struct warmup_result result = {0};
+	int rc = warmup_run(&options, &target, &result, err);
+
+	log_debug("warmed again by %llu requests", (unsigned long long)result.requests);
+	if (rc == 0)
+		rc = ready_wait_quiet(&target, monotonic_ns() + AGAIN_NS, err);
+	if (rc == -ECHILD || rc == -ECANCELED)
+		return rc;
+	if (rc < 0)
+		log_debug("%s; the snapshot is taken now", err->text);
+	return 0;
+}
+
+/* `demanded`: of a program in use, which is to be stored as it is. */
+static int take(struct cold *cold, bool leave_running, bool background, bool demanded,
+		struct jsnap_error *err)
+{
+	/* What hooks have closed can't be asked. */
+	bool again = !demanded && !cold->agent.requested && cold->settings->n_warmup &&
+		     !cold->settings->n_before_checkpoint;
+
 	const struct snapshot_request request = {
 		.supervise = cold->supervise,
 		.agent = &cold->agent,
@@ -137,6 +173,8 @@ static int take(struct cold *cold, bool leave_running, bool background, struct j
 		.policy = &cold->policy,
 		.leave_running = leave_running,
 		.background = background,
+		.warm_again = again ? warm_again : NULL,
+		.warm_again_ctx = cold,
 	};
 	const struct ready_target target = target_of(cold);
 	const struct settings *s = cold->settings;
@@ -182,7 +220,7 @@ int cold_snapshot(struct cold *cold, bool leave_running, bool background, struct
 		rc = phases[i].run(cold, deadline, err);
 	}
 	if (rc == 0)
-		rc = take(cold, leave_running, background, err);
+		rc = take(cold, leave_running, background, false, err);
 	if (rc == 0)
 		return 0;
 	rc = explain(cold, rc, goal, err);
@@ -214,7 +252,7 @@ int cold_snapshot_now(struct cold *cold, struct jsnap_error *err)
 				 "another jsnap is taking this snapshot, or a program is being "
 				 "restored from it; try again later");
 	if (rc == 0)
-		rc = take(cold, true, true, err);
+		rc = take(cold, true, true, true, err);
 	if (rc < 0)
 		store_unlock(cold->slot);
 	return rc;

@@ -136,6 +136,25 @@ static int hold(const struct snapshot_request *r, struct snapshot_job *job, stru
 	return rc;
 }
 
+/*
+ * A full collection has the VM enter each compiled method by a barrier once more (HotSpot's
+ * BarrierSetNMethod; JDK 25's G1: CodeCache::arm_all_nmethods), and that executes CPUID, which
+ * takes 4 us and more in a virtual machine: some hundred methods make half of a restored program's
+ * first answer. Whose resources have closed themselves can't be asked.
+ */
+static int warm_again(const struct snapshot_request *r, const struct agent_prepared *prepared,
+		      struct jsnap_error *err)
+{
+	int rc;
+
+	if (!r->warm_again || prepared->told)
+		return 0;
+	rc = r->warm_again(r->warm_again_ctx, err);
+	/* What it has opened and loaded meanwhile is to be known, too. */
+	return rc < 0 ? rc
+		      : agent_client_prepare_again(r->agent, r->settings->hook_timeout_ns, err);
+}
+
 /* From PREPARE on the agent waits for RESUMED, whatever comes. */
 static int quiesce_and_capture(const struct snapshot_request *r, struct snapshot_writer *w,
 			       struct snapshot_job *job, struct jsnap_error *err)
@@ -146,6 +165,8 @@ static int quiesce_and_capture(const struct snapshot_request *r, struct snapshot
 	int rc = agent_client_prepare(r->agent, r->settings->hook_timeout_ns, &job->prepared, err);
 
 	r->policy->refused = false;
+	if (rc == 0)
+		rc = warm_again(r, &job->prepared, err);
 	if (rc == 0)
 		rc = image_header_here(r->supervise->pid, &w->header, err);
 	if (rc == 0 && r->leave_running)

@@ -1,8 +1,9 @@
 /*
  * The one path that takes a snapshot of a running JVM:
  *
- *   agent: PREPARE, HOLD -> capture into the hot copy's file -> agent: RESUMED -> a child of
- * jsnap's own compresses and stores the image, then commits the hot copy, and reports.
+ *   agent: PREPARE -> warmed again -> agent: HOLD -> capture into the hot copy's file -> agent:
+ * RESUMED -> a child of jsnap's own compresses and stores the image, then commits the hot copy, and
+ * reports.
  *
  * The application is released before anything is compressed. A failure at any step leaves it
  * running and no file; when it comes while writing, what was stored before stays as it was.
@@ -44,6 +45,10 @@ struct snapshot_request {
 	struct fd_policy *policy;
 	bool leave_running; /* else the JVM is gone after the capture */
 	bool background;    /* compress with low priority */
+	/* Warms the program anew after its heap was collected, which takes from it what its code
+	 * had by being used; NULL: it stays as it is. */
+	int (*warm_again)(void *ctx, struct jsnap_error *err);
+	void *warm_again_ctx;
 };
 
 struct snapshot_result { /* from the writer */

@@ -243,9 +243,12 @@ int warmup_run(const struct warmup_options *options, const struct ready_target *
 		if (!run.until_ns || end < run.until_ns)
 			run.until_ns = end;
 	}
-	for (size_t i = 0; rc == 0 && i < options->n_steps; i++)
-		rc = command_of(options->steps[i]) ? run_command(&run, options->steps[i], err)
-						   : run_url(&run, options->steps[i], err);
+	for (size_t i = 0; rc == 0 && i < options->n_steps; i++) {
+		if (!command_of(options->steps[i]))
+			rc = run_url(&run, options->steps[i], err);
+		else if (!options->pages_alone)
+			rc = run_command(&run, options->steps[i], err);
+	}
 	if (rc < 0)
 		return rc;
 	*ret_result = run.result;

@@ -20,6 +20,7 @@ struct warmup_options {
 	const char *what;	  /* "warm-up", for messages */
 	const char *const *steps; /* "http://..." or "exec:CMD" */
 	size_t n_steps;
+	bool pages_alone;  /* leave out the commands */
 	uint64_t requests; /* for each URL */
 	/* Longest time for one answer, and until the program listens at all; 0: no limit of its
 	 * own. */

@@ -121,13 +121,15 @@ grep -q 'beforeCheckpoint of CracMain$Hanging has not returned within 2.0 s' han
 grep -q 'CracMain$Hanging.beforeCheckpoint(CracMain.java' hang.err || fail "hang: no stack"
 
 # A snapshot that jsnap itself takes tells them too; one that hears no interrupt costs the snapshot alone.
-held() { # NAME MODE: in the background, its standard input held open at descriptor 7
-	mkfifo "$1.in"
+held() { # NAME MODE OPTION...: in the background, its standard input held open at descriptor 7
+	local name=$1 mode=$2
+	shift 2
+	mkfifo "$name.in"
 	port=$(free_port)
-	"$jsnap" run --store "$dir/store/$2" --tids $tids --hook-timeout 2s "${program[@]}" "$2" "$port" \
-		<"$1.in" >"$1.out" 2>"$1.err" &
+	"$jsnap" run --store "$dir/store/$mode" --tids $tids --hook-timeout 2s "${@//PORT/$port}" "${program[@]}" "$mode" "$port" \
+		<"$name.in" >"$name.out" 2>"$name.err" &
 	pid=$!
-	exec 7>"$1.in"
+	exec 7>"$name.in"
 }
 said_out() { grep -q "$2" "$1.out"; }
 end_held() { # NAME
@@ -142,6 +144,13 @@ until_true "$patience" "outside: the resources are told" said_out outside "after
 until_true "$patience" "outside: the snapshot" snapshot_exists store/outside
 end_held outside
 says outside "before B" "before A" "after A" "after B" end
+
+# Who has been told may have closed what requests need: nobody asks any more.
+held asked asked --warmup "http://127.0.0.1:PORT/" --warmup-requests 30
+until_true "$patience" "asked: the resources are told" said_out asked "after"
+until_true "$patience" "asked: the snapshot" snapshot_exists store/asked
+end_held asked
+says asked "before 30" "after 30" end
 
 held deaf deaf
 until_true "$patience" "deaf: there is no snapshot" grep -q "jsnap: no snapshot: .*Hanging has not returned within" deaf.err

@@ -227,6 +227,30 @@ public final class CracMain {
 				if (c == '!')
 					break;
 		}
+		case "asked" -> {
+			java.util.concurrent.atomic.AtomicLong requests = new java.util.concurrent.atomic.AtomicLong();
+			com.sun.net.httpserver.HttpServer server = com.sun.net.httpserver.HttpServer.create(
+					new java.net.InetSocketAddress(java.net.InetAddress.getLoopbackAddress(), Integer.parseInt(args[1])), 0);
+			server.createContext("/", exchange -> {
+				requests.incrementAndGet();
+				exchange.sendResponseHeaders(204, -1);
+				exchange.close();
+			});
+			register(new Told("A") {
+				@Override
+				public void beforeCheckpoint(Context<? extends Resource> context) {
+					say("before " + requests);
+				}
+
+				@Override
+				public void afterRestore(Context<? extends Resource> context) {
+					say("after " + requests);
+				}
+			});
+			server.start();
+			while (System.in.read() != '!')
+				;
+		}
 		case "deaf" -> {
 			Hanging deaf = new Hanging("D", false);
 			register(new Told("A"));
