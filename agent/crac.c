@@ -3,6 +3,7 @@
 
 #include "agent/loaded.h"
 #include "base/cleanup.h"
+#include "base/io.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -17,7 +18,8 @@ extern const struct class_bytes agent_classes[]; /* classes.S; ends with NULL */
 
 static struct agent *agent;
 static jclass announcement, program, bean; /* global references, NULL without classes */
-static jmethodID tell_after, tell_restored;
+static jmethodID tell_after;
+static jfieldID announced, arguments, restored_at, restored_nanos;
 
 /* Threads that asked for a snapshot sleep until `answers` has moved on. */
 static struct {
@@ -125,10 +127,17 @@ static bool define(JNIEnv *jni)
 	program = global_class(jni, "jsnap/Program");
 	if (announcement)
 		tell_after = (*jni)->GetStaticMethodID(jni, announcement, "after", "()V");
-	if (tell_after && program)
-		tell_restored = (*jni)->GetStaticMethodID(jni, program, "restored",
-							  "(J[Ljava/lang/String;)V");
-	return tell_restored;
+	if (tell_after)
+		announced = (*jni)->GetStaticFieldID(jni, announcement, "current",
+						     "Ljsnap/crac/Announcement;");
+	if (announced && program)
+		arguments =
+			(*jni)->GetStaticFieldID(jni, program, "arguments", "[Ljava/lang/String;");
+	if (arguments)
+		restored_at = (*jni)->GetStaticFieldID(jni, program, "restoredAt", "J");
+	if (restored_at)
+		restored_nanos = (*jni)->GetStaticFieldID(jni, program, "restoredNanos", "J");
+	return restored_nanos;
 }
 
 /* Unless the user has named another implementation. JVMTI sets only properties the VM knows. */
@@ -183,7 +192,6 @@ static int refuse(JNIEnv *jni, jstring report, struct jsnap_error *err)
 int crac_before(JNIEnv *jni, struct jsnap_error *err)
 {
 	jmethodID before;
-	jfieldID current;
 	jstring report;
 
 	if (!announcement)
@@ -191,16 +199,15 @@ int crac_before(JNIEnv *jni, struct jsnap_error *err)
 	if (native_asking(jni, NULL))
 		return 1;
 	before = (*jni)->GetStaticMethodID(jni, announcement, "before", "()Ljava/lang/String;");
-	current =
-		(*jni)->GetStaticFieldID(jni, announcement, "current", "Ljsnap/crac/Announcement;");
-	if (!before || !current)
+	if (!before)
 		return error_set(err, ENOSYS, "jsnap.crac.Announcement is not as expected");
 	report = (*jni)->CallStaticObjectMethod(jni, announcement, before);
 	if (agent_exception(jni))
 		return error_set(err, EIO, "telling the application's resources failed");
 	if (report)
 		return refuse(jni, report, err);
-	return native_asking(jni, NULL) || (*jni)->GetStaticObjectField(jni, announcement, current);
+	return native_asking(jni, NULL) ||
+	       (*jni)->GetStaticObjectField(jni, announcement, announced);
 }
 
 void crac_after(JNIEnv *jni, const char *reason)
@@ -248,18 +255,24 @@ static jobjectArray arguments_of(JNIEnv *jni, const struct agent_payload *questi
 
 int crac_restored(JNIEnv *jni, const struct agent_payload *question, struct jsnap_error *err)
 {
-	jobjectArray arguments = NULL;
+	bool had = program && (*jni)->GetStaticObjectField(jni, program, arguments);
+	jobjectArray given = NULL;
 	struct timespec now;
 
 	if (!program)
 		return 0;
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (agent_payload_u64(question, "args", 0))
-		arguments = arguments_of(jni, question);
-	(*jni)->CallStaticVoidMethod(jni, program, tell_restored,
-				     (jlong)(now.tv_sec * 1000 + now.tv_nsec / 1000000), arguments);
+		given = arguments_of(jni, question);
 	if (agent_exception(jni))
 		return error_set(err, EIO, "the program could not be told its new arguments");
+	/* System.nanoTime() is this clock (os_posix.cpp, javaTimeNanos). By fields, for a method
+	 * that runs for the first time costs 45 page faults. */
+	(*jni)->SetStaticLongField(jni, program, restored_nanos, (jlong)monotonic_ns());
+	if (given || had)
+		(*jni)->SetStaticObjectField(jni, program, arguments, given);
+	(*jni)->SetStaticLongField(jni, program, restored_at,
+				   (jlong)(now.tv_sec * 1000 + now.tv_nsec / 1000000));
 	return 0;
 }
 

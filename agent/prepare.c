@@ -249,8 +249,8 @@ int agent_hold(struct agent *agent, JNIEnv *jni, const struct agent_payload *que
 		start = monotonic_ns();
 		held = !suspend_application(agent, jni, seconds, NULL);
 		if (!loaded_more(agent, jni)) {
-			random_find_objects(agent, jni);
-			world_find_objects(agent, jni);
+			random_find_objects(agent, jni, held);
+			world_find_objects(agent, jni, held);
 			agent_payload_add(answer, "held", held ? "1" : "0");
 			agent_payload_addf(answer, "held_us", "%llu",
 					   (unsigned long long)((monotonic_ns() - start) / 1000));

@@ -81,7 +81,8 @@ static const struct {
 /* Fields and objects looked up before the snapshot; NULL where there is none. */
 static struct {
 	jclass classes[SOURCES];
-	struct instances sha1, drbg, virtual_threads;
+	struct instances sha1, drbg, threads, virtual_threads;
+	bool threads_known;
 	jfieldID shared[ARRAY_SIZE(shared_generators)], random_seed;
 	struct counter {
 		jobject object; /* AtomicLong */
@@ -258,8 +259,43 @@ void random_find(struct agent *agent, JNIEnv *jni)
 	found.drbg_counter = field(jni, found.classes[DRBG], "reseedCounter", "I");
 }
 
-void random_find_objects(struct agent *agent, JNIEnv *jni)
+/* A thread that has a seed: its probe is 0 until then. */
+static bool has_seed(JNIEnv *jni, jobject thread)
 {
+	return (*jni)->GetIntField(jni, thread, found.thread_probe) != 0;
+}
+
+/* The platform's. As many as they are, they are not to be looked for after a restore: that alone
+ * would cost 40 page faults. */
+static void find_seeded(struct agent *agent, JNIEnv *jni)
+{
+	jthread *threads;
+	jint count;
+
+	instances_free(jni, &found.threads);
+	if (!found.thread_seed || !found.thread_secondary || !found.thread_probe)
+		return;
+	if ((*agent->jvmti)->GetAllThreads(agent->jvmti, &count, &threads) != JVMTI_ERROR_NONE) {
+		miss("the list of threads");
+		return;
+	}
+	found.threads.objects = calloc((size_t)count + 1, sizeof(*found.threads.objects));
+	if (!found.threads.objects)
+		miss("memory for the list of threads");
+	for (jint i = 0; i < count; i++) {
+		if (found.threads.objects && has_seed(jni, threads[i]))
+			found.threads.objects[found.threads.count++] =
+				(*jni)->NewGlobalRef(jni, threads[i]);
+		(*jni)->DeleteLocalRef(jni, threads[i]);
+	}
+	(*agent->jvmti)->Deallocate(agent->jvmti, (unsigned char *)threads);
+}
+
+void random_find_objects(struct agent *agent, JNIEnv *jni, bool still)
+{
+	found.threads_known = still;
+	if (still)
+		find_seeded(agent, jni);
 	for (size_t i = 0; i < ARRAY_SIZE(shared_generators); i++)
 		add_shared(jni, i);
 	instances_find(agent, jni, found.classes[SHA1_PRNG], &found.sha1);
@@ -267,33 +303,25 @@ void random_find_objects(struct agent *agent, JNIEnv *jni)
 	instances_find(agent, jni, found.classes[VIRTUAL_THREAD], &found.virtual_threads);
 }
 
-/* A thread that has a seed: its probe is 0 until then. */
 typedef int each_thread(JNIEnv *jni, jobject thread, void *context);
 
-/* How many there are, virtual ones among them; less than 0 when `call` gave that. */
-static int for_each_thread(struct agent *agent, JNIEnv *jni, each_thread *call, void *context)
+/* How many have a seed, virtual ones among them; less than 0 when `call` gave that. */
+static int for_each_thread(JNIEnv *jni, each_thread *call, void *context)
 {
-	jthread *threads;
-	jint count;
+	const struct instances *const lists[] = {&found.threads, &found.virtual_threads};
 	int n = 0, r = 0;
 
 	if (!found.thread_seed || !found.thread_secondary || !found.thread_probe)
 		return 0;
-	if ((*agent->jvmti)->GetAllThreads(agent->jvmti, &count, &threads) != JVMTI_ERROR_NONE) {
-		miss("the list of threads");
-		return 0;
-	}
-	for (jint i = 0; i < count + found.virtual_threads.count; i++) {
-		jobject thread = i < count ? threads[i] : found.virtual_threads.objects[i - count];
+	for (size_t l = 0; l < ARRAY_SIZE(lists); l++)
+		for (jint i = 0; r >= 0 && i < lists[l]->count; i++) {
+			jobject thread = lists[l]->objects[i];
 
-		if (r >= 0 && (*jni)->GetIntField(jni, thread, found.thread_probe)) {
+			if (!has_seed(jni, thread))
+				continue;
 			r = call(jni, thread, context);
 			n++;
 		}
-		if (i < count)
-			(*jni)->DeleteLocalRef(jni, thread);
-	}
-	(*agent->jvmti)->Deallocate(agent->jvmti, (unsigned char *)threads);
 	return r < 0 ? r : n;
 }
 
@@ -355,11 +383,13 @@ int random_refresh(struct agent *agent, JNIEnv *jni, const char **ret_missing)
 {
 	int n, total = 0;
 
+	if (!found.threads_known)
+		find_seeded(agent, jni);
 	pool_left = 0; /* what was left before the snapshot is everybody's */
 	n = reseed_counters(jni);
 	total += n;
 	if (n >= 0) {
-		n = for_each_thread(agent, jni, reseed_thread, NULL);
+		n = for_each_thread(jni, reseed_thread, NULL);
 		total += n;
 	}
 	if (n >= 0) {
@@ -381,7 +411,7 @@ static int add_seed(JNIEnv *jni, jobject thread, void *stream)
 	return 0;
 }
 
-static void add_seeds(struct agent *agent, JNIEnv *jni, struct agent_payload *answer)
+static void add_seeds(JNIEnv *jni, struct agent_payload *answer)
 {
 	CLEANUP_FREE char *text = NULL;
 	CLEANUP_FREE char *sample = NULL;
@@ -391,7 +421,7 @@ static void add_seeds(struct agent *agent, JNIEnv *jni, struct agent_payload *an
 
 	if (!stream)
 		return;
-	n = for_each_thread(agent, jni, add_seed, stream);
+	n = for_each_thread(jni, add_seed, stream);
 	if (text_stream_end(stream, &text) == 0 && n > 0 &&
 	    asprintf(&sample, "ThreadLocalRandom of its threads%s", text) > 0)
 		agent_payload_add(answer, "sample", sample);
@@ -441,7 +471,7 @@ void random_add_states(struct agent *agent, JNIEnv *jni, struct agent_payload *a
 		agent_payload_addf(answer, "sample", "state of %s=%llx", found.counters[i].what,
 				   (unsigned long long)(*jni)->GetLongField(
 					   jni, found.counters[i].object, found.counter_value));
-	add_seeds(agent, jni, answer);
+	add_seeds(jni, answer);
 	add_own(agent, jni, RANDOM, answer);
 	add_own(agent, jni, SPLITTABLE_RANDOM, answer);
 }
@@ -457,6 +487,7 @@ void random_forget(JNIEnv *jni)
 		(*jni)->DeleteGlobalRef(jni, found.buffers[i]);
 	instances_free(jni, &found.sha1);
 	instances_free(jni, &found.drbg);
+	instances_free(jni, &found.threads);
 	instances_free(jni, &found.virtual_threads);
 	memset(&found, 0, sizeof(found));
 }

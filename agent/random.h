@@ -29,9 +29,9 @@
 #include "agent/agent.h"
 
 /* Before the snapshot: looks up what random_refresh needs; then, with the threads suspended, the
- * objects of which there may be more by then. */
+ * objects of which there may be more by then. `still`: they really stand still. */
 void random_find(struct agent *agent, JNIEnv *jni);
-void random_find_objects(struct agent *agent, JNIEnv *jni);
+void random_find_objects(struct agent *agent, JNIEnv *jni, bool still);
 
 /* After a restore. Returns how many states were made anew; *ret_missing (static, "" when there is
  * none) names what was not as expected. -errno when there are no random bytes. */

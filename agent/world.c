@@ -170,8 +170,39 @@ static void find_timer_queues(struct agent *agent, JNIEnv *jni)
 	(*jni)->PopLocalFrame(jni, NULL);
 }
 
-void world_find_objects(struct agent *agent, JNIEnv *jni)
+static jobject names_map(JNIEnv *jni)
 {
+	return found.name_cache ? (*jni)->GetStaticObjectField(jni, found.classes[INET_ADDRESS],
+							       found.name_cache)
+				: NULL;
+}
+
+/* What is empty needs not be emptied after a restore. */
+static void leave_out_empty(JNIEnv *jni)
+{
+	jobject host = found.local_host
+			       ? (*jni)->GetStaticObjectField(jni, found.classes[INET_ADDRESS],
+							      found.local_host)
+			       : NULL;
+	jobject map = names_map(jni);
+	jobject table = map && (*jni)->IsInstanceOf(jni, map, found.map)
+				? (*jni)->GetObjectField(jni, map, found.map_table)
+				: map;
+
+	if (!host)
+		found.local_host = NULL;
+	if (!table)
+		found.name_cache = NULL;
+	(*jni)->DeleteLocalRef(jni, host);
+	(*jni)->DeleteLocalRef(jni, map);
+	if (table != map)
+		(*jni)->DeleteLocalRef(jni, table);
+}
+
+void world_find_objects(struct agent *agent, JNIEnv *jni, bool still)
+{
+	if (still)
+		leave_out_empty(jni);
 	properties_find_object(agent, jni);
 	zone_find_objects(jni);
 	if (!found.known)
@@ -279,9 +310,7 @@ static void refresh_process_handle(JNIEnv *jni, jclass type)
  */
 static bool empty_name_cache(JNIEnv *jni)
 {
-	jobject map = found.name_cache ? (*jni)->GetStaticObjectField(
-						 jni, found.classes[INET_ADDRESS], found.name_cache)
-				       : NULL;
+	jobject map = names_map(jni);
 	bool empty = !map || !(*jni)->IsInstanceOf(jni, map, found.map);
 
 	if (!empty && (*jni)->GetIntField(jni, map, found.map_control) >= 0) {
@@ -311,8 +340,7 @@ unsigned int world_refresh(JNIEnv *jni, bool catch_up)
 
 static void clear_name_cache(JNIEnv *jni)
 {
-	jobject map =
-		(*jni)->GetStaticObjectField(jni, found.classes[INET_ADDRESS], found.name_cache);
+	jobject map = names_map(jni);
 	jmethodID clear = (*jni)->GetMethodID(jni, found.map, "clear", "()V");
 
 	if (map && clear)

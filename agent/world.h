@@ -13,7 +13,7 @@
 
 /* Before the snapshot: classes; then, with the threads suspended, what they have made, and when. */
 void world_find(struct agent *agent, JNIEnv *jni);
-void world_find_objects(struct agent *agent, JNIEnv *jni);
+void world_find_objects(struct agent *agent, JNIEnv *jni, bool still);
 
 /*
  * After a restore. Unless `catch_up`, what is due by the clock of System.nanoTime

@@ -5,6 +5,7 @@ package jsnap;
  * in jsnap.jar to compile against.
  */
 public final class Program {
+	/* Written by the agent, before the program's threads go on. */
 	private static volatile String[] arguments;
 	private static volatile long restoredAt = -1;
 	private static volatile long restoredNanos;
@@ -26,12 +27,5 @@ public final class Program {
 	/** Milliseconds since it was restored; -1 when it was not. */
 	public static long uptimeSinceRestore() {
 		return restoredAt < 0 ? -1 : (System.nanoTime() - restoredNanos) / 1_000_000;
-	}
-
-	/** By the agent, before the program's threads go on. */
-	private static void restored(long at, String[] given) {
-		restoredNanos = System.nanoTime();
-		arguments = given;
-		restoredAt = at;
 	}
 }
