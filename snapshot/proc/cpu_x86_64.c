@@ -142,38 +142,58 @@ static uint64_t read_xcr0(uint32_t leaf1_ecx)
 	return (uint64_t)high << 32 | low;
 }
 
+struct leaf {
+	uint32_t a, b, c, d;
+};
+
+/* The leaves that there are, of which each costs microseconds on a virtual machine: <cpuid.h> would
+ * ask for the greatest before each. False: there is no such leaf. */
+static bool ask_leaf(uint32_t number, uint32_t sub, struct leaf *ret_leaf)
+{
+	static uint32_t greatest[2]; /* basic, extended */
+	bool extended = number >> 31;
+	uint32_t *max = &greatest[extended];
+
+	if (!*max)
+		*max = __get_cpuid_max(extended ? 0x80000000 : 0, NULL);
+	if (number > *max)
+		return false;
+	__cpuid_count(number, sub, ret_leaf->a, ret_leaf->b, ret_leaf->c, ret_leaf->d);
+	return true;
+}
+
 static void ask(struct cpu *ret_cpu)
 {
 	struct cpu cpu = {0};
-	uint32_t a, b, c, d;
+	struct leaf leaf;
 
-	if (__get_cpuid(1, &a, &b, &c, &d)) {
-		cpu.words[W_1_ECX] = c;
-		cpu.words[W_1_EDX] = d;
+	if (ask_leaf(1, 0, &leaf)) {
+		cpu.words[W_1_ECX] = leaf.c;
+		cpu.words[W_1_EDX] = leaf.d;
 	}
-	if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
-		cpu.words[W_7_EBX] = b;
-		cpu.words[W_7_ECX] = c;
-		cpu.words[W_7_EDX] = d;
-		if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) {
-			cpu.words[W_7_1_EAX] = a;
-			cpu.words[W_7_1_EDX] = d;
+	if (ask_leaf(7, 0, &leaf)) {
+		cpu.words[W_7_EBX] = leaf.b;
+		cpu.words[W_7_ECX] = leaf.c;
+		cpu.words[W_7_EDX] = leaf.d;
+		if (leaf.a >= 1 && ask_leaf(7, 1, &leaf)) {
+			cpu.words[W_7_1_EAX] = leaf.a;
+			cpu.words[W_7_1_EDX] = leaf.d;
 		}
 	}
-	if (__get_cpuid(0x80000001, &a, &b, &c, &d)) {
-		cpu.words[W_EXT1_ECX] = c;
-		cpu.words[W_EXT1_EDX] = d;
+	if (ask_leaf(0x80000001, 0, &leaf)) {
+		cpu.words[W_EXT1_ECX] = leaf.c;
+		cpu.words[W_EXT1_EDX] = leaf.d;
 	}
-	if (__get_cpuid(0x80000008, &a, &b, &c, &d))
-		cpu.words[W_EXT8_EBX] = b;
-	if (__get_cpuid_count(0xd, 1, &a, &b, &c, &d))
-		cpu.words[W_D_1_EAX] = a;
+	if (ask_leaf(0x80000008, 0, &leaf))
+		cpu.words[W_EXT8_EBX] = leaf.b;
+	if (ask_leaf(0xd, 1, &leaf))
+		cpu.words[W_D_1_EAX] = leaf.a;
 	cpu.xcr0 = read_xcr0(cpu.words[W_1_ECX]);
 	for (unsigned i = 2; i < CPU_COMPONENTS; i++) {
-		if (!(cpu.xcr0 >> i & 1) || !__get_cpuid_count(0xd, i, &a, &b, &c, &d))
+		if (!(cpu.xcr0 >> i & 1) || !ask_leaf(0xd, i, &leaf))
 			continue;
-		cpu.xsave_size[i] = a;
-		cpu.xsave_at[i] = b;
+		cpu.xsave_size[i] = leaf.a;
+		cpu.xsave_at[i] = leaf.b;
 	}
 	*ret_cpu = cpu;
 }
@@ -192,13 +212,12 @@ void cpu_here(struct cpu *ret_cpu)
 
 void cpu_name(char ret_name[49])
 {
-	uint32_t words[12] = {0};
+	struct leaf leaves[3] = {0};
 	size_t n;
 
 	for (uint32_t i = 0; i < 3; i++)
-		__get_cpuid(0x80000002 + i, &words[4 * i], &words[4 * i + 1], &words[4 * i + 2],
-			    &words[4 * i + 3]);
-	memcpy(ret_name, words, 48);
+		ask_leaf(0x80000002 + i, 0, &leaves[i]);
+	memcpy(ret_name, leaves, sizeof(leaves));
 	ret_name[48] = '\0';
 	for (char *p = ret_name; *p; p++)
 		if (*p < ' ' || *p > '~')
