@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #define HEADERS_MAX 64u
@@ -45,8 +46,36 @@ static bool find_in_notes(const char *notes, size_t size, struct file_build_id *
 	return false;
 }
 
-static int read_notes(int fd, const Elf64_Phdr *p, struct file_build_id *ret_id,
-		      struct jsnap_error *err)
+/* Where linkers put headers and notes: one read instead of four. */
+struct front {
+	_Alignas(Elf64_Ehdr) char bytes[4096];
+	size_t size;
+};
+
+static int read_front(int fd, struct front *ret_front, struct jsnap_error *err)
+{
+	ssize_t n;
+
+	do
+		n = pread(fd, ret_front->bytes, sizeof(ret_front->bytes), 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return error_errno(err, "read the file");
+	ret_front->size = (size_t)n;
+	return 0;
+}
+
+/* Bytes of the front if it has them all, else of the file; -ENODATA when that ends before. */
+static int read_at(int fd, const struct front *front, uint64_t offset, void *bytes, size_t size)
+{
+	if (offset > front->size || size > front->size - offset)
+		return pread_full(fd, bytes, size, (off_t)offset);
+	memcpy(bytes, front->bytes + offset, size);
+	return 0;
+}
+
+static int read_notes(int fd, const struct front *front, const Elf64_Phdr *p,
+		      struct file_build_id *ret_id, struct jsnap_error *err)
 {
 	CLEANUP_FREE char *notes = NULL;
 	int r;
@@ -57,7 +86,7 @@ static int read_notes(int fd, const Elf64_Phdr *p, struct file_build_id *ret_id,
 	notes = malloc(p->p_filesz);
 	if (!notes)
 		return error_set(err, ENOMEM, "out of memory");
-	r = pread_full(fd, notes, p->p_filesz, (off_t)p->p_offset);
+	r = read_at(fd, front, p->p_offset, notes, p->p_filesz);
 	if (r < 0 && r != -ENODATA)
 		return error_set(err, -r, "read the file's notes: %s", strerror(-r));
 	return r == 0 && find_in_notes(notes, p->p_filesz, ret_id);
@@ -67,22 +96,26 @@ int file_build_id(int fd, struct file_build_id *ret_id, struct jsnap_error *err)
 {
 	struct file_build_id id = {0};
 	Elf64_Phdr headers[HEADERS_MAX];
+	struct front front;
 	Elf64_Ehdr elf;
-	int r = pread_full(fd, &elf, sizeof(elf), 0);
+	int r = read_front(fd, &front, err);
 
 	*ret_id = id;
 	if (r < 0)
-		return r == -ENODATA ? 0 : error_set(err, -r, "read the file: %s", strerror(-r));
+		return r;
+	if (front.size < sizeof(elf))
+		return 0;
+	memcpy(&elf, front.bytes, sizeof(elf));
 	if (memcmp(elf.e_ident, ELFMAG, SELFMAG) != 0 || elf.e_ident[EI_CLASS] != ELFCLASS64 ||
 	    elf.e_phentsize != sizeof(Elf64_Phdr) || elf.e_phnum > HEADERS_MAX ||
 	    elf.e_phoff > INT64_MAX)
 		return 0;
-	r = pread_full(fd, headers, elf.e_phnum * sizeof(headers[0]), (off_t)elf.e_phoff);
+	r = read_at(fd, &front, elf.e_phoff, headers, elf.e_phnum * sizeof(headers[0]));
 	if (r < 0)
 		return r == -ENODATA ? 0 : error_set(err, -r, "read the file: %s", strerror(-r));
 	r = 0;
 	for (unsigned i = 0; r == 0 && i < elf.e_phnum; i++)
-		r = read_notes(fd, &headers[i], &id, err);
+		r = read_notes(fd, &front, &headers[i], &id, err);
 	if (r < 0)
 		return r;
 	*ret_id = id;

@@ -10,12 +10,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-/* <sched.h> defines the same names as the kernel's header, which has the newer ones. */
-int unshare(int flags);
 
 static const enum tids_way ORDER[] = {TIDS_CLONE3, TIDS_USERNS, TIDS_NS_LAST_PID, TIDS_WALK};
 
@@ -68,25 +64,6 @@ static int check_clone3(struct jsnap_error *err)
 	return 0;
 }
 
-/* A call without effect: what forbids it is a filter, which will forbid the real one too. It may do
- * so by a signal, which is to meet nobody else. */
-static int check_userns(struct jsnap_error *err)
-{
-	pid_t pid = vfork();
-	int status = 0;
-
-	if (pid < 0)
-		return error_errno(err, "vfork");
-	if (pid == 0)
-		_exit(unshare(0) < 0 ? errno : 0);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFSIGNALED(status))
-		return error_set(err, EPERM, "a seccomp filter kills who asks for new namespaces");
-	errno = WEXITSTATUS(status);
-	return errno ? error_errno(err, "a seccomp filter forbids new namespaces") : 0;
-}
-
 static int check_last_pid(struct jsnap_error *err)
 {
 	CLEANUP_CLOSE int fd = -1;
@@ -108,8 +85,6 @@ static int check_way(const struct tids_ladder *ladder, enum tids_way way, uint64
 
 	if (way == TIDS_CLONE3)
 		r = check_clone3(err);
-	else if (way == TIDS_USERNS)
-		r = check_userns(err);
 	else if (way == TIDS_NS_LAST_PID)
 		r = check_last_pid(err);
 	if (r == 0)

@@ -238,13 +238,16 @@ int namespace_clone_leader(const struct tids_request *request, struct tids_resul
 {
 	_Alignas(16) char stack[HELPER_STACK];
 	struct helper helper = {.request = request};
+	int status = 0;
 	pid_t pid = clone(helper_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD,
 			  &helper);
 
 	if (pid < 0)
 		return error_errno(err, "clone a helper");
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
+	if (!helper.ended && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		return error_set(err, EPERM, "a seccomp filter kills who asks for new namespaces");
 	if (!helper.ended)
 		return error_set(err, EIO, "the namespace helper ended without a word");
 	if (helper.error.code) {

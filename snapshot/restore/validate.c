@@ -198,29 +198,43 @@ static const struct m_vma *find_vdso(const struct manifest *m)
 	return NULL;
 }
 
+/* This process's own, which stay what they are; no vdso: not known. */
+struct own_special {
+	const void *vdso;
+	uint64_t vdso_size, vvar_size;
+};
+
+static const struct own_special *own_special(void)
+{
+	static struct own_special own;
+	CLEANUP_MAPS struct maps self = {0};
+
+	if (own.vdso || maps_read(getpid(), false, &self, NULL) < 0)
+		return &own;
+	for (size_t i = 0; i < self.count; i++) {
+		const struct maps_entry *entry = &self.entries[i];
+
+		if (strncmp(entry->name, "[vvar", 5) == 0)
+			own.vvar_size += entry->end - entry->start;
+		if (strcmp(entry->name, "[vdso]") == 0) {
+			own.vdso = (const void *)entry->start;
+			own.vdso_size = entry->end - entry->start;
+		}
+	}
+	return &own;
+}
+
 static bool same_vdso(const struct manifest *m)
 {
-	CLEANUP_MAPS struct maps self = {0};
-	uint64_t special = 0, theirs = 0;
-	bool same = false;
+	const struct own_special *own = own_special();
+	uint64_t theirs = 0;
 
-	if (maps_read(getpid(), false, &self, NULL) < 0)
-		return false;
-	for (size_t i = 0; i < self.count; i++) {
-		const struct maps_entry *own = &self.entries[i];
-
-		if (strncmp(own->name, "[vvar", 5) == 0)
-			special += own->end - own->start;
-		if (strcmp(own->name, "[vdso]") == 0)
-			same = own->end - own->start == m->process->vdso.size &&
-			       memcmp((const void *)own->start, manifest_bytes(m, m->process->vdso),
-				      m->process->vdso.size) == 0;
-	}
 	/* The same code reads its data at the same distance; the count of pages proves it. */
 	for (uint32_t i = 0; i < m->n_vmas; i++)
 		if (m->vmas[i].kind == M_VMA_VVAR)
 			theirs += m->vmas[i].end - m->vmas[i].start;
-	return same && special == theirs;
+	return own->vdso && own->vvar_size == theirs && own->vdso_size == m->process->vdso.size &&
+	       memcmp(own->vdso, manifest_bytes(m, m->process->vdso), own->vdso_size) == 0;
 }
 
 bool restore_other_vdso(const struct manifest *m)
