@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -55,20 +54,12 @@ static int make_parents(const char *path, struct jsnap_error *err)
 	return 0;
 }
 
-static const char *user_name(uid_t uid)
-{
-	const struct passwd *user = getpwuid(uid);
-
-	return user ? user->pw_name : "another user";
-}
-
 /* Owner and mode, of a folder or an open file. */
 static int check_owner(const char *path, const struct stat *st, struct jsnap_error *err)
 {
 	if (st->st_uid != geteuid()) {
-		error_set(err, EPERM,
-			  "%s is refused: it belongs to %s (uid %u), not to you (uid %u)", path,
-			  user_name(st->st_uid), st->st_uid, geteuid());
+		error_set(err, EPERM, "%s is refused: it belongs to uid %u, not to you (uid %u)",
+			  path, st->st_uid, geteuid());
 		return error_hint(err,
 				  "a snapshot becomes your process: all of it must be your own");
 	}
@@ -128,8 +119,8 @@ static int check_links(const char *path, const struct stat *st, struct jsnap_err
 			return error_set(err, EAGAIN, "%s was replaced meanwhile", path);
 		}
 		if (here.st_uid != geteuid() && here.st_uid != 0) {
-			error_set(err, EPERM, "%s is refused: the link %s belongs to %s (uid %u)",
-				  path, at, user_name(here.st_uid), here.st_uid);
+			error_set(err, EPERM, "%s is refused: the link %s belongs to uid %u", path,
+				  at, here.st_uid);
 			return error_hint(err, "name what it leads to, if you trust it");
 		}
 		of_kernel = here.st_dev == proc.st_dev; /* /dev/fd/3, too */

@@ -13,6 +13,7 @@ victim=${4:-threads}
 . "${JSNAP_TEST_WORK:?set it to what tests/jvm/setup.sh BUILD_DIR prints}/scripts/program_lib.sh"
 
 use_mode userns
+jsnap=$jsnap-loaded # the same, but with a C library that calls can be taken from
 verb=$1 errno=$2 step=${3:-1}
 inject=$JSNAP_TEST_WORK/scripts/jsnap_inject.so
 refused=0 survived=0

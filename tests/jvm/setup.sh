@@ -20,6 +20,7 @@ rm -rf "$work/cap" "$work/userns" "$work/scripts"
 for mode in cap userns; do
 	cmake --install "$build" --prefix "$work/$mode" >/dev/null
 done
+cp "$build/tests/fault/jsnap_loaded" "$work/userns/bin/jsnap-loaded"
 mkdir -p "$work/scripts"
 cp "$here"/*.sh "$here"/../fault/*.sh "$here"/../../scripts/measure_walk.sh "$build/tests/jvm/jsnap-probe" "$build/tests/jvm/jsnap-reaper" \
 	"$build/tests/jvm/jsnap-hammer" \
