@@ -174,7 +174,8 @@ static int check_and_load(struct restore_job *job, struct restore_source *source
 }
 
 static int start_process(struct restore_job *job, const struct restore_source *source,
-			 const struct working_set *set, struct jsnap_error *err)
+			 const struct working_set *set, struct namespaces *begun,
+			 struct jsnap_error *err)
 {
 	CLEANUP_FREE uint32_t *held = NULL;
 	__attribute__((cleanup(inherits_free))) struct inherits i = {.null_fd = -1,
@@ -189,6 +190,7 @@ static int start_process(struct restore_job *job, const struct restore_source *s
 		return rc;
 	options = (struct restore_options){
 		.manifest = source->manifest,
+		.begun = begun,
 		.stream_fd = source->hot.fd,
 		.stream_offset = source->hot.stream_offset,
 		.tids = s->tids,
@@ -256,12 +258,14 @@ int restore_job_run(struct restore_job *job, struct restore_source *source, stru
 {
 	CLEANUP_WORKING_SET struct working_set set = {0};
 	bool recorded = false;
+	struct namespaces *begun = restore_begin(source->manifest, job->settings->tids);
 	int rc = check_and_load(job, source, err);
 
 	if (rc == 0) {
 		recorded = load_working_set(job, source, &set);
-		rc = start_process(job, source, &set, err);
+		rc = start_process(job, source, &set, begun, err);
 	}
+	restore_abandon(begun);
 	if (rc < 0) {
 		agent_client_close(&job->agent);
 		return rc;

@@ -4,28 +4,35 @@
  * time namespace lets its clocks go on from where the snapshot stopped them (time_namespaces(7)).
  *
  * A short-lived helper enters the namespaces and makes two children with CLONE_PARENT, so that both
- * are the caller's: the namespace's init, which reaps, and the process itself.
+ * are the caller's: the namespace's init, which reaps, and, when it is told to, the process itself.
+ * Until then the caller goes on with its own work: helper and init share its memory (two copies
+ * less), have their own stacks in it, and make raw calls alone.
  */
 #include "restore/tids.h"
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/privilege.h"
+#include "restore/raw_x86_64.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
-#include <stdbool.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* <sched.h> defines the same names as the kernel's header, which has the newer ones. */
-int unshare(int flags);
 int clone(int (*function)(void *), void *stack, int flags, void *arg, ...);
 
 struct seek_report {
@@ -34,39 +41,41 @@ struct seek_report {
 };
 
 #define HELPER_STACK (256u << 10) /* the process it makes begins on a copy of it */
+#define INIT_STACK   (16u << 10)
+#define PAGE	     4096
 
-struct helper {
-	const struct tids_request *request;
+/* What the caller tells the helper. */
+#define GO	1u
+#define GIVE_UP 2u
+
+enum { SET_GROUPS, UID_MAP, GID_MAP, OFFSETS, WRITES };
+
+struct namespaces {
+	uint32_t told;	/* a futex: 0, GO or GIVE_UP */
+	int self_pidfd; /* the caller's */
+	sigset_t mask;	/* the caller's; nothing arrives in here before GO */
+	struct {
+		const char *path;
+		char text[128];
+	} writes[WRITES];
+	bool seek;			    /* there is no clone3 */
+	const struct tids_request *request; /* with GO */
+
+	pid_t helper; /* 0: it was reaped */
 	pid_t init_pid, pid;
+	long failure; /* -errno of entering the namespaces */
+	int failed;   /* the write that failed; WRITES: unshare */
 	struct restore_walk walk;
 	bool ended;		  /* by itself */
 	struct jsnap_error error; /* code 0: both exist */
+	_Alignas(16) char stack[HELPER_STACK];
+
+	/* In pages of its own, which stay as long as the init: it may begin late. */
+	_Alignas(PAGE) struct {
+		int parent_pidfd;
+		_Alignas(16) char stack[INIT_STACK];
+	} init;
 };
-
-static int write_text(const char *path, const char *text, struct jsnap_error *err)
-{
-	CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int r;
-
-	if (fd < 0)
-		return error_errno(err, "open %s", path);
-	r = write_full(fd, text, strlen(text));
-	return r < 0 ? error_set(err, -r, "write %s: %s", path, strerror(-r)) : 0;
-}
-
-static int map_ids(uid_t uid, gid_t gid, struct jsnap_error *err)
-{
-	char text[64];
-	int r = write_text("/proc/self/setgroups", "deny", err);
-
-	snprintf(text, sizeof(text), "%u %u 1", uid, uid);
-	if (r == 0)
-		r = write_text("/proc/self/uid_map", text, err);
-	snprintf(text, sizeof(text), "%u %u 1", gid, gid);
-	if (r == 0)
-		r = write_text("/proc/self/gid_map", text, err);
-	return r;
-}
 
 /* That of the namespace this process is in already. */
 static int64_t own_offset(const char *text, const char *clock)
@@ -79,15 +88,23 @@ static int64_t own_offset(const char *text, const char *clock)
 	return sec * 1000000000ll + nsec;
 }
 
+static int64_t offset_to(clockid_t clock, uint64_t then)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (int64_t)(then - ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec));
+}
+
 /* Offsets have to be written before the first process is in the namespace. They count from the
  * machine's clocks, also where this namespace has offsets of its own (time_namespaces(7)). */
-static int shift_clocks(const struct tids_request *request, struct jsnap_error *err)
+static void write_offsets(const struct m_process *p, char *text, size_t size)
 {
 	const int64_t second = 1000000000;
 	CLEANUP_FREE char *own = NULL;
-	int64_t m = request->monotonic_offset_ns, b = request->boottime_offset_ns;
+	int64_t m = offset_to(CLOCK_MONOTONIC, p->monotonic_ns + RESTORE_CLOCK_STEP_NS);
+	int64_t b = offset_to(CLOCK_BOOTTIME, p->boottime_ns + RESTORE_CLOCK_STEP_NS);
 	int64_t m_sec, b_sec;
-	char text[128];
 
 	if (read_file("/proc/self/timens_offsets", 4096, &own, NULL) == 0) {
 		m += own_offset(own, "monotonic");
@@ -95,28 +112,75 @@ static int shift_clocks(const struct tids_request *request, struct jsnap_error *
 	}
 	m_sec = m / second - (m % second < 0);
 	b_sec = b / second - (b % second < 0);
-	snprintf(text, sizeof(text), "monotonic %lld %lld\nboottime %lld %lld\n", (long long)m_sec,
+	snprintf(text, size, "monotonic %lld %lld\nboottime %lld %lld\n", (long long)m_sec,
 		 (long long)(m - m_sec * second), (long long)b_sec,
 		 (long long)(b - b_sec * second));
-	return write_text("/proc/self/timens_offsets", text, err);
 }
 
-static int enter(const struct tids_request *request, struct jsnap_error *err)
+static void prepare_writes(const struct manifest *m, struct namespaces *n)
 {
-	uid_t uid = geteuid();
-	gid_t gid = getegid();
-	int r;
+	static const char *const paths[WRITES] = {
+		[SET_GROUPS] = "/proc/self/setgroups",
+		[UID_MAP] = "/proc/self/uid_map",
+		[GID_MAP] = "/proc/self/gid_map",
+		[OFFSETS] = "/proc/self/timens_offsets",
+	};
 
-	if (unshare(TIDS_NAMESPACES) < 0) {
-		if (errno == EINVAL) /* a kernel without one of them (unshare(2)) */
-			return error_set(err, ENOSYS, "this kernel has no time namespaces");
-		error_errno(err, "make user, PID and time namespaces");
-		return error_hint(err, "jsnap doctor tells what would allow it");
+	for (size_t i = 0; i < WRITES; i++)
+		n->writes[i].path = paths[i];
+	snprintf(n->writes[SET_GROUPS].text, sizeof(n->writes[0].text), "deny");
+	snprintf(n->writes[UID_MAP].text, sizeof(n->writes[0].text), "%u %u 1", geteuid(),
+		 geteuid());
+	snprintf(n->writes[GID_MAP].text, sizeof(n->writes[0].text), "%u %u 1", getegid(),
+		 getegid());
+	write_offsets(m->process, n->writes[OFFSETS].text, sizeof(n->writes[0].text));
+}
+
+static long raw_write(const char *path, const char *text)
+{
+	long size = 0, fd, r;
+
+	while (text[size])
+		size++;
+	fd = raw_call(SYS_openat, AT_FDCWD, (long)path, O_WRONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return fd;
+	r = raw_call(SYS_write, fd, (long)text, size, 0);
+	raw_call(SYS_close, fd, 0, 0, 0);
+	return r < 0 ? r : r == size ? 0 : -EIO;
+}
+
+static long raw_enter(struct namespaces *n)
+{
+	long r = raw_call(SYS_unshare, TIDS_NAMESPACES, 0, 0, 0);
+
+	n->failed = WRITES;
+	for (int i = 0; r == 0 && i < WRITES; i++) {
+		n->failed = i;
+		r = raw_write(n->writes[i].path, n->writes[i].text);
 	}
-	r = map_ids(uid, gid, err);
-	if (r == 0)
-		r = shift_clocks(request, err);
 	return r;
+}
+
+/* As tids_die_with_parent. */
+static void raw_die_with_parent(int parent_pidfd)
+{
+	struct pollfd p = {.fd = parent_pidfd, .events = POLLIN};
+
+	raw_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+	if (raw_call(SYS_poll, (long)&p, 1, 0, 0) > 0)
+		raw_call(SYS_exit_group, 125, 0, 0, 0);
+}
+
+static int explain_entry(const struct namespaces *n, struct jsnap_error *err)
+{
+	errno = (int)-n->failure;
+	if (n->failed < WRITES)
+		return error_errno(err, "write %s", n->writes[n->failed].path);
+	if (errno == EINVAL) /* a kernel without one of them (unshare(2)) */
+		return error_set(err, ENOSYS, "this kernel has no time namespaces");
+	error_errno(err, "make user, PID and time namespaces");
+	return error_hint(err, "jsnap doctor tells what would allow it");
 }
 
 /* Where clone3 is filtered, the namespace's counter is brought to the number that is wanted: it can
@@ -136,23 +200,26 @@ static void seek_in_here(const struct tids_request *request, int report_fd)
 }
 
 /* Reaps until it is killed: orphans of the restored process become its children. */
-static void init_main(const struct tids_request *request, int seek_fd)
+static _Noreturn void reap_for_ever(void)
 {
-	sigset_t all;
-	int signo;
+	const uint64_t all = ~0ull;
 
-	tids_die_with_parent(request->self_pidfd);
-	if (seek_fd >= 0)
-		seek_in_here(request, seek_fd);
-	prctl(PR_SET_NAME, "jsnap-init");
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	syscall(SYS_close_range, 0, ~0u, 0);
+	raw_call(SYS_prctl, PR_SET_NAME, (long)"jsnap-init", 0, 0);
+	raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, 0, sizeof(all));
+	raw_call(SYS_close_range, 0, ~0u, 0, 0);
 	for (;;) {
-		while (waitpid(-1, NULL, WNOHANG) > 0)
+		while (raw_call(SYS_wait4, -1, 0, WNOHANG, 0) > 0)
 			;
-		sigwait(&all, &signo);
+		raw_call(SYS_rt_sigtimedwait, (long)&all, 0, 0, sizeof(all));
 	}
+}
+
+static int init_main(void *arg)
+{
+	const int *parent_pidfd = arg;
+
+	raw_die_with_parent(*parent_pidfd);
+	reap_for_ever();
 }
 
 /* A /proc that shows the new namespace. Where it may not be mounted (masked, in containers) the old
@@ -177,87 +244,182 @@ static void become(const struct tids_request *request, bool seek)
 	_exit(125);
 }
 
-static int start_init(struct helper *helper, bool seek)
+/* It seeks first, with memory of its own. */
+static int start_seeking_init(struct namespaces *n)
 {
 	CLEANUP_CLOSE int in = -1, out = -1;
 	struct seek_report sought;
 	int ends[2];
 
-	if (seek && pipe2(ends, O_CLOEXEC) < 0)
-		return error_errno(&helper->error, "make a pipe");
-	if (seek) {
-		in = ends[0];
-		out = ends[1];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_errno(&n->error, "make a pipe");
+	in = ends[0];
+	out = ends[1];
+	n->init_pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
+	if (n->init_pid == 0) {
+		tids_die_with_parent(n->self_pidfd);
+		seek_in_here(n->request, out);
+		reap_for_ever();
 	}
-	helper->init_pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
-	if (helper->init_pid == 0)
-		init_main(helper->request, out);
-	if (helper->init_pid < 0)
-		return error_errno(&helper->error, "start the namespace's init");
-	if (!seek)
-		return 0;
+	if (n->init_pid < 0)
+		return error_errno(&n->error, "start the namespace's init");
 	close(steal_fd(&out));
 	if (read_full(in, &sought, sizeof(sought)) < 0)
-		return error_set(&helper->error, EIO, "the namespace's init ended");
-	helper->walk = sought.walk;
-	helper->error = sought.error;
-	return -helper->error.code;
+		return error_set(&n->error, EIO, "the namespace's init ended");
+	n->walk = sought.walk;
+	n->error = sought.error;
+	return -n->error.code;
+}
+
+/* The caller waits: the C library is this task's. */
+static void go(struct namespaces *n)
+{
+	const struct tids_request *request = n->request;
+	pid_t wanted = (pid_t)request->manifest->process->pid;
+	int r = 0;
+
+	sigprocmask(SIG_SETMASK, &n->mask, NULL);
+	if (n->failure)
+		r = explain_entry(n, &n->error);
+	else if (n->seek)
+		r = start_seeking_init(n);
+	else if (n->init_pid < 0)
+		r = error_set(&n->error, EAGAIN, "no process can be made for the namespace's init");
+	if (r == 0) {
+		n->pid = n->seek ? (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0)
+				 : tids_clone3(wanted, CLONE_PARENT);
+		if (n->pid == 0)
+			become(request, n->seek);
+		if (n->pid < 0)
+			r = error_errno(&n->error, "clone with PID %d in a new namespace", wanted);
+	}
 }
 
 static int helper_main(void *arg)
 {
-	struct helper *helper = arg;
-	const struct tids_request *request = helper->request;
-	pid_t wanted = (pid_t)request->manifest->process->pid;
-	bool seek = !tids_has_clone3();
-	int r;
+	struct namespaces *n = arg;
+	uint32_t told;
 
-	tids_die_with_parent(request->self_pidfd);
-	r = enter(request, &helper->error);
-	if (r == 0)
-		r = start_init(helper, seek);
-	if (r == 0) {
-		helper->pid = seek ? (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0)
-				   : tids_clone3(wanted, CLONE_PARENT);
-		if (helper->pid == 0)
-			become(request, seek);
-		if (helper->pid < 0)
-			r = error_errno(&helper->error, "clone with PID %d in a new namespace",
-					wanted);
-	}
-	if (r < 0 && helper->init_pid > 0)
-		kill(helper->init_pid, SIGKILL);
-	helper->ended = true;
-	_exit(0);
+	raw_die_with_parent(n->self_pidfd);
+	n->failure = raw_enter(n);
+	if (!n->failure && !n->seek)
+		n->init_pid = clone(init_main, n->init.stack + sizeof(n->init.stack),
+				    CLONE_VM | CLONE_PARENT | SIGCHLD, &n->init.parent_pidfd);
+	while (!(told = __atomic_load_n(&n->told, __ATOMIC_SEQ_CST)))
+		raw_call(SYS_futex, (long)&n->told, FUTEX_WAIT, 0, 0);
+	if (told == GO)
+		go(n);
+	n->ended = true;
+	raw_call(SYS_exit_group, 0, 0, 0, 0);
+	return 0;
 }
 
-/* The caller stands still while the helper works in the same memory (vfork(2)), which so is copied
- * for the two that stay, and not a third time. */
+static void tell(struct namespaces *n, uint32_t what, int *ret_status)
+{
+	__atomic_store_n(&n->told, what, __ATOMIC_SEQ_CST);
+	syscall(SYS_futex, &n->told, FUTEX_WAKE, 1, NULL, NULL, 0);
+	while (waitpid(n->helper, ret_status, 0) < 0 && errno == EINTR)
+		;
+	n->helper = 0;
+}
+
+static int begin(const struct manifest *m, struct namespaces **ret_namespaces,
+		 struct jsnap_error *err)
+{
+	struct namespaces *n = mmap(NULL, sizeof(*n), PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	sigset_t all;
+
+	if (n == MAP_FAILED)
+		return error_errno(err, "map a stack");
+	n->seek = !tids_has_clone3();
+	n->self_pidfd = n->init.parent_pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	prepare_writes(m, n);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &n->mask);
+	/* With its descriptors, those to come among them: the process it makes has a copy. */
+	n->helper = clone(helper_main, n->stack + sizeof(n->stack),
+			  CLONE_VM | CLONE_FILES | SIGCHLD, n);
+	sigprocmask(SIG_SETMASK, &n->mask, NULL);
+	if (n->helper < 0) {
+		error_errno(err, "clone a helper");
+		n->helper = 0;
+		restore_abandon(n);
+		return -err->code;
+	}
+	*ret_namespaces = n;
+	return 0;
+}
+
+static void end_init(struct namespaces *n)
+{
+	if (n->init_pid <= 0)
+		return;
+	kill(n->init_pid, SIGKILL);
+	while (waitpid(n->init_pid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+	n->init_pid = 0;
+}
+
+struct namespaces *restore_begin(const struct manifest *manifest, enum tids_way way)
+{
+	struct namespaces *n = NULL;
+
+	/* Who has the right to choose numbers needs none. */
+	if (way != TIDS_USERNS && (way != TIDS_AUTO || privilege_tid_capability() >= 0))
+		return NULL;
+	return begin(manifest, &n, NULL) < 0 ? NULL : n;
+}
+
+void restore_abandon(struct namespaces *n)
+{
+	int status;
+
+	if (!n)
+		return;
+	if (n->helper) {
+		tell(n, GIVE_UP, &status);
+		end_init(n);
+	}
+	if (n->self_pidfd >= 0)
+		close(n->self_pidfd);
+	munmap(n, n->init_pid > 0 ? offsetof(struct namespaces, init) : sizeof(*n));
+}
+
+static int finish(struct namespaces *n, const struct tids_request *request,
+		  struct tids_result *ret_result, struct jsnap_error *err)
+{
+	int status = 0;
+
+	n->request = request;
+	tell(n, GO, &status);
+	if (!n->ended && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		return error_set(err, EPERM, "a seccomp filter kills who asks for new namespaces");
+	if (!n->ended)
+		return error_set(err, EIO, "the namespace helper ended without a word");
+	if (n->error.code) {
+		end_init(n);
+		if (err)
+			*err = n->error;
+		return -n->error.code;
+	}
+	*ret_result = (struct tids_result){.pid = n->pid, .init_pid = n->init_pid, .walk = n->walk};
+	return 0;
+}
+
 int namespace_clone_leader(const struct tids_request *request, struct tids_result *ret_result,
 			   struct jsnap_error *err)
 {
-	_Alignas(16) char stack[HELPER_STACK];
-	struct helper helper = {.request = request};
-	int status = 0;
-	pid_t pid = clone(helper_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD,
-			  &helper);
+	struct namespaces *n = request->begun;
+	int r = 0;
 
-	if (pid < 0)
-		return error_errno(err, "clone a helper");
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (!helper.ended && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-		return error_set(err, EPERM, "a seccomp filter kills who asks for new namespaces");
-	if (!helper.ended)
-		return error_set(err, EIO, "the namespace helper ended without a word");
-	if (helper.error.code) {
-		if (helper.init_pid > 0)
-			waitpid(helper.init_pid, NULL, __WALL);
-		if (err)
-			*err = helper.error;
-		return -helper.error.code;
+	if (!n || !n->helper) {
+		r = begin(request->manifest, &n, err);
+		if (r < 0)
+			return r;
 	}
-	*ret_result = (struct tids_result){
-		.pid = helper.pid, .init_pid = helper.init_pid, .walk = helper.walk};
-	return 0;
+	r = finish(n, request, ret_result, err);
+	if (n != request->begun)
+		restore_abandon(n);
+	return r;
 }

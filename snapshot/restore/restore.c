@@ -22,13 +22,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define FDS_MAX (1 << 20) /* fs.nr_open's default */
-/*
- * What a continued clock shows as time gone by. Connection pools trust a connection without a look
- * for a moment after its last use (HikariCP 500 ms); in a restored program that must be over.
- */
-#define CLOCK_STEP_NS	   1000000000u
-#define REPORT_CHILD_ERROR 2u /* rst_report.failed: a struct jsnap_error follows */
+#define FDS_MAX		   (1 << 20) /* fs.nr_open's default */
+#define REPORT_CHILD_ERROR 2u	     /* rst_report.failed: a struct jsnap_error follows */
 
 struct job {
 	struct plan *plan;
@@ -239,7 +234,6 @@ static int run_plan(struct plan *plan, enum tids_way way, struct restored *ret_r
 		    struct jsnap_error *err)
 {
 	uint64_t start = monotonic_ns(), *phase_ns = ret_restored->phase_ns;
-	const struct m_process *p = plan->m->process;
 	CLEANUP_CLOSE int in = -1, out = -1;
 	CLEANUP_CLOSE int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	struct tids_result child;
@@ -249,13 +243,10 @@ static int run_plan(struct plan *plan, enum tids_way way, struct restored *ret_r
 				       .child = child_main,
 				       .arg = &job,
 				       .walk_budget_ns = plan->options->walk_budget_ns,
+				       .begun = plan->options->begun,
 				       .say = plan->options->say};
 	int ends[2], r;
 
-	request.monotonic_offset_ns =
-		(int64_t)(p->monotonic_ns + CLOCK_STEP_NS - clock_ns(CLOCK_MONOTONIC));
-	request.boottime_offset_ns =
-		(int64_t)(p->boottime_ns + CLOCK_STEP_NS - clock_ns(CLOCK_BOOTTIME));
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_errno(err, "make a pipe");
 	in = ends[0];
@@ -314,7 +305,7 @@ static int attempt(void *arg, enum tids_way way, struct jsnap_error *err)
 		return r;
 	plan.userns = way == TIDS_USERNS;
 	plan.time_shifted = plan.userns;
-	plan.asleep_ns = plan.time_shifted ? CLOCK_STEP_NS : now - then;
+	plan.asleep_ns = plan.time_shifted ? RESTORE_CLOCK_STEP_NS : now - then;
 	drop_capabilities(&plan);
 	plan.other_vdso = restore_other_vdso(a->options->manifest);
 	cpu_here(&plan.to);

@@ -26,9 +26,13 @@ struct restore_inherit {
 	int fd;		  /* the caller's descriptor */
 };
 
+/* The namespaces of TIDS_USERNS, which can be made while the caller does something else. */
+struct namespaces;
+
 struct restore_options {
 	const struct manifest *manifest;
-	int stream_fd; /* may be mapped privately by the restored process */
+	struct namespaces *begun; /* restore_begin's, for one restore; may be NULL */
+	int stream_fd;		  /* may be mapped privately by the restored process */
 	uint64_t stream_offset;
 	enum tids_way tids;
 	const struct restore_inherit *inherits;
@@ -84,6 +88,20 @@ struct restored {
 
 /* Everything that can be known to fail without touching anything: files, ports, PIDs, kernel. */
 int restore_validate(const struct restore_options *options, struct jsnap_error *err);
+
+/*
+ * Where `way` will need namespaces: begins to make them on another processor, for a restore of this
+ * process that may follow. NULL: none are needed, or nobody could be begun with. The caller owes
+ * restore_abandon (of NULL, too), after restore_process if that follows. Nothing but time is lost
+ * by giving up.
+ */
+struct namespaces *restore_begin(const struct manifest *manifest, enum tids_way way);
+void restore_abandon(struct namespaces *begun);
+
+/* Goes by in a restored process beyond the snapshot's clocks, where they go on. Connection pools
+ * trust a connection without a look for a moment after its last use (HikariCP 500 ms); in a
+ * restored program that must be over. */
+#define RESTORE_CLOCK_STEP_NS 1000000000u
 
 /*
  * Returns once every thread of the restored process runs. On failure no process is left.

@@ -19,14 +19,14 @@ struct tids_threads {  /* how the restorer gets its threads */
 
 struct tids_request {
 	const struct manifest *manifest;
-	enum tids_way way;				 /* not TIDS_AUTO */
-	int64_t monotonic_offset_ns, boottime_offset_ns; /* for a time namespace */
+	enum tids_way way; /* not TIDS_AUTO */
 	/* Runs in the new process and never returns. Capabilities are not effective. */
 	void (*child)(void *arg, const struct tids_threads *threads);
 	void *arg;
 	uint64_t walk_budget_ns;	   /* as in restore_options */
 	void (*say)(const char *fmt, ...); /* likewise */
 	int self_pidfd;			   /* of the caller, for tids_die_with_parent */
+	struct namespaces *begun;	   /* as in restore_options */
 };
 
 struct tids_result {
