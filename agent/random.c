@@ -279,13 +279,9 @@ static void find_seeded(struct agent *agent, JNIEnv *jni)
 		miss("the list of threads");
 		return;
 	}
-	found.threads.objects = calloc((size_t)count + 1, sizeof(*found.threads.objects));
-	if (!found.threads.objects)
-		miss("memory for the list of threads");
 	for (jint i = 0; i < count; i++) {
-		if (found.threads.objects && has_seed(jni, threads[i]))
-			found.threads.objects[found.threads.count++] =
-				(*jni)->NewGlobalRef(jni, threads[i]);
+		if (has_seed(jni, threads[i]))
+			instances_add(jni, &found.threads, threads[i]);
 		(*jni)->DeleteLocalRef(jni, threads[i]);
 	}
 	(*agent->jvmti)->Deallocate(agent->jvmti, (unsigned char *)threads);
