@@ -258,7 +258,7 @@ int restore_job_run(struct restore_job *job, struct restore_source *source, stru
 {
 	CLEANUP_WORKING_SET struct working_set set = {0};
 	bool recorded = false;
-	struct namespaces *begun = restore_begin(source->manifest, job->settings->tids);
+	struct namespaces *begun = restore_begin(job->settings->tids);
 	int rc = check_and_load(job, source, err);
 
 	if (rc == 0) {

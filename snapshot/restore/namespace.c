@@ -44,11 +44,13 @@ struct seek_report {
 #define INIT_STACK   (16u << 10)
 #define PAGE	     4096
 
+#define MORE_PROCESSES "raise the limit: ulimit -u, or pids.max of the control group"
+
 /* What the caller tells the helper. */
 #define GO	1u
 #define GIVE_UP 2u
 
-enum { SET_GROUPS, UID_MAP, GID_MAP, OFFSETS, WRITES };
+enum { SET_GROUPS, UID_MAP, GID_MAP, WRITES };
 
 struct namespaces {
 	uint32_t told;	/* a futex: 0, GO or GIVE_UP */
@@ -96,34 +98,12 @@ static int64_t offset_to(clockid_t clock, uint64_t then)
 	return (int64_t)(then - ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec));
 }
 
-/* Offsets have to be written before the first process is in the namespace. They count from the
- * machine's clocks, also where this namespace has offsets of its own (time_namespaces(7)). */
-static void write_offsets(const struct m_process *p, char *text, size_t size)
-{
-	const int64_t second = 1000000000;
-	CLEANUP_FREE char *own = NULL;
-	int64_t m = offset_to(CLOCK_MONOTONIC, p->monotonic_ns + RESTORE_CLOCK_STEP_NS);
-	int64_t b = offset_to(CLOCK_BOOTTIME, p->boottime_ns + RESTORE_CLOCK_STEP_NS);
-	int64_t m_sec, b_sec;
-
-	if (read_file("/proc/self/timens_offsets", 4096, &own, NULL) == 0) {
-		m += own_offset(own, "monotonic");
-		b += own_offset(own, "boottime");
-	}
-	m_sec = m / second - (m % second < 0);
-	b_sec = b / second - (b % second < 0);
-	snprintf(text, size, "monotonic %lld %lld\nboottime %lld %lld\n", (long long)m_sec,
-		 (long long)(m - m_sec * second), (long long)b_sec,
-		 (long long)(b - b_sec * second));
-}
-
-static void prepare_writes(const struct manifest *m, struct namespaces *n)
+static void prepare_writes(struct namespaces *n)
 {
 	static const char *const paths[WRITES] = {
 		[SET_GROUPS] = "/proc/self/setgroups",
 		[UID_MAP] = "/proc/self/uid_map",
 		[GID_MAP] = "/proc/self/gid_map",
-		[OFFSETS] = "/proc/self/timens_offsets",
 	};
 
 	for (size_t i = 0; i < WRITES; i++)
@@ -133,7 +113,6 @@ static void prepare_writes(const struct manifest *m, struct namespaces *n)
 		 geteuid());
 	snprintf(n->writes[GID_MAP].text, sizeof(n->writes[0].text), "%u %u 1", getegid(),
 		 getegid());
-	write_offsets(m->process, n->writes[OFFSETS].text, sizeof(n->writes[0].text));
 }
 
 static long raw_write(const char *path, const char *text)
@@ -150,9 +129,36 @@ static long raw_write(const char *path, const char *text)
 	return r < 0 ? r : r == size ? 0 : -EIO;
 }
 
+/* Offsets have to be written before the first process is in the namespace, and late: what goes by
+ * until then would be missed. They count from the machine's clocks, also where this namespace has
+ * offsets of its own (time_namespaces(7)). */
+static int shift_clocks(const struct m_process *p, struct jsnap_error *err)
+{
+	static const char path[] = "/proc/self/timens_offsets";
+	const int64_t second = 1000000000;
+	CLEANUP_FREE char *own = NULL;
+	int64_t m = offset_to(CLOCK_MONOTONIC, p->monotonic_ns + RESTORE_CLOCK_STEP_NS);
+	int64_t b = offset_to(CLOCK_BOOTTIME, p->boottime_ns + RESTORE_CLOCK_STEP_NS);
+	int64_t m_sec, b_sec;
+	char text[128];
+	long r;
+
+	if (read_file(path, 4096, &own, NULL) == 0) {
+		m += own_offset(own, "monotonic");
+		b += own_offset(own, "boottime");
+	}
+	m_sec = m / second - (m % second < 0);
+	b_sec = b / second - (b % second < 0);
+	snprintf(text, sizeof(text), "monotonic %lld %lld\nboottime %lld %lld\n", (long long)m_sec,
+		 (long long)(m - m_sec * second), (long long)b_sec,
+		 (long long)(b - b_sec * second));
+	r = raw_write(path, text);
+	return r < 0 ? error_set(err, (int)-r, "write %s: %s", path, strerror((int)-r)) : 0;
+}
+
 static long raw_enter(struct namespaces *n)
 {
-	long r = raw_call(SYS_unshare, TIDS_NAMESPACES, 0, 0, 0);
+	long r = raw_call(SYS_unshare, TIDS_NAMESPACES & ~CLONE_NEWTIME, 0, 0, 0);
 
 	n->failed = WRITES;
 	for (int i = 0; r == 0 && i < WRITES; i++) {
@@ -279,12 +285,13 @@ static void go(struct namespaces *n)
 	int r = 0;
 
 	sigprocmask(SIG_SETMASK, &n->mask, NULL);
-	if (n->failure)
-		r = explain_entry(n, &n->error);
-	else if (n->seek)
+	r = n->failure ? explain_entry(n, &n->error)
+		       : shift_clocks(request->manifest->process, &n->error);
+	if (r == 0 && n->seek)
 		r = start_seeking_init(n);
-	else if (n->init_pid < 0)
-		r = error_set(&n->error, EAGAIN, "no process can be made for the namespace's init");
+	else if (r == 0 && n->init_pid < 0)
+		r = error_set(&n->error, EAGAIN, "no process can be made for the namespace's init; %s",
+			      MORE_PROCESSES);
 	if (r == 0) {
 		n->pid = n->seek ? (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0)
 				 : tids_clone3(wanted, CLONE_PARENT);
@@ -305,6 +312,12 @@ static int helper_main(void *arg)
 	if (!n->failure && !n->seek)
 		n->init_pid = clone(init_main, n->init.stack + sizeof(n->init.stack),
 				    CLONE_VM | CLONE_PARENT | SIGCHLD, &n->init.parent_pidfd);
+	/* Now that the init is there: before Linux 6.2 none shares memory that would be in another
+	 * time namespace (EINVAL, copy_process in kernel/fork.c). */
+	if (!n->failure) {
+		n->failed = WRITES;
+		n->failure = raw_call(SYS_unshare, CLONE_NEWTIME, 0, 0, 0);
+	}
 	while (!(told = __atomic_load_n(&n->told, __ATOMIC_SEQ_CST)))
 		raw_call(SYS_futex, (long)&n->told, FUTEX_WAIT, 0, 0);
 	if (told == GO)
@@ -323,18 +336,18 @@ static void tell(struct namespaces *n, uint32_t what, int *ret_status)
 	n->helper = 0;
 }
 
-static int begin(const struct manifest *m, struct namespaces **ret_namespaces,
-		 struct jsnap_error *err)
+static int begin(struct namespaces **ret_namespaces, struct jsnap_error *err)
 {
 	struct namespaces *n = mmap(NULL, sizeof(*n), PROT_READ | PROT_WRITE,
 				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	sigset_t all;
+	int r;
 
 	if (n == MAP_FAILED)
 		return error_errno(err, "map a stack");
 	n->seek = !tids_has_clone3();
 	n->self_pidfd = n->init.parent_pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	prepare_writes(m, n);
+	prepare_writes(n);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &n->mask);
 	/* With its descriptors, those to come among them: the process it makes has a copy. */
@@ -342,10 +355,12 @@ static int begin(const struct manifest *m, struct namespaces **ret_namespaces,
 			  CLONE_VM | CLONE_FILES | SIGCHLD, n);
 	sigprocmask(SIG_SETMASK, &n->mask, NULL);
 	if (n->helper < 0) {
-		error_errno(err, "clone a helper");
+		r = error_errno(err, "clone a helper");
+		if (r == -EAGAIN)
+			error_hint(err, MORE_PROCESSES);
 		n->helper = 0;
 		restore_abandon(n);
-		return -err->code;
+		return r;
 	}
 	*ret_namespaces = n;
 	return 0;
@@ -361,14 +376,14 @@ static void end_init(struct namespaces *n)
 	n->init_pid = 0;
 }
 
-struct namespaces *restore_begin(const struct manifest *manifest, enum tids_way way)
+struct namespaces *restore_begin(enum tids_way way)
 {
 	struct namespaces *n = NULL;
 
 	/* Who has the right to choose numbers needs none. */
 	if (way != TIDS_USERNS && (way != TIDS_AUTO || privilege_tid_capability() >= 0))
 		return NULL;
-	return begin(manifest, &n, NULL) < 0 ? NULL : n;
+	return begin(&n, NULL) < 0 ? NULL : n;
 }
 
 void restore_abandon(struct namespaces *n)
@@ -393,6 +408,9 @@ static int finish(struct namespaces *n, const struct tids_request *request,
 
 	n->request = request;
 	tell(n, GO, &status);
+	/* With it goes whoever is in there; nobody knows whom to wait for. */
+	if (!n->ended && n->init_pid > 0)
+		kill(n->init_pid, SIGKILL);
 	if (!n->ended && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
 		return error_set(err, EPERM, "a seccomp filter kills who asks for new namespaces");
 	if (!n->ended)
@@ -414,7 +432,7 @@ int namespace_clone_leader(const struct tids_request *request, struct tids_resul
 	int r = 0;
 
 	if (!n || !n->helper) {
-		r = begin(request->manifest, &n, err);
+		r = begin(&n, err);
 		if (r < 0)
 			return r;
 	}

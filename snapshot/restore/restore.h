@@ -95,7 +95,7 @@ int restore_validate(const struct restore_options *options, struct jsnap_error *
  * restore_abandon (of NULL, too), after restore_process if that follows. Nothing but time is lost
  * by giving up.
  */
-struct namespaces *restore_begin(const struct manifest *manifest, enum tids_way way);
+struct namespaces *restore_begin(enum tids_way way);
 void restore_abandon(struct namespaces *begun);
 
 /* Goes by in a restored process beyond the snapshot's clocks, where they go on. Connection pools
