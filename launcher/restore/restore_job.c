@@ -10,6 +10,7 @@
 #include "launcher/restore/heap_limit.h"
 #include "launcher/restore/held_threads.h"
 #include "launcher/report/log.h"
+#include "launcher/restore/read_ahead.h"
 #include "launcher/restore/recorder.h"
 #include "launcher/cold/snapshot_job.h"
 
@@ -257,14 +258,15 @@ static int refresh(struct restore_job *job, struct jsnap_error *err)
 int restore_job_run(struct restore_job *job, struct restore_source *source, struct jsnap_error *err)
 {
 	CLEANUP_WORKING_SET struct working_set set = {0};
-	bool recorded = false;
 	struct namespaces *begun = restore_begin(job->settings->tids);
-	int rc = check_and_load(job, source, err);
+	bool recorded = load_working_set(job, source, &set);
+	int rc;
 
-	if (rc == 0) {
-		recorded = load_working_set(job, source, &set);
+	if (recorded && source->hot.fd >= 0 && read_ahead(&source->hot, &set))
+		log_debug("the hot copy is not in the page cache: read ahead");
+	rc = check_and_load(job, source, err);
+	if (rc == 0)
 		rc = start_process(job, source, &set, begun, err);
-	}
 	restore_abandon(begun);
 	if (rc < 0) {
 		agent_client_close(&job->agent);

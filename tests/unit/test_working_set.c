@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "check.h"
 #include "launcher/restore/held_threads.h"
+#include "launcher/restore/read_ahead.h"
 #include "launcher/restore/recorder.h"
 
 #include <fcntl.h>
@@ -184,6 +185,57 @@ static void test_held(void)
 	CHECK_EQ(tids[1], 15);
 }
 
+#define STRETCH (256 * PAGE)
+
+/* A read, even one that does not wait, would bring the page. */
+static bool is_cached(int fd, uint64_t at)
+{
+	void *page = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, (off_t)at);
+	unsigned char resident = 0;
+
+	CHECK(page != MAP_FAILED);
+	CHECK_EQ(mincore(page, PAGE, &resident), 0);
+	munmap(page, PAGE);
+	return resident & 1;
+}
+
+/* Two pieces far from each other in a file that is not in the page cache: of them comes what the
+ * set names, and a page that was not stored costs nothing. */
+static void test_read_ahead(void)
+{
+	struct m_piece pieces[] = {{.addr = 0x100000, .size = STRETCH, .offset = STRETCH},
+				   {.addr = 0x900000, .size = STRETCH, .offset = 8 * STRETCH}};
+	CLEANUP_WORKING_SET struct working_set set = {0};
+	struct hot hot = {.stream_offset = 2 * STRETCH};
+	const uint64_t wanted = 10 * STRETCH + 200 * PAGE;
+	CLEANUP_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	char page[PAGE] = {1};
+
+	hot.fd = fd;
+	hot.manifest.pieces = pieces;
+	hot.manifest.n_pieces = ARRAY_SIZE(pieces);
+	for (uint64_t at = 0; at < 12 * STRETCH; at += PAGE)
+		CHECK_EQ(pwrite(fd, page, sizeof(page), (off_t)at), (ssize_t)sizeof(page));
+	CHECK_EQ(working_set_add(&set, 0x80000, 0x80000 + PAGE, 0), 0);
+	CHECK_EQ(working_set_add(&set, 0x900000 + 4 * PAGE, 0x900000 + 6 * PAGE, 0), 0);
+	CHECK_EQ(working_set_add(&set, 0x900000 + 100 * PAGE, 0x900000 + 102 * PAGE, 0), 0);
+	CHECK_EQ(working_set_add(&set, 0x900000 + 200 * PAGE, 0x900000 + 202 * PAGE, 0), 0);
+	CHECK_EQ(working_set_add(&set, 0x900000 + 250 * PAGE, 0x900000 + 252 * PAGE, 0), 0);
+	CHECK(!read_ahead(&hot, &set)); /* written just now */
+	CHECK_EQ(fsync(fd), 0);
+	CHECK_EQ(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+	if (is_cached(fd, wanted)) {
+		fprintf(stderr, "left out: this file system's files stay in memory\n");
+		return;
+	}
+	CHECK(read_ahead(&hot, &set));
+	for (int i = 0; i < 5000 && !is_cached(fd, wanted); i++)
+		usleep(1000);
+	CHECK(is_cached(fd, wanted));
+	CHECK(!is_cached(fd, 3 * STRETCH)); /* of the other piece */
+	unlink(path);
+}
+
 int main(void)
 {
 	char folder[] = "/tmp/jsnap-test-XXXXXX";
@@ -195,6 +247,7 @@ int main(void)
 	test_nonsense();
 	test_scan();
 	test_held();
+	test_read_ahead();
 	unlink(path);
 	CHECK_EQ(rmdir(folder), 0);
 	return 0;
