@@ -15,7 +15,7 @@ done
 dpkg-deb -f "$deb" Depends | grep -E 'libzstd|libinih|libcap|libsodium|libxxhash' && fail "the package needs shared libraries"
 dpkg-deb -c "$deb" >contents
 for file in usr/bin/jsnap etc/jsnap/jsnap.ini usr/share/man/man1/jsnap.1.gz usr/share/man/man5/jsnap.ini.5.gz \
-	usr/share/bash-completion/completions/jsnap usr/share/doc/jsnap/licenses/libsodium usr/lib/systemd/system/jsnap@.service; do
+	usr/share/bash-completion/completions/jsnap usr/share/doc/jsnap/licenses/libsodium usr/share/doc/jsnap/licenses/libc6 usr/lib/systemd/system/jsnap@.service; do
 	grep -qE " \./$file$" contents || fail "the package lacks $file"
 done
 grep -E '^-......w|^-.{2}s|^.{3}s' contents && fail "others may write these, or they are setuid"
