@@ -16,8 +16,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define STEP_SAMPLE   16u /* numbers that doctor uses up to know what one costs */
-#define PROBE_SECONDS 10  /* a probe that hangs is ended by SIGALRM and counts as ETIMEDOUT */
+#define PROBE_SECONDS 10 /* a probe that hangs is ended by SIGALRM and counts as ETIMEDOUT */
 
 #ifndef CAP_CHECKPOINT_RESTORE
 #define CAP_CHECKPOINT_RESTORE 40
@@ -99,7 +98,7 @@ static void read_counter(struct place *place)
 	walk_place_read(&counter, NULL);
 	place->last_pid = counter.cursor;
 	place->pid_max = counter.pid_max;
-	if (walk_measure(STEP_SAMPLE, &place->step_ns, NULL) < 0)
+	if (walk_measure(&place->step_ns, NULL) < 0)
 		place->step_ns = 0;
 }
 

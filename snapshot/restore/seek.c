@@ -20,9 +20,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define LAST_PID    "/proc/sys/kernel/ns_last_pid"
-#define SAMPLE	    16u	   /* numbers taken to know what one costs ... */
-#define SAMPLE_ROOM 256	   /* ... where there are that many before the first that matters */
+#define LAST_PID "/proc/sys/kernel/ns_last_pid"
+/* What one number costs is measured where so many come before the first that matters. */
+#define SAMPLE_ROOM 256
 #define USUAL_NS    20000u /* what one costs elsewhere */
 
 int seek_open_last_pid(int *ret_fd, struct jsnap_error *err)
@@ -140,7 +140,7 @@ int seek_afford_walk(const struct seek_walk *walk, struct restore_walk *ret_walk
 				       "with a higher --first-tid");
 	}
 	if (to_first >= SAMPLE_ROOM)
-		r = walk_measure(SAMPLE, &step_ns, err);
+		r = walk_measure(&step_ns, err);
 	if (r == 0)
 		r = walk_afford(to_first + on, step_ns, walk->budget_ns, err);
 	if (r < 0)

@@ -89,18 +89,31 @@ int walk_afford(int64_t steps, uint64_t step_ns, uint64_t budget_ns, struct jsna
 			 (unsigned long long)(budget_ns / 1000000));
 }
 
-int walk_measure(unsigned n, uint64_t *ret_step_ns, struct jsnap_error *err)
+static int by_size(const void *a, const void *b)
 {
-	uint64_t start = monotonic_ns();
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+int walk_measure(uint64_t *ret_step_ns, struct jsnap_error *err)
+{
+	uint64_t samples[WALK_SAMPLES];
 	pid_t tid;
 
-	for (unsigned i = 0; i < n; i++) {
-		int r = take_number(&tid, err);
+	for (unsigned s = 0; s < WALK_SAMPLES; s++) {
+		uint64_t start = monotonic_ns();
 
-		if (r < 0)
-			return r;
+		for (unsigned i = 0; i < WALK_SAMPLE; i++) {
+			int r = take_number(&tid, err);
+
+			if (r < 0)
+				return r;
+		}
+		samples[s] = (monotonic_ns() - start) / WALK_SAMPLE;
 	}
-	*ret_step_ns = n ? (monotonic_ns() - start) / n : 0;
+	qsort(samples, WALK_SAMPLES, sizeof(*samples), by_size);
+	*ret_step_ns = samples[WALK_SAMPLES / 2];
 	return 0;
 }
 

@@ -31,8 +31,11 @@ int64_t walk_distance(const struct walk_place *place, pid_t wanted);
 /* Pure: whether a walk of `steps` fits the budget; -E2BIG says what it would cost. */
 int walk_afford(int64_t steps, uint64_t step_ns, uint64_t budget_ns, struct jsnap_error *err);
 
-/* What one number costs here, measured by taking up to `n` of them; ns. */
-int walk_measure(unsigned n, uint64_t *ret_step_ns, struct jsnap_error *err);
+/* What one number costs here, ns: the median of samples, so that one in which the processor was
+ * somebody else's does not count. Takes WALK_SAMPLES times WALK_SAMPLE numbers. */
+#define WALK_SAMPLES 5u
+#define WALK_SAMPLE  5u
+int walk_measure(uint64_t *ret_step_ns, struct jsnap_error *err);
 
 /*
  * Makes `wanted` the number that is given out next. -ERANGE: the counter is past it. Somebody else
