@@ -14,9 +14,10 @@
 
 #define SETTLE_NS     5000000000ull /* after the warm-up: compilers and their like */
 #define END_NOTICE_NS 1000000000ull
-/* After the heap's collection: requests to each page, and the time for them. */
-#define AGAIN	 20
-#define AGAIN_NS 2000000000ull
+/* After the heap's collection: requests to each page, the time for them, and for the last. */
+#define AGAIN	    20
+#define AGAIN_NS    2000000000ull
+#define ONE_MORE_NS 10000000000ull
 
 static struct ready_target target_of(struct cold *cold)
 {
@@ -123,7 +124,8 @@ static const struct {
 	{"the snapshot was taken", phase_lock},
 };
 
-/* As an application's users would ask: a failure costs no snapshot, but the program's end does. */
+/* As an application's users would ask: a failure costs no snapshot, but the program's end does. No
+ * answer is left half given: the snapshot would have it. */
 static int warm_again(void *ctx, struct jsnap_error *err)
 {
 	struct cold *cold = ctx;
@@ -135,14 +137,18 @@ static int warm_again(void *ctx, struct jsnap_error *err)
 		.n_steps = s->n_warmup,
 		.pages_alone = true,
 		.requests = s->warmup_requests < AGAIN ? s->warmup_requests : AGAIN,
-		.answer_ns = AGAIN_NS,
-		.time_ns = AGAIN_NS};
+		.answer_ns = ONE_MORE_NS,
+		.time_ns = AGAIN_NS,
+		.finish = true};
 	struct warmup_result result = {0};
 	int rc = warmup_run(&options, &target, &result, err);
 
+	if (rc == -ECHILD || rc == -ECANCELED)
+		return rc;
+	if (rc < 0)
+		log_debug("%s", err->text);
 	log_debug("warmed again by %llu requests", (unsigned long long)result.requests);
-	if (rc == 0)
-		rc = ready_wait_quiet(&target, monotonic_ns() + AGAIN_NS, err);
+	rc = ready_wait_quiet(&target, monotonic_ns() + AGAIN_NS, err);
 	if (rc == -ECHILD || rc == -ECANCELED)
 		return rc;
 	if (rc < 0)

@@ -167,10 +167,12 @@ static int wait_answer(struct burst *b, struct jsnap_error *err)
 {
 	struct supervise *s = b->run->target->supervise;
 	struct pollfd fd = {.fd = b->exchange.fd, .events = http_exchange_events(&b->exchange)};
-	uint64_t until = b->run->until_ns, next = b->retry_at;
+	bool under_way = b->exchange.fd >= 0;
+	bool finish = under_way && b->run->options->finish;
+	uint64_t until = finish ? 0 : b->run->until_ns, next = b->retry_at;
 	int rc;
 
-	if (b->exchange.fd >= 0)
+	if (under_way)
 		next = b->deadline_ns;
 	if (next && (!until || next < until))
 		until = next;
@@ -179,9 +181,9 @@ static int wait_answer(struct burst *b, struct jsnap_error *err)
 		return supervise_explain(s, rc, err);
 	if (rc > 0)
 		return fd.revents ? step(b, err) : 0;
-	if (b->run->until_ns && monotonic_ns() >= b->run->until_ns)
+	if (!finish && b->run->until_ns && monotonic_ns() >= b->run->until_ns)
 		return time_is_up(b->run, err);
-	if (b->exchange.fd >= 0)
+	if (under_way)
 		return error_set(err, ETIMEDOUT, "no answer within %g s",
 				 (double)b->run->options->answer_ns / 1e9);
 	return 0;
@@ -199,7 +201,8 @@ static int run_url(struct run *run, const char *text, struct jsnap_error *err)
 		log_progress("%s %s: %llu of %llu requests", run->options->what, text,
 			     (unsigned long long)b.answered,
 			     (unsigned long long)run->options->requests);
-		if (run->until_ns && monotonic_ns() >= run->until_ns)
+		if (run->until_ns && monotonic_ns() >= run->until_ns &&
+		    !(run->options->finish && b.exchange.fd >= 0))
 			rc = time_is_up(run, err);
 		if (rc == 0 && run->options->steady)
 			rc = judge_round(&b, err);

@@ -27,6 +27,7 @@ struct warmup_options {
 	uint64_t answer_ns;
 	bool steady;	      /* beyond that, until it has levelled off (steady.h) */
 	uint64_t time_ns;     /* of the whole warm-up; 0: no limit */
+	bool finish;	      /* the answer that is under way then is waited for */
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; past it is an error; 0: none */
 };
 

@@ -290,7 +290,8 @@ static void go(struct namespaces *n)
 	if (r == 0 && n->seek)
 		r = start_seeking_init(n);
 	else if (r == 0 && n->init_pid < 0)
-		r = error_set(&n->error, EAGAIN, "no process can be made for the namespace's init; %s",
+		r = error_set(&n->error, EAGAIN,
+			      "no process can be made for the namespace's init; %s",
 			      MORE_PROCESSES);
 	if (r == 0) {
 		n->pid = n->seek ? (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0)

@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 static struct supervise supervise;
-static uint64_t answer_ns; /* of the options */
+/* Of the options. */
+static uint64_t answer_ns, time_ns;
+static bool finish;
 
 struct server {
 	unsigned refused_ms; /* how long it does not listen yet */
@@ -91,7 +93,9 @@ static int warm(const struct server *server, uint64_t requests, uint64_t timeout
 					 .steps = steps,
 					 .n_steps = 1,
 					 .requests = requests,
-					 .answer_ns = answer_ns};
+					 .answer_ns = answer_ns,
+					 .time_ns = time_ns,
+					 .finish = finish};
 	pid_t pid = start(server, url, sizeof(url));
 	int rc;
 
@@ -172,6 +176,25 @@ static void test_slow_answers(void)
 	CHECK_EQ(warm(&slow, 1, 0, &result, &err), 0);
 }
 
+/* Time is up in the midst of the first answer. */
+static void test_finish(void)
+{
+	const struct server slow = {.answered = 5, .thinks_ms = 300};
+	struct warmup_result result;
+	struct jsnap_error err = {0};
+
+	time_ns = 50000000;
+	CHECK_EQ(warm(&slow, 5, 0, &result, &err), 0);
+	CHECK_EQ(result.requests, 0);
+	CHECK(result.out_of_time);
+	finish = true;
+	CHECK_EQ(warm(&slow, 5, 0, &result, &err), 0);
+	CHECK_EQ(result.requests, 1);
+	CHECK(result.out_of_time);
+	time_ns = 0;
+	finish = false;
+}
+
 /* A resource's time, however long, is over before the launcher's patience with the agent is. */
 static void test_patience(void)
 {
@@ -194,6 +217,7 @@ int main(void)
 	test_never_serves();
 	test_starts_late();
 	test_slow_answers();
+	test_finish();
 	test_patience();
 	supervise_end(&supervise);
 	return 0;
