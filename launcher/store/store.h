@@ -70,7 +70,8 @@ enum store_lock { STORE_LOCK_SHARED, STORE_LOCK_EXCLUSIVE };
  * image.
  */
 int store_lock(struct store_slot *slot, enum store_lock mode, bool wait, struct jsnap_error *err);
-/* What writers that were killed have left; of one that lives nothing (tempfile.h). Takes no lock. */
+/* What writers that were killed have left; of one that lives nothing (tempfile.h). Takes no lock.
+ */
 void store_remove_temporaries(const struct store_slot *slot);
 /* The lock file goes with an exclusive lock. */
 void store_unlock(struct store_slot *slot);

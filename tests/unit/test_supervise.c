@@ -373,11 +373,12 @@ static int run_as_init(void)
 		return 98;
 	if (supervise_begin(&s, &err) < 0)
 		return 99;
-	start_shell(&s,
-		    "orphans=$(for i in 1 2 3; do (sleep 0.05 & echo $!); done); "
-		    "for o in $orphans; do while kill -0 $o; do sleep 0.02; done 2>/dev/null; done; "
-		    "exit 9",
-		    -1);
+	start_shell(
+		&s,
+		"orphans=$(for i in 1 2 3; do (sleep 0.05 & echo $!); done); "
+		"for o in $orphans; do while kill -0 $o; do sleep 0.02; done 2>/dev/null; done; "
+		"exit 9",
+		-1);
 	status = supervise_to_end(&s);
 	/* Everything but the program itself was reaped. */
 	return waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD ? status : 97;
