@@ -163,13 +163,18 @@ static int step(struct burst *b, struct jsnap_error *err)
 	return 0;
 }
 
+/* When it is to end, as it stands; 0: not before the answer under way. */
+static uint64_t end_of(const struct burst *b)
+{
+	return b->exchange.fd >= 0 && b->run->options->finish ? 0 : b->run->until_ns;
+}
+
 static int wait_answer(struct burst *b, struct jsnap_error *err)
 {
 	struct supervise *s = b->run->target->supervise;
 	struct pollfd fd = {.fd = b->exchange.fd, .events = http_exchange_events(&b->exchange)};
 	bool under_way = b->exchange.fd >= 0;
-	bool finish = under_way && b->run->options->finish;
-	uint64_t until = finish ? 0 : b->run->until_ns, next = b->retry_at;
+	uint64_t end = end_of(b), until = end, next = b->retry_at;
 	int rc;
 
 	if (under_way)
@@ -181,7 +186,7 @@ static int wait_answer(struct burst *b, struct jsnap_error *err)
 		return supervise_explain(s, rc, err);
 	if (rc > 0)
 		return fd.revents ? step(b, err) : 0;
-	if (!finish && b->run->until_ns && monotonic_ns() >= b->run->until_ns)
+	if (end && monotonic_ns() >= end)
 		return time_is_up(b->run, err);
 	if (under_way)
 		return error_set(err, ETIMEDOUT, "no answer within %g s",
@@ -198,11 +203,12 @@ static int run_url(struct run *run, const char *text, struct jsnap_error *err)
 	if (rc == 0)
 		rc = host_name_look_up(run->target->supervise, &b.url, run->until_ns, err);
 	while (rc == 0 && wants_more(&b)) {
+		uint64_t end = end_of(&b);
+
 		log_progress("%s %s: %llu of %llu requests", run->options->what, text,
 			     (unsigned long long)b.answered,
 			     (unsigned long long)run->options->requests);
-		if (run->until_ns && monotonic_ns() >= run->until_ns &&
-		    !(run->options->finish && b.exchange.fd >= 0))
+		if (end && monotonic_ns() >= end)
 			rc = time_is_up(run, err);
 		if (rc == 0 && run->options->steady)
 			rc = judge_round(&b, err);
