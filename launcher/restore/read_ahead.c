@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <sys/uio.h>
 
-/* Pieces and runs both ascend by address: one walk over both. */
+/* Runs and the mappings' pieces both ascend by address: one walk over both. The objects' pieces
+ * come before, at their offsets, which lie below nearly every mapping; where one does not, a run is
+ * read in vain or not at all, and its pages come as they are touched. */
 struct walk {
 	const struct hot *hot;
 	uint32_t piece;
@@ -20,8 +22,10 @@ static off_t place_of(struct walk *walk, uint64_t address)
 	while (walk->piece < m->n_pieces &&
 	       m->pieces[walk->piece].addr + m->pieces[walk->piece].size <= address)
 		walk->piece++;
+	if (walk->piece == m->n_pieces)
+		return -1;
 	piece = &m->pieces[walk->piece];
-	if (walk->piece == m->n_pieces || address < piece->addr)
+	if (address < piece->addr)
 		return -1;
 	return (off_t)(walk->hot->stream_offset + piece->offset + (address - piece->addr));
 }
