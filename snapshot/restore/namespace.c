@@ -282,7 +282,7 @@ static void go(struct namespaces *n)
 {
 	const struct tids_request *request = n->request;
 	pid_t wanted = (pid_t)request->manifest->process->pid;
-	int r = 0;
+	int r;
 
 	sigprocmask(SIG_SETMASK, &n->mask, NULL);
 	r = n->failure ? explain_entry(n, &n->error)
@@ -299,7 +299,7 @@ static void go(struct namespaces *n)
 		if (n->pid == 0)
 			become(request, n->seek);
 		if (n->pid < 0)
-			r = error_errno(&n->error, "clone with PID %d in a new namespace", wanted);
+			error_errno(&n->error, "clone with PID %d in a new namespace", wanted);
 	}
 }
 
@@ -409,13 +409,15 @@ static int finish(struct namespaces *n, const struct tids_request *request,
 
 	n->request = request;
 	tell(n, GO, &status);
-	/* With it goes whoever is in there; nobody knows whom to wait for. */
-	if (!n->ended && n->init_pid > 0)
-		kill(n->init_pid, SIGKILL);
-	if (!n->ended && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-		return error_set(err, EPERM, "a seccomp filter kills who asks for new namespaces");
-	if (!n->ended)
+	if (!n->ended) {
+		/* With it goes whoever is in there; nobody knows whom to wait for. */
+		if (n->init_pid > 0)
+			kill(n->init_pid, SIGKILL);
+		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+			return error_set(err, EPERM,
+					 "a seccomp filter kills who asks for new namespaces");
 		return error_set(err, EIO, "the namespace helper ended without a word");
+	}
 	if (n->error.code) {
 		end_init(n);
 		if (err)
@@ -430,7 +432,7 @@ int namespace_clone_leader(const struct tids_request *request, struct tids_resul
 			   struct jsnap_error *err)
 {
 	struct namespaces *n = request->begun;
-	int r = 0;
+	int r;
 
 	if (!n || !n->helper) {
 		r = begin(&n, err);
