@@ -163,7 +163,6 @@ static int take(struct cold *cold, bool leave_running, bool background, bool dem
 	/* What hooks have closed can't be asked. */
 	bool again = !demanded && !cold->agent.requested && cold->settings->n_warmup &&
 		     !cold->settings->n_before_checkpoint;
-
 	const struct snapshot_request request = {
 		.supervise = cold->supervise,
 		.agent = &cold->agent,
