@@ -102,14 +102,6 @@ static void read_counter(struct place *place)
 		place->step_ns = 0;
 }
 
-static uint64_t boottime_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 bool probe_walk_affordable(const struct place *place)
 {
 	if ((place->last_pid >= 0 && place->last_pid < WALK_YOUNG) || !place->step_ns)
@@ -130,7 +122,7 @@ void probe_place(uint64_t walk_budget_ns, struct place *ret_place)
 	struct proc_status status;
 
 	*p = (struct place){
-		.seccomp = -1, .walk_budget_ns = walk_budget_ns, .up_ns = boottime_ns()};
+		.seccomp = -1, .walk_budget_ns = walk_budget_ns, .up_ns = clock_ns(CLOCK_BOOTTIME)};
 	for (int i = 0; i < PROBE_COUNT; i++)
 		p->results[i] = run_probe(&probes[i]);
 	read_executable(p);

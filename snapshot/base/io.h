@@ -31,8 +31,13 @@ int read_file_fd(int fd, size_t max, char **ret_data, size_t *ret_size);
  */
 int text_stream_end(FILE *stream, char **text);
 
-/* CLOCK_MONOTONIC, nanoseconds. */
-uint64_t monotonic_ns(void);
+/* What a clock says (clock_gettime(2)), nanoseconds. */
+uint64_t clock_ns(clockid_t clock);
+
+static inline uint64_t monotonic_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
 
 /* A time of a file (stat(2)), nanoseconds since 1970. */
 static inline int64_t file_time_ns(struct timespec time)

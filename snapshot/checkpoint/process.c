@@ -106,14 +106,6 @@ static int64_t clock_offset(const char *text, const char *clock)
 	return sec * 1000000000ll + nsec;
 }
 
-static uint64_t clock_now(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 /* After everything that has a time left: a clock read before would let it pass too early. */
 int capture_clocks(struct capture *c, struct jsnap_error *err)
 {
@@ -126,9 +118,9 @@ int capture_clocks(struct capture *c, struct jsnap_error *err)
 		monotonic = clock_offset(theirs, "monotonic") - clock_offset(ours, "monotonic");
 		boottime = clock_offset(theirs, "boottime") - clock_offset(ours, "boottime");
 	}
-	p->monotonic_ns = clock_now(CLOCK_MONOTONIC) + (uint64_t)monotonic;
-	p->boottime_ns = clock_now(CLOCK_BOOTTIME) + (uint64_t)boottime;
-	p->realtime_ns = clock_now(CLOCK_REALTIME);
+	p->monotonic_ns = clock_ns(CLOCK_MONOTONIC) + (uint64_t)monotonic;
+	p->boottime_ns = clock_ns(CLOCK_BOOTTIME) + (uint64_t)boottime;
+	p->realtime_ns = clock_ns(CLOCK_REALTIME);
 	(void)err;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include "restore/tids.h"
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "base/privilege.h"
 
 #include <errno.h>
@@ -17,11 +18,8 @@ static const enum tids_way ORDER[] = {TIDS_CLONE3, TIDS_USERNS, TIDS_NS_LAST_PID
 
 static int check_clock(clockid_t clock, const char *name, uint64_t then, struct jsnap_error *err)
 {
-	struct timespec now;
-	int64_t behind;
+	int64_t behind = (int64_t)(then - clock_ns(clock));
 
-	clock_gettime(clock, &now);
-	behind = (int64_t)(then - ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec));
 	if (behind <= 0)
 		return 0;
 	error_set(err, ESTALE,

@@ -90,14 +90,6 @@ static int64_t own_offset(const char *text, const char *clock)
 	return sec * 1000000000ll + nsec;
 }
 
-static int64_t offset_to(clockid_t clock, uint64_t then)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (int64_t)(then - ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec));
-}
-
 static void prepare_writes(struct namespaces *n)
 {
 	static const char *const paths[WRITES] = {
@@ -137,8 +129,8 @@ static int shift_clocks(const struct m_process *p, struct jsnap_error *err)
 	static const char path[] = "/proc/self/timens_offsets";
 	const int64_t second = 1000000000;
 	CLEANUP_FREE char *own = NULL;
-	int64_t m = offset_to(CLOCK_MONOTONIC, p->monotonic_ns + RESTORE_CLOCK_STEP_NS);
-	int64_t b = offset_to(CLOCK_BOOTTIME, p->boottime_ns + RESTORE_CLOCK_STEP_NS);
+	int64_t m = (int64_t)(p->monotonic_ns + RESTORE_CLOCK_STEP_NS - clock_ns(CLOCK_MONOTONIC));
+	int64_t b = (int64_t)(p->boottime_ns + RESTORE_CLOCK_STEP_NS - clock_ns(CLOCK_BOOTTIME));
 	int64_t m_sec, b_sec;
 	char text[128];
 	long r;

@@ -30,14 +30,6 @@ struct job {
 	int status_fd, self_pidfd;
 };
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 static int32_t *no_fds(uint32_t count)
 {
 	int32_t *fds = malloc((count + 1ull) * sizeof(*fds));
