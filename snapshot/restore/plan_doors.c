@@ -10,7 +10,8 @@
  * doorman) looks every half millisecond, sets the events that they were, and ends. Programs close
  * what has ended within the first millisecond that they run; for one that does not, the doors open
  * after DOORS_LOOKS looks without a change, and after DOORS_MOST_NS in any case, counted from when
- * the caller says that the program runs (restore_let_in), or from the release.
+ * the caller says that the program runs (restore_let_in), or from the release. Looks do not count
+ * in which the program was starved: it has work, and had less than half a processor for it.
  *
  * What the program itself has set for a listening socket meanwhile stays: the doorman asks
  * /proc/self/fdinfo just before whether the set still has the event that never comes. What the
@@ -30,8 +31,8 @@
 
 _Static_assert(RST_SHUT == EPOLLMSG, "the restorer has no epoll.h");
 
-#define DOORS_LOOKS   500u	    /* a quarter of a second, or more on a crowded machine */
-#define DOORS_MOST_NS 5000000000ull /* for those that close one after another */
+#define DOORS_LOOKS   500u	     /* a quarter of a second, or more on a crowded machine */
+#define DOORS_MOST_NS 30000000000ull /* for those that are starved, or close one after another */
 #define DOORMAN_STACK 4096u
 
 static const struct m_socket *socket_of(const struct manifest *m, uint32_t file)

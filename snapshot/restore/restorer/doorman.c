@@ -1,11 +1,12 @@
 /* The doorman: see plan_doors.c. */
 #include "restore/restorer/restorer.h"
 
-#include <asm/fcntl.h>
 #include <asm/socket.h>
+#include <linux/fcntl.h>
 #include <linux/futex.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
+#include <linux/time.h>
 
 #define LOOK_NS 500000 /* between two looks */
 
@@ -28,6 +29,13 @@ static uint64_t ended_left(struct rst_doors *doors)
 	return left;
 }
 
+static long call_open(uint64_t folder, const char *path, uint64_t flags)
+{
+	const uint64_t args[6] = {folder, (uint64_t)path, flags | O_CLOEXEC, 0, 0, 0};
+
+	return call6(__NR_openat, args);
+}
+
 static int listens(uint64_t fd)
 {
 	uint32_t size = sizeof(int);
@@ -37,6 +45,14 @@ static int listens(uint64_t fd)
 
 	return call6(__NR_getsockopt, args) == 0 && answer;
 }
+
+struct linux_dirent64 { /* getdents64(2) */
+	uint64_t d_ino;
+	int64_t d_off;
+	unsigned short d_reclen;
+	unsigned char d_type;
+	char d_name[];
+};
 
 struct text {
 	uint64_t fd;
@@ -105,7 +121,7 @@ static int shut(uint64_t set, uint64_t target)
 	for (uint64_t i = 10 - n; i < 10; i++)
 		path[at++] = decimal[i];
 	path[at] = 0;
-	fd = call3(__NR_open, (uint64_t)path, O_RDONLY | O_CLOEXEC, 0);
+	fd = call_open((uint64_t)AT_FDCWD, path, O_RDONLY);
 	if (fd < 0)
 		return 1;
 	text.fd = (uint64_t)fd;
@@ -129,22 +145,112 @@ static void open_doors(struct rst_plan *plan)
 	futex(&doors->opened, FUTEX_WAKE, 0x7fffffff);
 }
 
-void restorer_doorman(struct rst_plan *plan)
+/* Whether a thread, by its name in /proc/self/task, runs, waits for a processor, or for a page: R
+ * or D behind "TID (comm) " (proc_pid_stat(5)). */
+static int has_work(uint64_t tasks, const char *name)
+{
+	char path[16], bytes[64]; /* a comm is 15 characters, at most */
+	uint64_t n = 0;
+	long fd, at;
+
+	for (; name[n] && n < 10; n++)
+		path[n] = name[n];
+	for (const char *file = "/stat"; *file; file++)
+		path[n++] = *file;
+	path[n] = 0;
+	fd = call_open(tasks, path, O_RDONLY);
+	if (fd < 0)
+		return 0;
+	at = call3(__NR_read, (uint64_t)fd, (uint64_t)bytes, sizeof(bytes)) - 3;
+	call3(__NR_close, (uint64_t)fd, 0, 0);
+	while (at >= 0 && bytes[at] != ')')
+		at--;
+	return at >= 0 && (bytes[at + 2] == 'R' || bytes[at + 2] == 'D');
+}
+
+/* Whether a thread of the program has work. The doorman, who asks, is one of all threads. */
+static int wants_processor(void)
+{
+	union {
+		struct linux_dirent64 first;
+		char bytes[1024];
+	} names;
+	long fd = call_open((uint64_t)AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY);
+	const struct linux_dirent64 *entry;
+	long size, found = 0;
+
+	if (fd < 0)
+		return 0;
+	while (found < 2 &&
+	       (size = call3(__NR_getdents64, (uint64_t)fd, (uint64_t)&names, sizeof(names))) > 0)
+		for (long at = 0; found < 2 && at < size; at += entry->d_reclen) {
+			entry = (const void *)(names.bytes + at);
+			found += has_work((uint64_t)fd, entry->d_name);
+		}
+	call3(__NR_close, (uint64_t)fd, 0, 0);
+	return found == 2;
+}
+
+/* Looks in which nothing has changed, and since when. */
+struct quiet {
+	uint64_t looks, since, processor;
+};
+
+static void begin(struct quiet *quiet)
+{
+	quiet->looks = 0;
+	quiet->since = time_of(CLOCK_MONOTONIC);
+	quiet->processor = time_of(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+/* Whether the program had less than half a processor meanwhile, though it has work. */
+static int starved(const struct quiet *quiet)
+{
+	uint64_t had = time_of(CLOCK_PROCESS_CPUTIME_ID) - quiet->processor;
+
+	return had < (time_of(CLOCK_MONOTONIC) - quiet->since) / 2 && wants_processor();
+}
+
+/* Whether the program had its time, and leaves open what it has not closed. */
+static int settled(struct quiet *quiet, uint64_t looks)
+{
+	if (++quiet->looks < looks)
+		return 0;
+	if (!starved(quiet))
+		return 1;
+	begin(quiet);
+	return 0;
+}
+
+static void await_program(struct rst_plan *plan)
+{
+	const volatile uint32_t *gate = (const volatile uint32_t *)plan->doors.gate;
+
+	while (gate && !*gate && ended_left(&plan->doors))
+		pause(plan, LOOK_NS);
+}
+
+static void await_ends(struct rst_plan *plan)
 {
 	struct rst_doors *doors = &plan->doors;
-	const volatile uint32_t *gate = (const volatile uint32_t *)doors->gate;
-	uint64_t before = ~0ull, left, since = 0, same = 0;
+	uint64_t start = time_of(CLOCK_MONOTONIC), before = ended_left(doors), left;
+	struct quiet quiet;
 
-	await_release(plan);
-	while ((left = ended_left(doors)) != 0 && same < doors->looks &&
-	       (!since || monotonic() - since < doors->most_ns)) {
-		if (!since && (!gate || *gate))
-			since = monotonic();
-		if (since)
-			same = left < before ? 0 : same + 1;
-		before = left;
+	for (begin(&quiet); (left = ended_left(doors)) != 0; before = left) {
+		if (left < before)
+			begin(&quiet);
+		if (settled(&quiet, doors->looks) ||
+		    time_of(CLOCK_MONOTONIC) - start >= doors->most_ns)
+			break;
 		pause(plan, LOOK_NS);
 	}
+}
+
+void restorer_doorman(struct rst_plan *plan)
+{
+	await_release(plan);
+	await_program(plan);
+	await_ends(plan);
 	open_doors(plan);
 	for (;;)
 		call3(__NR_exit, 0, 0, 0);

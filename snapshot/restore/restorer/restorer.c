@@ -3,6 +3,7 @@
 
 #include <linux/futex.h>
 #include <linux/time.h>
+#include <linux/time.h>
 
 void restorer_entry(struct rst_plan *plan) __attribute__((section(".text.entry"), noreturn));
 HIDDEN void restorer_thread(struct rst_thread *thread) __attribute__((noreturn, used));
@@ -24,17 +25,17 @@ fail(struct rst_plan *plan, const struct rst_op *op, long error, int32_t tid)
 }
 
 /* There is no vDSO to ask: a system call, some 100 ns. */
-uint64_t monotonic(void)
+uint64_t time_of(int clock)
 {
 	int64_t ts[2] = {0, 0};
 
-	call3(__NR_clock_gettime, CLOCK_MONOTONIC, (uint64_t)ts, 0);
+	call3(__NR_clock_gettime, (uint64_t)clock, (uint64_t)ts, 0);
 	return (uint64_t)ts[0] * 1000000000u + (uint64_t)ts[1];
 }
 
 static void end_phase(struct rst_plan *plan, enum rst_phase phase)
 {
-	uint64_t now = monotonic();
+	uint64_t now = time_of(CLOCK_MONOTONIC);
 
 	plan->phase_ns[phase] = now - plan->phase_start_ns;
 	plan->phase_start_ns = now;

@@ -8,8 +8,8 @@
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-/* CLOCK_MONOTONIC in nanoseconds. */
-HIDDEN uint64_t monotonic(void);
+/* What that clock says, in nanoseconds. */
+HIDDEN uint64_t time_of(int clock);
 HIDDEN void run_op(struct rst_plan *plan, const struct rst_op *op);
 /* Until the barrier opens. */
 HIDDEN void await_release(struct rst_plan *plan);
