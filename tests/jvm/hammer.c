@@ -5,9 +5,9 @@
  *	requests R failures F reconnects C per_second S p50_us A p99_us B max_us M
  *
  * A failure is an answer other than 200, or a connection that ends in the middle of one. A server
- *may end a connection between two requests (HTTP/1.1 allows that at any time): such a request is
- *made again on a new one, and counted as a reconnect. Before the first answer of all nobody needs
- *to listen.
+ * may end a connection between two requests (HTTP/1.1 allows that at any time): such a request is
+ * made again on a new one, and counted as a reconnect. Before the first answer of all nobody needs
+ * to listen.
  *
  * hammer PORT PATH CONNECTIONS SECONDS
  */
