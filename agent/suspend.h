@@ -5,10 +5,11 @@
  * The threads stop where the VM can stop them (JVMTI SuspendThread and, from JDK 21 on,
  * SuspendAllVirtualThreads: at a safepoint, or on their way out of native code, in which they may
  * go on waiting): those that are asleep first, so that no new work begins, those that run when they
- * have come to their next wait, or when a bounded time is up. What arrives for one that waits in
- * read(2) stays in the kernel (reader.h). So hardly any is stopped with an answer in its hands and
- * the connection not yet given back to its pool: restored it would give back one that has ended, as
- * used just now, and pools trust that without a look.
+ * have come to their next wait, or when a bounded time is up, which is longer for a program that
+ * gets no processor. What arrives for one that waits in read(2) stays in the kernel (reader.h). So
+ * hardly any is stopped with an answer in its hands and the connection not yet given back to its
+ * pool: restored it would give back one that has ended, as used just now, and pools trust that
+ * without a look.
  *
  * One may hold any lock: what runs meanwhile takes none of Java's that was not seen to be free, and
  * allocates little, since no thread can leave a JNI critical section for a collection.

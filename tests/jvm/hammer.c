@@ -1,6 +1,6 @@
 /*
  * Load: N connections that are kept open, each asking the same address again as soon as it has its
- * answer, for some seconds or until SIGTERM. Prints one line:
+ * answer, for some seconds and until there is one, or until SIGTERM. Prints one line:
  *
  *	requests R failures F reconnects C per_second S p50_us A p99_us B max_us M
  *
@@ -121,7 +121,7 @@ static void *run_lane(void *arg)
 	struct lane *l = arg;
 	int retries = 0;
 
-	while (!stopped && now() < end) {
+	while (!stopped && (now() < end || !answered)) {
 		double start = now();
 		int r;
 
