@@ -93,6 +93,8 @@ static struct {
 	size_t n_buffers;
 	jfieldID counter_value, buffered, drbg_counter, sha1_state, sha1_used;
 	jfieldID thread_seed, thread_secondary, thread_probe;
+	jobject local;	       /* the ThreadLocalRandom of all threads */
+	jfieldID has_gaussian; /* it keeps the second of two that nextGaussian() made */
 	char missing[256];
 } found;
 
@@ -257,6 +259,9 @@ void random_find(struct agent *agent, JNIEnv *jni)
 	found.sha1_state = field(jni, found.classes[SHA1_PRNG], "state", "[B");
 	found.sha1_used = field(jni, found.classes[SHA1_PRNG], "remCount", "I");
 	found.drbg_counter = field(jni, found.classes[DRBG], "reseedCounter", "I");
+	found.local = static_object(jni, found.classes[THREAD_LOCAL_RANDOM], "instance",
+				    "Ljava/util/concurrent/ThreadLocalRandom;");
+	found.has_gaussian = field(jni, found.classes[RANDOM], "haveNextNextGaussian", "Z");
 }
 
 /* A thread that has a seed: its probe is 0 until then. */
@@ -394,6 +399,8 @@ int random_refresh(struct agent *agent, JNIEnv *jni, const char **ret_missing)
 	}
 	for (size_t i = 0; found.buffered && i < found.n_buffers; i++)
 		(*jni)->SetIntField(jni, found.buffers[i], found.buffered, 0);
+	if (found.local && found.has_gaussian)
+		(*jni)->SetBooleanField(jni, found.local, found.has_gaussian, JNI_FALSE);
 	for (jint i = 0; found.drbg_counter && i < found.drbg.count; i++)
 		(*jni)->SetIntField(jni, found.drbg.objects[i], found.drbg_counter, -1);
 	*ret_missing = found.missing;
@@ -481,6 +488,7 @@ void random_forget(JNIEnv *jni)
 		(*jni)->DeleteGlobalRef(jni, found.counters[i].object);
 	for (size_t i = 0; i < found.n_buffers; i++)
 		(*jni)->DeleteGlobalRef(jni, found.buffers[i]);
+	(*jni)->DeleteGlobalRef(jni, found.local);
 	instances_free(jni, &found.sha1);
 	instances_free(jni, &found.drbg);
 	instances_free(jni, &found.threads);

@@ -3,7 +3,8 @@
  * snapshot, made anew after the restore while the application's threads stand still (suspend.h).
  * Fields are written directly, so that no lock is taken and no module has to be opened.
  *
- *   ThreadLocalRandom     the seeder, and the seeds of every platform and virtual thread
+ *   ThreadLocalRandom     the seeder, and the seeds of every platform and virtual thread; the value
+ *                         that nextGaussian() keeps for whichever asks next is forgotten
  *   Math.random,          their generators
  *   StrictMath.random,
  *   Collections.shuffle,

@@ -13,7 +13,7 @@ final class Sample {
 	private static final int VALUES = 1000;
 	private static final int LIST = 20; /* 20! orders are nearly as many as longs */
 	private static final String[] SHARED = {"Math.random", "Collections.shuffle", "ThreadLocalRandom",
-			"new SplittableRandom", "UUID", "new SecureRandom"};
+			"ThreadLocalRandom.nextGaussian", "new SplittableRandom", "UUID", "new SecureRandom"};
 
 	private Sample() {
 	}
@@ -50,8 +50,9 @@ final class Sample {
 		case 0 -> Double.doubleToRawLongBits(Math.random());
 		case 1 -> order();
 		case 2 -> ThreadLocalRandom.current().nextLong();
-		case 3 -> new SplittableRandom().nextLong();
-		case 4 -> UUID.randomUUID().getMostSignificantBits();
+		case 3 -> Double.doubleToRawLongBits(ThreadLocalRandom.current().nextGaussian());
+		case 4 -> new SplittableRandom().nextLong();
+		case 5 -> UUID.randomUUID().getMostSignificantBits();
 		default -> fresh.nextLong();
 		};
 	}

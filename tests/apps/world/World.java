@@ -184,8 +184,17 @@ public final class World {
 		first = variable + " " + property + " " + zone + " " + address;
 	}
 
+	/** Of two values that nextGaussian makes it keeps one, for whichever thread asks next. */
+	static void keepGaussian() throws Exception {
+		ThreadLocalRandom random = ThreadLocalRandom.current();
+		do
+			random.nextGaussian();
+		while (!open(Random.class, "haveNextNextGaussian").getBoolean(random));
+	}
+
 	/** Right before the snapshot. */
 	static String poise() throws Exception {
+		keepGaussian();
 		keepBuffer("sun.security.provider.NativePRNG");
 		keepBuffer("sun.security.provider.NativePRNG$NonBlocking");
 		new Thread(World::watch).start();
@@ -208,6 +217,7 @@ public final class World {
 		sources.put("Math.random", () -> bits(Math.random()));
 		sources.put("ThreadLocalRandom", () -> ThreadLocalRandom.current().nextLong());
 		sources.put("ThreadLocalRandom-pool", inPool());
+		sources.put("ThreadLocalRandom.nextGaussian", () -> bits(ThreadLocalRandom.current().nextGaussian()));
 		sources.put("StrictMath.random", () -> bits(StrictMath.random()));
 		sources.put("Collections.shuffle", World::shuffled);
 		sources.put("new-Random", uniquifier());
