@@ -155,7 +155,8 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 			 "keep (with its contents), close or error. Repeatable: the first that "
 			 "fits counts. Without one that "
 			 "fits, run and checkpoint end connections and pipes to other processes, "
-			 "and dump refuses them."},
+			 "and dump refuses them. The files of the JDK and the class path are meant "
+			 "only where a rule names one in full."},
 	[SCHEMA_FD_POLICIES] =
 		{.name = "fd-policies",
 		 .section = "files",

@@ -44,6 +44,25 @@ void cold_close(struct cold *cold)
 	cold->inherited = NULL;
 }
 
+/* The JDK, class path, module path and agents. */
+static int spare_classes(struct cold *cold, struct jsnap_error *err)
+{
+	const struct key_facts *facts = cold->facts;
+	int rc = 0;
+
+	if (!facts || (!cold->policy.count && !cold->settings->fd_policy.count))
+		return 0;
+	if (*cold->command->jdk.home)
+		rc = fd_policy_spare(&cold->policy, cold->command->jdk.home, true, err);
+	for (size_t i = 0; rc == 0 && i < facts->n_facts; i++) {
+		const char *path = key_fact_path(&facts->facts[i]);
+
+		if (path)
+			rc = fd_policy_spare(&cold->policy, path, false, err);
+	}
+	return rc;
+}
+
 int cold_check(struct cold *cold, struct jsnap_error *err)
 {
 	const struct settings *s = cold->settings;
@@ -55,6 +74,8 @@ int cold_check(struct cold *cold, struct jsnap_error *err)
 
 	if (rc == 0 && policies)
 		rc = crac_policies_load(&cold->policy, policies, err);
+	if (rc == 0)
+		rc = spare_classes(cold, err);
 	if (rc == 0)
 		rc = warmup_check(&warmup, err);
 	return rc < 0 ? rc : hooks_check(s, err);

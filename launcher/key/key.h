@@ -55,6 +55,9 @@ int key_collect(const struct settings *settings, const struct java_command *comm
 void key_facts_free(struct key_facts *facts);
 #define CLEANUP_KEY_FACTS __attribute__((cleanup(key_facts_free)))
 
+/* The absolute path that a fact is about, within it, or NULL: it is about something else. */
+const char *key_fact_path(const struct key_fact *fact);
+
 /* Puts the facts into a manifest as notes: "key", "name", "question" and "fact.NAME". */
 int key_store(const struct key_facts *facts, struct manifest *m, struct jsnap_error *err);
 

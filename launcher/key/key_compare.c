@@ -14,6 +14,11 @@ static bool is_path(const char *name)
 	return strncmp(name, PATH, strlen(PATH)) == 0;
 }
 
+const char *key_fact_path(const struct key_fact *fact)
+{
+	return is_path(fact->name) ? fact->name + strlen(PATH) : NULL;
+}
+
 static int store_fact(const struct key_fact *fact, struct manifest *m, struct jsnap_error *err)
 {
 	CLEANUP_FREE char *name = NULL;

@@ -129,7 +129,10 @@ void fd_policy_free(struct fd_policy *policy)
 {
 	for (size_t i = 0; i < policy->count; i++)
 		fd_rule_free(&policy->rules[i]);
+	for (size_t i = 0; i < policy->n_spared; i++)
+		free(policy->spared[i]);
 	free(policy->rules);
+	free(policy->spared);
 	*policy = (struct fd_policy){0};
 }
 
@@ -148,6 +151,26 @@ int fd_policy_add(struct fd_policy *policy, struct fd_rule *rule, struct jsnap_e
 	}
 	policy->rules = grown;
 	policy->rules[policy->count++] = *rule;
+	return 0;
+}
+
+int fd_policy_spare(struct fd_policy *policy, const char *path, bool below, struct jsnap_error *err)
+{
+	CLEANUP_FREE char *real = realpath(path, NULL);
+	CLEANUP_FREE char *kept = NULL;
+	char **grown;
+
+	if (!real)
+		return 0;
+	if (asprintf(&kept, "%s%s", real, below ? "/" : "") < 0) {
+		kept = NULL;
+		return error_set(err, ENOMEM, "out of memory");
+	}
+	grown = reallocarray(policy->spared, policy->n_spared + 1, sizeof(*grown));
+	if (!grown)
+		return error_set(err, ENOMEM, "out of memory");
+	policy->spared = grown;
+	grown[policy->n_spared++] = STEAL_PTR(kept);
 	return 0;
 }
 
@@ -281,6 +304,23 @@ static const struct fd_rule *find_rule(const struct fd_policy *policy,
 	return NULL;
 }
 
+static bool is_spared(const struct fd_policy *policy, const struct fd_rule *rule,
+		      const struct checkpoint_fd *fd)
+{
+	if (fd->kind != CHECKPOINT_FD_FILE || rule->fd >= 0 ||
+	    (rule->name && strcmp(rule->name, fd->name) == 0))
+		return false;
+	for (size_t i = 0; i < policy->n_spared; i++) {
+		const char *path = policy->spared[i];
+		size_t n = strlen(path);
+
+		if (path[n - 1] == '/' ? strncmp(path, fd->name, n) == 0
+				       : strcmp(path, fd->name) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool fd_policy_may_refuse(const struct fd_policy *policy)
 {
 	for (size_t i = 0; i < policy->count; i++)
@@ -301,6 +341,8 @@ enum checkpoint_action fd_policy_decide(void *ctx, const struct checkpoint_fd *f
 		rule = find_rule(policy->before, fd, &local, &remote);
 	if (!rule)
 		rule = find_rule(policy, fd, &local, &remote);
+	if (rule && is_spared(policy, rule, fd))
+		rule = NULL;
 	if (rule && !rule->by_default && rule->action == CHECKPOINT_REFUSE) {
 		policy->refused = true;
 		policy->refused_fd = fd->fd;

@@ -5,6 +5,10 @@
  * ended by the other side, everything else as it was.
  *
  * A rule as jsnap writes it is KIND[:PATTERN]=ACTION, see fd_policy_parse.
+ *
+ * What the JVM has its classes from is spared: a rule for files is for the program's, as CRaC's
+ * are, and a JVM whose own files were closed would crash. A rule that names one in full, or its
+ * number, is meant.
  */
 #ifndef JSNAP_LAUNCHER_FD_POLICY_H
 #define JSNAP_LAUNCHER_FD_POLICY_H
@@ -36,7 +40,9 @@ struct fd_policy {
 	size_t count;
 	bool defaults;			/* else what no rule fits is carried exactly or refused */
 	const struct fd_policy *before; /* whose rules count first, or NULL */
-	bool refused;			/* by fd_policy_decide, on account of this descriptor */
+	char **spared;			/* owned; paths, those that end with / of folders */
+	size_t n_spared;
+	bool refused; /* by fd_policy_decide, on account of this descriptor */
 	int refused_fd;
 };
 
@@ -52,6 +58,10 @@ int fd_policy_add(struct fd_policy *policy, struct fd_rule *rule, struct jsnap_e
 void fd_rule_free(struct fd_rule *rule);
 void fd_policy_free(struct fd_policy *policy);
 #define CLEANUP_FD_POLICY __attribute__((cleanup(fd_policy_free)))
+
+/* Spares the file, or, with `below`, all in the folder; nothing when there is none. */
+int fd_policy_spare(struct fd_policy *policy, const char *path, bool below,
+		    struct jsnap_error *err);
 
 /* Whether some rule says error. */
 bool fd_policy_may_refuse(const struct fd_policy *policy);

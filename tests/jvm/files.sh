@@ -83,6 +83,17 @@ unset 'options[-1]' 'options[-1]'
 printf 'type: FILE\npath: **/gc.log\naction: error\n' >policies.yaml
 refused "fd [0-9]* ($dir/gc.log) is a file, and the policy says: error" \
 	-Djdk.crac.resource-policies="$dir/policies.yaml" "${rule[@]}"
+# A rule for all files is for the program's: the JVM goes on having its classes.
+rm -rf store
+printf 'type: FILE\naction: close\n' >policies.yaml
+for what in cold restored; do
+	start_timed $what "$port" /hello "$jsnap" run "${options[@]}" -XX:+UseSerialGC -Xmx64m \
+		-Djdk.crac.resource-policies="$dir/policies.yaml" "${rule[@]}"
+	[ $what = restored ] || until_true "$patience" "the snapshot" snapshot_settled
+	stop "$pid" TERM
+done
+said restored "jsnap: restored" "a program whose files were all closed by rule"
+expect "its exit status" $status 143
 printf 'type: FILE\npth: x\naction: error\n' >policies.yaml
 status=0
 "$jsnap" run "${options[@]}" -Djdk.crac.resource-policies="$dir/policies.yaml" "${rule[@]}" 2>bad.err || status=$?

@@ -151,6 +151,40 @@ static void test_defaults(void)
 	CHECK_EQ(of_tcp(&policy, "10.0.0.8", 5432), CHECKPOINT_REFUSE);
 }
 
+/* The JVM's own files, unless a rule names one. */
+static void test_spared(void)
+{
+	CLEANUP_FD_POLICY struct fd_policy own = {0};
+	CLEANUP_FD_POLICY struct fd_policy policy = {.defaults = true, .before = &own};
+	struct jsnap_error err = {0};
+
+	CHECK_EQ(fd_policy_spare(&policy, "/proc/sys/../", true, &err), 0);
+	CHECK_EQ(fd_policy_spare(&policy, "/etc//passwd", false, &err), 0);
+	CHECK_EQ(fd_policy_spare(&policy, "/there/is/no/such", false, &err), 0);
+	CHECK_EQ(policy.n_spared, 2);
+	add(&own, "file:/etc/passw[d]=close");
+	add(&own, "file:/proc/version=error");
+	add(&own, "file=close");
+	CHECK_EQ(of_file(&policy, "/etc/passwd"), CHECKPOINT_CARRY);
+	CHECK_EQ(of_file(&policy, "/etc/passwd-"), CHECKPOINT_CLOSE);
+	CHECK_EQ(of_file(&policy, "/proc/1"), CHECKPOINT_CARRY);
+	CHECK_EQ(of_file(&policy, "/process"), CHECKPOINT_CLOSE);
+	CHECK_EQ(of_file(&policy, "/proc/version"), CHECKPOINT_REFUSE);
+	add(&own, "tcp=close");
+	CHECK_EQ(of_tcp(&policy, "10.0.0.8", 5432), CHECKPOINT_CLOSE);
+}
+
+/* By its number one is meant. */
+static void test_spared_number(void)
+{
+	CLEANUP_FD_POLICY struct fd_policy policy = {0};
+	struct jsnap_error err = {0};
+
+	CHECK_EQ(fd_policy_spare(&policy, "/etc/passwd", false, &err), 0);
+	add(&policy, "fd:9=error");
+	CHECK_EQ(of_file(&policy, "/etc/passwd"), CHECKPOINT_REFUSE);
+}
+
 static int parse(struct fd_policy *policy, const char *text, struct jsnap_error *err)
 {
 	return crac_policies_parse(policy, text, strlen(text), "rules.yaml", err);
@@ -234,6 +268,8 @@ int main(void)
 	test_rules();
 	test_mapped();
 	test_defaults();
+	test_spared();
+	test_spared_number();
 	test_crac();
 	test_crac_errors();
 	test_property();
