@@ -28,6 +28,12 @@ static char *utf(JNIEnv *jni, jstring string)
 	return copy;
 }
 
+/* What a method has returned, if it has. */
+static char *utf_returned(JNIEnv *jni, jstring string)
+{
+	return agent_exception(jni) ? NULL : utf(jni, string);
+}
+
 void zone_start(JNIEnv *jni)
 {
 	jobject property = properties_get(jni, PROPERTY);
@@ -57,9 +63,10 @@ static void find_names(JNIEnv *jni, jclass type)
 	jobject home = as_offset ? properties_get(jni, "java.home") : NULL;
 
 	if (home) {
-		zone.names[0] = utf(jni, (*jni)->CallStaticObjectMethod(jni, type, by_name, home));
-		agent_exception(jni);
-		zone.names[1] = utf(jni, (*jni)->CallStaticObjectMethod(jni, type, as_offset));
+		zone.names[0] =
+			utf_returned(jni, (*jni)->CallStaticObjectMethod(jni, type, by_name, home));
+		zone.names[1] =
+			utf_returned(jni, (*jni)->CallStaticObjectMethod(jni, type, as_offset));
 	}
 	agent_exception(jni);
 	if (!zone.names[0])

@@ -207,7 +207,7 @@ static void test_at_once(const char *jdk, const char *mode, const char *zone, co
 	struct subject subject;
 
 	setenv("TZ", zone, 1);
-	subject_start(&subject, jdk, NULL, mode);
+	subject_start(&subject, jdk, (const char *[]){"-Xcheck:jni", NULL}, mode);
 	unsetenv("TZ");
 	check_line(&subject, ready);
 	prepare(&subject);
@@ -230,7 +230,7 @@ static void test_late_zone(const char *jdk)
 	struct subject subject;
 
 	setenv("TZ", "Europe/Paris", 1);
-	subject_start(&subject, jdk, NULL, "late-zone");
+	subject_start(&subject, jdk, (const char *[]){"-Xcheck:jni", NULL}, "late-zone");
 	unsetenv("TZ");
 	check_line(&subject, "ready");
 	prepare(&subject);
