@@ -147,7 +147,8 @@ static int warm_again(void *ctx, struct jsnap_error *err)
 		return rc;
 	if (rc < 0)
 		log_debug("%s", err->text);
-	log_debug("warmed again by %llu requests", (unsigned long long)result.requests);
+	else
+		log_debug("warmed again by %llu requests", (unsigned long long)result.requests);
 	rc = ready_wait_quiet(&target, monotonic_ns() + AGAIN_NS, err);
 	if (rc == -ECHILD || rc == -ECANCELED)
 		return rc;
@@ -156,13 +157,17 @@ static int warm_again(void *ctx, struct jsnap_error *err)
 	return 0;
 }
 
-/* `demanded`: of a program in use, which is to be stored as it is. */
-static int take(struct cold *cold, bool leave_running, bool background, bool demanded,
-		struct jsnap_error *err)
+/* What hooks have closed can't be asked, and nobody answers who waits for his snapshot. */
+static bool can_warm_again(const struct cold *cold)
 {
-	/* What hooks have closed can't be asked. */
-	bool again = !demanded && !cold->agent.requested && cold->settings->n_warmup &&
-		     !cold->settings->n_before_checkpoint;
+	return cold->settings->n_warmup && !cold->settings->n_before_checkpoint &&
+	       !cold->agent.requested;
+}
+
+/* `again`: warm_again, or NULL for a program that is to be stored as it is. */
+static int take(struct cold *cold, bool leave_running, bool background,
+		int (*again)(void *ctx, struct jsnap_error *err), struct jsnap_error *err)
+{
 	const struct snapshot_request request = {
 		.supervise = cold->supervise,
 		.agent = &cold->agent,
@@ -178,7 +183,7 @@ static int take(struct cold *cold, bool leave_running, bool background, bool dem
 		.policy = &cold->policy,
 		.leave_running = leave_running,
 		.background = background,
-		.warm_again = again ? warm_again : NULL,
+		.warm_again = again,
 		.warm_again_ctx = cold,
 	};
 	const struct ready_target target = target_of(cold);
@@ -225,7 +230,8 @@ int cold_snapshot(struct cold *cold, bool leave_running, bool background, struct
 		rc = phases[i].run(cold, deadline, err);
 	}
 	if (rc == 0)
-		rc = take(cold, leave_running, background, false, err);
+		rc = take(cold, leave_running, background, can_warm_again(cold) ? warm_again : NULL,
+			  err);
 	if (rc == 0)
 		return 0;
 	rc = explain(cold, rc, goal, err);
@@ -257,7 +263,7 @@ int cold_snapshot_now(struct cold *cold, struct jsnap_error *err)
 				 "another jsnap is taking this snapshot, or a program is being "
 				 "restored from it; try again later");
 	if (rc == 0)
-		rc = take(cold, true, true, true, err);
+		rc = take(cold, true, true, NULL, err);
 	if (rc < 0)
 		store_unlock(cold->slot);
 	return rc;
