@@ -87,6 +87,16 @@ jstring agent_string(JNIEnv *jni, const char *bytes, size_t size)
 				 (*jni)->GetStaticObjectField(jni, charsets, utf_8));
 }
 
+char *agent_utf(JNIEnv *jni, jstring string)
+{
+	const char *text = string ? (*jni)->GetStringUTFChars(jni, string, NULL) : NULL;
+	char *copy = text ? strdup(text) : NULL;
+
+	if (text)
+		(*jni)->ReleaseStringUTFChars(jni, string, text);
+	return copy;
+}
+
 static void add_system_property(JNIEnv *jni, struct agent_payload *payload, const char *key,
 				const char *name)
 {

@@ -26,6 +26,9 @@ int agent_say(struct agent *agent, enum agent_message type, uint32_t sequence,
  * lock of Java's. NULL with an exception pending. */
 jstring agent_string(JNIEnv *jni, const char *bytes, size_t size);
 
+/* A copy in modified UTF-8, the caller's; NULL of NULL. */
+char *agent_utf(JNIEnv *jni, jstring string);
+
 /* For RunAgentThread: a global reference, or NULL. The thread belongs to the system's thread group:
  * applications list and join their own. */
 jthread agent_new_thread(struct agent *agent, JNIEnv *jni, const char *name);

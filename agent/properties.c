@@ -165,7 +165,6 @@ void properties_remove(JNIEnv *jni, const char *name)
 	(*jni)->DeleteLocalRef(jni, all);
 }
 
-/* False when it is not NAME=VALUE, or Java refuses it. */
 static bool set(JNIEnv *jni, jobject all, const char *assignment)
 {
 	const char *equals = strchr(assignment, '=');
@@ -184,22 +183,28 @@ static bool set(JNIEnv *jni, jobject all, const char *assignment)
 	return !agent_exception(jni) && value;
 }
 
+bool properties_assign(JNIEnv *jni, const char *assignment)
+{
+	jobject all;
+	bool done;
+
+	if ((*jni)->PushLocalFrame(jni, 16) < 0)
+		return false;
+	all = object(jni);
+	done = all && set(jni, all, assignment);
+	agent_exception(jni);
+	(*jni)->PopLocalFrame(jni, NULL);
+	return done;
+}
+
 unsigned int properties_set(JNIEnv *jni, const struct agent_payload *fields)
 {
 	struct agent_field field;
 	unsigned int count = 0;
 	size_t pos = 0;
 
-	while (agent_payload_next(fields, &pos, &field)) {
-		jobject all;
-
-		if (!agent_field_is(&field, "prop") || (*jni)->PushLocalFrame(jni, 16) < 0)
-			continue;
-		all = object(jni);
-		count += all && set(jni, all, field.value);
-		agent_exception(jni);
-		(*jni)->PopLocalFrame(jni, NULL);
-	}
+	while (agent_payload_next(fields, &pos, &field))
+		count += agent_field_is(&field, "prop") && properties_assign(jni, field.value);
 	return count;
 }
 

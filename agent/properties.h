@@ -24,6 +24,9 @@ bool properties_are_free(void);
 jobject properties_get(JNIEnv *jni, const char *name);
 void properties_remove(JNIEnv *jni, const char *name);
 
+/* NAME=VALUE. False when it is no such assignment, or Java refuses it. */
+bool properties_assign(JNIEnv *jni, const char *assignment);
+
 /* Each "prop" field, NAME=VALUE. How many were set: not those that are no assignments. */
 unsigned int properties_set(JNIEnv *jni, const struct agent_payload *fields);
 

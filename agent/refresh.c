@@ -1,7 +1,7 @@
 /*
  * What a restored JVM must learn before its application sees the world again: the environment of
- * this start, properties, time zone, names, random state of its own, its time and arguments. Its
- * threads stand still meanwhile, but for what would have to wait for one of them.
+ * this start, properties, time zone, working folder, names, random state of its own, its time and
+ * arguments. Its threads stand still meanwhile, but for what would have to wait for one of them.
  */
 #include "agent/agent.h"
 

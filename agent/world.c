@@ -1,6 +1,7 @@
 /* See world.h. */
 #include "agent/world.h"
 
+#include "agent/folder.h"
 #include "agent/instances.h"
 #include "agent/loaded.h"
 #include "agent/properties.h"
@@ -20,6 +21,8 @@ enum part {
 	SCHEDULED_FORK_JOIN_TASK, /* JDK 25 */
 	TIMER_QUEUE, /* java.util.Timer's; the Timer itself may be gone while its thread goes on */
 	TIMER_THREAD,
+	FILE_NAMES,
+	FILE_PATHS,
 	PARTS,
 };
 
@@ -31,6 +34,8 @@ static const char *const names[PARTS] = {
 	[SCHEDULED_FORK_JOIN_TASK] = "java/util/concurrent/DelayScheduler$ScheduledForkJoinTask",
 	[TIMER_QUEUE] = "java/util/TaskQueue",
 	[TIMER_THREAD] = "java/util/TimerThread",
+	[FILE_NAMES] = "java/io/File",
+	[FILE_PATHS] = "sun/nio/fs/DefaultFileSystemProvider",
 };
 
 struct timer_fields {
@@ -145,6 +150,7 @@ void world_find(struct agent *agent, JNIEnv *jni)
 		find_process_handle(jni, found.classes[PROCESS_HANDLE]);
 	properties_find(jni);
 	zone_find(jni, found.classes[TIME_ZONE]);
+	folder_find(jni, found.classes[FILE_NAMES], found.classes[FILE_PATHS]);
 	found.timer_known = found.classes[TIMER_QUEUE] && found.classes[TIMER_THREAD] &&
 			    find_timer_fields(jni, &found.timer);
 	agent_exception(jni);
@@ -205,6 +211,7 @@ void world_find_objects(struct agent *agent, JNIEnv *jni, bool still)
 		leave_out_empty(jni);
 	properties_find_object(agent, jni);
 	zone_find_objects(jni);
+	folder_find_objects(jni);
 	if (!found.known)
 		return;
 	instances_find(agent, jni, found.classes[SCHEDULED_TASK], &found.tasks);
@@ -324,10 +331,16 @@ static bool empty_name_cache(JNIEnv *jni)
 	return empty;
 }
 
+static void refresh_by_properties(JNIEnv *jni)
+{
+	zone_refresh(jni);
+	folder_refresh(jni);
+}
+
 unsigned int world_refresh(JNIEnv *jni, bool catch_up)
 {
 	if (properties_are_free())
-		zone_refresh(jni);
+		refresh_by_properties(jni);
 	if (found.local_host)
 		(*jni)->SetStaticObjectField(jni, found.classes[INET_ADDRESS], found.local_host,
 					     NULL);
@@ -361,7 +374,7 @@ void world_settle(JNIEnv *jni, bool catch_up)
 	if (found.map && !found.names_empty)
 		clear_name_cache(jni);
 	if (!properties_are_free())
-		zone_refresh(jni);
+		refresh_by_properties(jni);
 	if (catch_up)
 		wake(jni);
 }
@@ -375,6 +388,7 @@ void world_forget(JNIEnv *jni)
 		(*jni)->DeleteGlobalRef(jni, found.map);
 	properties_forget(jni);
 	zone_forget(jni);
+	folder_forget(jni);
 	instances_free(jni, &found.tasks);
 	instances_free(jni, &found.fork_join_tasks);
 	instances_free(jni, &found.timer_queues);

@@ -18,20 +18,10 @@ static struct {
 	bool derived;
 } zone;
 
-static char *utf(JNIEnv *jni, jstring string)
-{
-	const char *text = string ? (*jni)->GetStringUTFChars(jni, string, NULL) : NULL;
-	char *copy = text ? strdup(text) : NULL;
-
-	if (text)
-		(*jni)->ReleaseStringUTFChars(jni, string, text);
-	return copy;
-}
-
 /* What a method has returned, if it has. */
 static char *utf_returned(JNIEnv *jni, jstring string)
 {
-	return agent_exception(jni) ? NULL : utf(jni, string);
+	return agent_exception(jni) ? NULL : agent_utf(jni, string);
 }
 
 void zone_start(JNIEnv *jni)
@@ -85,7 +75,7 @@ void zone_find(JNIEnv *jni, jclass time_zone)
 /* A zone that is known by its offset alone (TZ=JST-9) has made its ID itself. */
 static bool was_derived(JNIEnv *jni, jstring id, jstring property)
 {
-	CLEANUP_FREE char *name = utf(jni, id), *found = utf(jni, property);
+	CLEANUP_FREE char *name = agent_utf(jni, id), *found = agent_utf(jni, property);
 
 	if (!name || !found || strcmp(name, found) != 0)
 		return false;

@@ -15,6 +15,8 @@ asleep=4 # seconds between snapshot and restore, at least
 once=9	  # seconds from shortly before the snapshot until tasks are due that run once
 
 image=$dir/store/world.jsnap
+folder=$dir # where it is restored
+mkdir elsewhere
 
 # in_place HOST ADDRESS COMMAND...: where the machine is called HOST and some.name.test has that address. A file
 # capability counts for nothing in another user namespace, so cap stays where it is.
@@ -52,7 +54,7 @@ expect "processors before the snapshot" "$(tail -1 known)" "$(nproc)"
 restore() { # NAME PORT OPTION...: in the background
 	local name=$1 to=$2
 	shift 2
-	start "$name" env FRESH="$name" TZ=Asia/Tokyo "$jsnap" restore --image "$image" --tids $tids \
+	start "$name" env -C "$folder" FRESH="$name" TZ=Asia/Tokyo "$jsnap" restore --image "$image" --tids $tids \
 		--listen "$port=$to" --set-property "who=$name" "$@"
 	until_true "$patience" "$name answers" up "$to"
 }
@@ -81,6 +83,7 @@ shared() { # A B: how many values both have, of each source that has any
 restore one "$port"
 one=$pid
 ask "$port" /sources >sources
+folder=$dir/elsewhere
 if [ "$2" = cap ]; then
 	draw one "$port"
 	stop "$one" TERM
@@ -91,6 +94,7 @@ else
 	draw one "$port"
 	draw two "$second"
 fi
+folder=$dir
 overlap=$(shared one two)
 [ -z "$overlap" ] || fail "two restores share random numbers: $overlap"
 say "$(wc -w <sources) sources, 1000 values each: nothing shared"
@@ -99,9 +103,11 @@ say "$(wc -w <sources) sources, 1000 values each: nothing shared"
 # The world, as the second sees it, what it ran first included.
 seen() { [ -n "$(ask "$1" /first)" ]; }
 until_true "$patience" "what it saw at once" seen "$second"
-expect "seen at once" "$(ask "$second" /first)" "two two Asia/Tokyo none"
+folders="$dir/elsewhere $dir/elsewhere $dir/elsewhere"
+expect "seen at once" "$(ask "$second" /first)" "two two Asia/Tokyo $folders none"
 expect "the environment" "$(ask "$second" '/env?FRESH')" two
 expect "a property" "$(ask "$second" '/property?who')" two
+expect "the working folder" "$(ask "$second" /folders)" "$folders"
 expect "the time zone" "$(ask "$second" /zone)" "Asia/Tokyo Asia/Tokyo Thu Jan 01 09:00:00 JST 1970"
 expect "alive, itself, the bean's PID, just started" "$(ask "$second" /process)" "true true true true"
 restored=$(ask "$second" /restored)

@@ -1,11 +1,13 @@
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import java.io.File;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.reflect.Field;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -167,6 +169,12 @@ public final class World {
 				.map(d -> Long.toHexString(d[1]) + "\n").collect(Collectors.joining());
 	}
 
+	/** The working folder by each of those who know it. */
+	static String folders() {
+		return System.getProperty("user.dir") + " " + new File("a").getAbsoluteFile().getParent() + " "
+				+ Path.of("b").toAbsolutePath().getParent();
+	}
+
 	/** What a thread sees that runs as soon as there has been a restore. */
 	static volatile String first = "";
 
@@ -174,14 +182,14 @@ public final class World {
 		while (String.valueOf(call("jsnap.Program", "restoreTime")).equals("-1"))
 			Thread.onSpinWait();
 		String property = System.getProperty("who"), variable = System.getenv("FRESH");
-		String zone = TimeZone.getDefault().getID();
+		String zone = TimeZone.getDefault().getID(), folder = folders();
 		String address;
 		try {
 			address = InetAddress.getByName("some.name.test").getHostAddress();
 		} catch (IOException e) {
 			address = "none";
 		}
-		first = variable + " " + property + " " + zone + " " + address;
+		first = variable + " " + property + " " + zone + " " + folder + " " + address;
 	}
 
 	/** Of two values that nextGaussian makes it keeps one, for whichever thread asks next. */
@@ -297,6 +305,7 @@ public final class World {
 		case "/bean" -> String.valueOf(bean(name));
 		case "/host" -> InetAddress.getLocalHost().getHostName();
 		case "/lookup" -> InetAddress.getByName(name).getHostAddress();
+		case "/folders" -> folders();
 		case "/zone" -> TimeZone.getDefault().getID() + " " + java.time.ZoneId.systemDefault() + " "
 				+ new Date(0).toString();
 		case "/process" -> consistent();
