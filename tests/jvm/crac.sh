@@ -98,6 +98,10 @@ says registration "before C" "before B" "before late" "before A" "after A" "afte
 run weak weak
 says weak "before kept" "after kept" returned end
 
+# Nor does it remember those that are gone, however many.
+run forgotten forgotten
+says forgotten "grown by 0 times 16 MiB" end
+
 # A resource that asks for a snapshot while it is being told.
 run again again
 says again "before A" "thrown CheckpointException" "suppressed CheckpointException a snapshot is being taken already, by this thread" \
@@ -144,6 +148,13 @@ until_true "$patience" "outside: the resources are told" said_out outside "after
 until_true "$patience" "outside: the snapshot" snapshot_exists store/outside
 end_held outside
 says outside "before B" "before A" "after A" "after B" end
+
+# One whose exception cannot even be asked what it says.
+held mute mute
+until_true "$patience" "mute: there is no snapshot" grep -q "jsnap: no snapshot: .*Mute, which does not tell its words" mute.err
+until_true "$patience" "mute: the resources are told" said_out mute "after B"
+end_held mute
+says mute "before B" "before M" "before A" "after A" "after M" "after B" end
 
 # Who has been told may have closed what requests need: nobody asks any more.
 held asked asked --warmup "http://127.0.0.1:PORT/" --warmup-requests 30

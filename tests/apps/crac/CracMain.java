@@ -118,6 +118,36 @@ public final class CracMain {
 		}
 	}
 
+	/** An exception that throws another when it is asked what it says. */
+	static class Mute extends RuntimeException {
+		private static final long serialVersionUID = 1;
+
+		@Override
+		public String toString() {
+			throw new IllegalStateException("no words");
+		}
+	}
+
+	static class Silent extends Told {
+		Silent(String name) {
+			super(name);
+		}
+
+		@Override
+		public void beforeCheckpoint(Context<? extends Resource> context) throws Exception {
+			super.beforeCheckpoint(context);
+			throw new Mute();
+		}
+	}
+
+	static long used() throws InterruptedException {
+		for (int i = 0; i < 3; i++) {
+			System.gc();
+			Thread.sleep(50);
+		}
+		return Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();
+	}
+
 	static synchronized void say(String line) {
 		System.out.println(line);
 		System.out.flush();
@@ -197,6 +227,23 @@ public final class CracMain {
 			}
 			snapshot();
 		}
+		case "forgotten" -> {
+			long before = used();
+			for (int i = 1; i <= 400_000; i++) {
+				register(new Resource() {
+					@Override
+					public void beforeCheckpoint(Context<? extends Resource> context) {
+					}
+
+					@Override
+					public void afterRestore(Context<? extends Resource> context) {
+					}
+				});
+				if (i % 20_000 == 0)
+					System.gc();
+			}
+			say("grown by " + (used() - before >> 24) + " times 16 MiB");
+		}
 		case "again" -> {
 			register(new Told("A") {
 				@Override
@@ -218,8 +265,10 @@ public final class CracMain {
 			register(new Told("B"));
 			snapshot();
 		}
-		case "outside" -> {
+		case "outside", "mute" -> {
 			register(new Told("A"));
+			if (args[0].equals("mute"))
+				register(new Silent("M"));
 			register(new Told("B"));
 			new java.net.ServerSocket(Integer.parseInt(args[1]), 1, java.net.InetAddress.getLoopbackAddress());
 			keep.add(Thread.currentThread());

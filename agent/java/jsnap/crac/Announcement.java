@@ -104,7 +104,7 @@ final class Announcement extends Thread {
 		Turn.adopt();
 		try {
 			Core.context.beforeCheckpoint(null);
-		} catch (CheckpointException e) {
+		} catch (Throwable e) {
 			words = Report.of("beforeCheckpoint", e);
 		}
 		reached(Stage.TOLD, words);
@@ -112,7 +112,7 @@ final class Announcement extends Thread {
 		words = null;
 		try {
 			Core.context.afterRestore(null);
-		} catch (RestoreException e) {
+		} catch (Throwable e) {
 			words = Report.of("afterRestore", e);
 		}
 		current = null;

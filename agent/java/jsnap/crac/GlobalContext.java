@@ -2,7 +2,6 @@ package jsnap.crac;
 
 import java.lang.ref.WeakReference;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 
 /**
@@ -16,7 +15,10 @@ import java.util.List;
  * <p>Resources are compared by identity: nothing of theirs but the two notifications is called.
  */
 final class GlobalContext extends Context<Resource> {
+	private static final int FEW = 1000;
+
 	private final List<Entry> entries = new ArrayList<>();
+	private int many = FEW; /* entries: time to look for resources that are gone */
 
 	private static final class Entry {
 		final WeakReference<Resource> resource;
@@ -32,15 +34,23 @@ final class GlobalContext extends Context<Resource> {
 	public synchronized void register(Resource resource) {
 		if (resource == null)
 			throw new NullPointerException("resource");
+		if (entries.size() >= many) {
+			forget();
+			many = FEW + 2 * entries.size();
+		}
 		entries.add(new Entry(resource));
 	}
 
+	private void forget() {
+		int kept = 0;
+		for (Entry entry : entries)
+			if (entry.told != null || entry.resource.get() != null)
+				entries.set(kept++, entry);
+		entries.subList(kept, entries.size()).clear();
+	}
+
 	synchronized boolean isEmpty() {
-		for (Iterator<Entry> i = entries.iterator(); i.hasNext();) {
-			Entry entry = i.next();
-			if (entry.told == null && entry.resource.get() == null)
-				i.remove();
-		}
+		forget();
 		return entries.isEmpty();
 	}
 

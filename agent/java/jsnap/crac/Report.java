@@ -11,13 +11,38 @@ final class Report {
 	/** The first line says what happened, then each exception in full. */
 	static String of(String what, Throwable all) {
 		Throwable[] each = all.getSuppressed();
+		if (each.length == 0)
+			each = new Throwable[] {all};
+		StringBuilder text = new StringBuilder(what + ": " + each.length
+				+ (each.length == 1 ? " exception: " : " exceptions, first: ") + words(each[0]) + '\n');
+		for (Throwable one : each)
+			text.append(inFull(one));
+		return text.toString();
+	}
+
+	/** An exception may throw another when it is asked what it says. */
+	private static String words(Throwable one) {
+		try {
+			return one.toString();
+		} catch (Throwable e) {
+			return one.getClass().getName() + ", which does not tell its words";
+		}
+	}
+
+	private static String inFull(Throwable one) {
 		StringWriter text = new StringWriter();
 		try (PrintWriter out = new PrintWriter(text)) {
-			out.println(what + ": " + each.length + (each.length == 1 ? " exception: " : " exceptions, first: ")
-					+ (each.length > 0 ? each[0] : all));
-			for (Throwable one : each)
-				one.printStackTrace(out);
+			one.printStackTrace(out);
+			return text.toString();
+		} catch (Throwable e) {
+			return words(one) + '\n' + lines(one.getStackTrace());
 		}
+	}
+
+	private static String lines(StackTraceElement[] stack) {
+		StringBuilder text = new StringBuilder();
+		for (StackTraceElement frame : stack)
+			text.append("\tat ").append(frame).append('\n');
 		return text.toString();
 	}
 
@@ -28,10 +53,7 @@ final class Report {
 		for (StackTraceElement frame : stack)
 			if (culprit == null && frame.getMethodName().equals(what))
 				culprit = frame.getClassName();
-		StringBuilder text = new StringBuilder(what + " of " + (culprit == null ? "a resource" : culprit)
-				+ " has not returned within " + Agent.timeout() / 1000.0 + " s (--hook-timeout)\n");
-		for (StackTraceElement frame : stack)
-			text.append("\tat ").append(frame).append('\n');
-		return text.toString();
+		return what + " of " + (culprit == null ? "a resource" : culprit) + " has not returned within "
+				+ Agent.timeout() / 1000.0 + " s (--hook-timeout)\n" + lines(stack);
 	}
 }
