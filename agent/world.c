@@ -1,6 +1,7 @@
 /* See world.h. */
 #include "agent/world.h"
 
+#include "agent/cpu_load.h"
 #include "agent/folder.h"
 #include "agent/instances.h"
 #include "agent/loaded.h"
@@ -23,6 +24,7 @@ enum part {
 	TIMER_THREAD,
 	FILE_NAMES,
 	FILE_PATHS,
+	PLATFORM_BEANS,
 	PARTS,
 };
 
@@ -36,6 +38,7 @@ static const char *const names[PARTS] = {
 	[TIMER_THREAD] = "java/util/TimerThread",
 	[FILE_NAMES] = "java/io/File",
 	[FILE_PATHS] = "sun/nio/fs/DefaultFileSystemProvider",
+	[PLATFORM_BEANS] = "com/sun/management/internal/PlatformMBeanProviderImpl",
 };
 
 struct timer_fields {
@@ -151,6 +154,7 @@ void world_find(struct agent *agent, JNIEnv *jni)
 	properties_find(jni);
 	zone_find(jni, found.classes[TIME_ZONE]);
 	folder_find(jni, found.classes[FILE_NAMES], found.classes[FILE_PATHS]);
+	cpu_load_find(jni, found.classes[PLATFORM_BEANS]);
 	found.timer_known = found.classes[TIMER_QUEUE] && found.classes[TIMER_THREAD] &&
 			    find_timer_fields(jni, &found.timer);
 	agent_exception(jni);
@@ -348,6 +352,7 @@ unsigned int world_refresh(JNIEnv *jni, bool catch_up)
 	if (found.classes[PROCESS_HANDLE])
 		refresh_process_handle(jni, found.classes[PROCESS_HANDLE]);
 	agent_exception(jni);
+	cpu_load_refresh(jni);
 	return found.monotonic_ns ? put_off_tasks(jni, catch_up) : 0;
 }
 
@@ -389,6 +394,7 @@ void world_forget(JNIEnv *jni)
 	properties_forget(jni);
 	zone_forget(jni);
 	folder_forget(jni);
+	cpu_load_forget(jni);
 	instances_free(jni, &found.tasks);
 	instances_free(jni, &found.fork_join_tasks);
 	instances_free(jni, &found.timer_queues);

@@ -1,7 +1,7 @@
 /*
  * What a restored JVM remembers of the world it was taken from: host name and name service caches,
  * time zone (zone.h), working folder (folder.h), system properties (properties.h), its own start
- * time, and when tasks are due.
+ * time and load (cpu_load.h), and when tasks are due.
  *
  * world_find_objects and world_refresh run while the application's threads stand still (suspend.h)
  * and take no lock that one of them may have; world_settle runs once they go on. Classes that are

@@ -104,7 +104,7 @@ say "$(wc -w <sources) sources, 1000 values each: nothing shared"
 seen() { [ -n "$(ask "$1" /first)" ]; }
 until_true "$patience" "what it saw at once" seen "$second"
 folders="$dir/elsewhere $dir/elsewhere $dir/elsewhere"
-expect "seen at once" "$(ask "$second" /first)" "two two Asia/Tokyo $folders none"
+expect "seen at once" "$(ask "$second" /first)" "two two Asia/Tokyo $folders true none"
 expect "the environment" "$(ask "$second" '/env?FRESH')" two
 expect "a property" "$(ask "$second" '/property?who')" two
 expect "the working folder" "$(ask "$second" /folders)" "$folders"

@@ -169,6 +169,12 @@ public final class World {
 				.map(d -> Long.toHexString(d[1]) + "\n").collect(Collectors.joining());
 	}
 
+	/** A load is at most 1, of time that had not passed before it was asked last. */
+	static boolean loadIsALoad() {
+		return ManagementFactory.getPlatformMXBean(com.sun.management.OperatingSystemMXBean.class)
+				.getProcessCpuLoad() <= 1;
+	}
+
 	/** The working folder by each of those who know it. */
 	static String folders() {
 		return System.getProperty("user.dir") + " " + new File("a").getAbsoluteFile().getParent() + " "
@@ -181,6 +187,7 @@ public final class World {
 	static void watch() {
 		while (String.valueOf(call("jsnap.Program", "restoreTime")).equals("-1"))
 			Thread.onSpinWait();
+		boolean load = loadIsALoad();
 		String property = System.getProperty("who"), variable = System.getenv("FRESH");
 		String zone = TimeZone.getDefault().getID(), folder = folders();
 		String address;
@@ -189,7 +196,7 @@ public final class World {
 		} catch (IOException e) {
 			address = "none";
 		}
-		first = variable + " " + property + " " + zone + " " + folder + " " + address;
+		first = variable + " " + property + " " + zone + " " + folder + " " + load + " " + address;
 	}
 
 	/** Of two values that nextGaussian makes it keeps one, for whichever thread asks next. */
@@ -203,6 +210,7 @@ public final class World {
 	/** Right before the snapshot. */
 	static String poise() throws Exception {
 		keepGaussian();
+		loadIsALoad();
 		keepBuffer("sun.security.provider.NativePRNG");
 		keepBuffer("sun.security.provider.NativePRNG$NonBlocking");
 		new Thread(World::watch).start();
