@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/privilege.h"
 #include "proc/status.h"
 #include "restore/walk.h"
 
@@ -59,30 +60,31 @@ static void read_line(const char *path, char *text, size_t size)
 		snprintf(text, size, "%.*s", (int)strcspn(data, "\n"), data);
 }
 
-/* The capability is permitted by `caps`, which are freed; NULL: no. */
-static bool permits(cap_t caps, cap_value_t capability)
+static bool has_file_cap(const char *path)
 {
+	cap_t caps = cap_get_file(path);
 	cap_flag_value_t value = CAP_CLEAR;
 
 	if (!caps)
 		return false;
-	cap_get_flag(caps, capability, CAP_PERMITTED, &value);
+	cap_get_flag(caps, CAP_CHECKPOINT_RESTORE, CAP_PERMITTED, &value);
 	cap_free(caps);
 	return value == CAP_SET;
 }
 
 static void read_executable(struct place *place)
 {
+	const uint64_t permitted = privilege_permitted();
 	struct statvfs fs;
 	ssize_t n = readlink("/proc/self/exe", place->executable, sizeof(place->executable) - 1);
 
 	place->executable[n > 0 ? n : 0] = '\0';
-	place->has_file_cap = permits(cap_get_file(place->executable), CAP_CHECKPOINT_RESTORE);
+	place->has_file_cap = has_file_cap(place->executable);
 	place->is_nosuid = statvfs(place->executable, &fs) == 0 && (fs.f_flag & ST_NOSUID);
 	place->may_hold_cap = cap_get_bound(CAP_CHECKPOINT_RESTORE) == 1;
-	place->holds_cap = permits(cap_get_proc(), CAP_CHECKPOINT_RESTORE);
+	place->holds_cap = permitted >> CAP_CHECKPOINT_RESTORE & 1;
 	place->is_root = geteuid() == 0;
-	place->is_plain_root = place->is_root && !permits(cap_get_proc(), CAP_SETFCAP);
+	place->is_plain_root = place->is_root && !(permitted >> CAP_SETFCAP & 1);
 }
 
 /* A call without effect: what forbids it is a filter, which may answer with a signal. */

@@ -19,23 +19,13 @@ struct capset {
 
 _Static_assert(sizeof(struct capset) == PRIVILEGE_CAPSET_SIZE, "capset(2) version 3");
 
-static bool permitted(int capability)
-{
-	cap_t caps = cap_get_proc();
-	cap_flag_value_t value = CAP_CLEAR;
-
-	if (!caps)
-		return false;
-	cap_get_flag(caps, capability, CAP_PERMITTED, &value);
-	cap_free(caps);
-	return value == CAP_SET;
-}
-
 int privilege_tid_capability(void)
 {
-	if (permitted(CAP_CHECKPOINT_RESTORE))
+	const uint64_t permitted = privilege_permitted();
+
+	if (permitted & PRIVILEGE_CHECKPOINT_RESTORE)
 		return CAP_CHECKPOINT_RESTORE;
-	return permitted(CAP_SYS_ADMIN) ? CAP_SYS_ADMIN : -1;
+	return permitted >> CAP_SYS_ADMIN & 1 ? CAP_SYS_ADMIN : -1;
 }
 
 int privilege_raise(int capability, bool on)
