@@ -92,7 +92,7 @@ bool probation_bad(const struct store_slot *slot, const struct image_id *id, cha
 
 	if (fd < 0 && fd != -ENOENT)
 		log_warn("no mark is looked at: %s", problem.text);
-	if (fd < 0 || read_file_fd(fd, MARK_MAX, &line, NULL) < 0)
+	if (fd < 0 || read_file_fd(fd, MARK_MAX, MARK_MAX, &line, NULL) < 0)
 		return false;
 	id_text(id, text);
 	prefix = snprintf(due, sizeof(due), PLACE_MARK_MAGIC " %s ", text);

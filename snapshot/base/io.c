@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <time.h>
 
+#define FILE_EXPECTED 4094u /* bytes; more will do, too */
+
 int read_full(int fd, void *buf, size_t size)
 {
 	char *p = buf;
@@ -81,9 +83,9 @@ int pwrite_full(int fd, const void *buf, size_t size, off_t offset)
 	return 0;
 }
 
-int read_file_fd(int fd, size_t max, char **ret_data, size_t *ret_size)
+int read_file_fd(int fd, size_t expect, size_t max, char **ret_data, size_t *ret_size)
 {
-	size_t used = 0, capacity = 4096;
+	size_t used = 0, capacity = expect + 2;
 	CLEANUP_FREE char *data = malloc(capacity);
 
 	if (!data)
@@ -122,7 +124,7 @@ int read_file(const char *path, size_t max, char **ret_data, size_t *ret_size)
 
 	if (fd < 0)
 		return -errno;
-	return read_file_fd(fd, max, ret_data, ret_size);
+	return read_file_fd(fd, FILE_EXPECTED, max, ret_data, ret_size);
 }
 
 int text_stream_end(FILE *stream, char **text)

@@ -22,7 +22,8 @@ int pwrite_full(int fd, const void *buf, size_t size, off_t offset);
  * *ret_size and is owned by the caller (free). -EFBIG when it is longer than `max` bytes.
  */
 int read_file(const char *path, size_t max, char **ret_data, size_t *ret_size);
-int read_file_fd(int fd, size_t max, char **ret_data, size_t *ret_size);
+/* Of one that is open; with room for `expect` bytes at once. */
+int read_file_fd(int fd, size_t expect, size_t max, char **ret_data, size_t *ret_size);
 
 /*
  * Closes a stream of open_memstream(3) over *text, which it frees (NULL then) on -ENOMEM. fclose

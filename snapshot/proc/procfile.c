@@ -2,6 +2,7 @@
 #include "proc/procfile.h"
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "proc/text.h"
 
 #include <fcntl.h>
@@ -50,59 +51,22 @@ int procfile_open(pid_t pid, const char *leaf, int flags, struct jsnap_error *er
 	return fd;
 }
 
-/* Fills *data to the end of the file; it grows by doubling up to max + 1 bytes. */
-static int procfile_fill(int fd, size_t max, char **data, size_t *capacity, size_t *ret_used)
-{
-	size_t used = 0;
-
-	for (;;) {
-		ssize_t n;
-
-		if (*capacity - used < 2) {
-			char *grown = realloc(*data, *capacity * 2);
-
-			if (!grown)
-				return -ENOMEM;
-			*data = grown;
-			*capacity *= 2;
-		}
-		n = read(fd, *data + used, *capacity - used - 1);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		used += (size_t)n;
-		if (used > max)
-			return -EFBIG;
-	}
-	(*data)[used] = '\0';
-	*ret_used = used;
-	return 0;
-}
-
 int procfile_read(pid_t pid, const char *leaf, size_t expect, size_t max, char **ret_data,
 		  size_t *ret_size, struct jsnap_error *err)
 {
 	CLEANUP_CLOSE int fd = procfile_open(pid, leaf, 0, err);
-	CLEANUP_FREE char *data = NULL;
-	size_t capacity = expect < 2 ? 2 : expect, used = 0;
 	int ret;
 
 	if (fd < 0)
 		return fd;
-	data = malloc(capacity);
-	if (!data)
+	ret = read_file_fd(fd, expect, max, ret_data, ret_size);
+	if (ret == -ENOMEM)
 		return error_set(err, ENOMEM, "read /proc/%d/%s: out of memory", (int)pid, leaf);
-	ret = procfile_fill(fd, max, &data, &capacity, &used);
 	if (ret == -EFBIG)
 		return error_set(err, EFBIG, "read /proc/%d/%s: longer than the %zu bytes allowed",
 				 (int)pid, leaf, max);
 	if (ret < 0)
 		return procfile_error(err, -ret, pid, leaf, "read");
-	*ret_data = STEAL_PTR(data);
-	*ret_size = used;
 	return 0;
 }
 
