@@ -58,6 +58,7 @@ static int phase_warm(struct cold *cold, uint64_t deadline, struct jsnap_error *
 					       .answer_ns = WARMUP_REQUEST_TIMEOUT_NS,
 					       .steady = s->warmup_steady,
 					       .time_ns = s->warmup_time_ns,
+					       .until_asked = true,
 					       .deadline_ns = deadline};
 	struct warmup_result result = {0};
 	int rc;
@@ -69,6 +70,10 @@ static int phase_warm(struct cold *cold, uint64_t deadline, struct jsnap_error *
 	if (rc == 0 && s->n_warmup)
 		log_debug("warm after %llu requests%s", (unsigned long long)result.requests,
 			  result.out_of_time ? " (--warmup-time was up)" : "");
+	if (rc == 0 && result.unanswered)
+		log_warn("--warmup-time was up before %s had answered once: in this the snapshot "
+			 "will not be warm",
+			 result.unanswered);
 	return rc;
 }
 

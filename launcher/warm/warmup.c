@@ -17,6 +17,17 @@ struct run {
 	struct warmup_result result;
 };
 
+/* Whom to listen to for the program's wish; NULL when nobody wants to know of it. */
+static struct agent_client *asker(const struct run *run)
+{
+	return run->options->until_asked ? run->target->agent : NULL;
+}
+
+static bool is_asked(const struct run *run)
+{
+	return asker(run) && asker(run)->requested;
+}
+
 static const char *command_of(const char *step)
 {
 	return strncmp(step, "exec:", 5) == 0 ? step + 5 : NULL;
@@ -172,7 +183,11 @@ static uint64_t end_of(const struct burst *b)
 static int wait_answer(struct burst *b, struct jsnap_error *err)
 {
 	struct supervise *s = b->run->target->supervise;
-	struct pollfd fd = {.fd = b->exchange.fd, .events = http_exchange_events(&b->exchange)};
+	struct agent_client *agent = asker(b->run);
+	struct pollfd fds[] = {
+		{.fd = b->exchange.fd, .events = http_exchange_events(&b->exchange)},
+		{.fd = agent ? agent->fd : -1, .events = POLLIN},
+	};
 	bool under_way = b->exchange.fd >= 0;
 	uint64_t end = end_of(b), until = end, next = b->retry_at;
 	int rc;
@@ -181,11 +196,13 @@ static int wait_answer(struct burst *b, struct jsnap_error *err)
 		next = b->deadline_ns;
 	if (next && (!until || next < until))
 		until = next;
-	rc = supervise_wait(s, &fd, 1, until);
+	rc = supervise_wait(s, fds, ARRAY_SIZE(fds), until);
 	if (rc < 0)
 		return supervise_explain(s, rc, err);
+	if (rc > 0 && fds[1].revents)
+		agent_client_read(agent);
 	if (rc > 0)
-		return fd.revents ? step(b, err) : 0;
+		return fds[0].revents ? step(b, err) : 0;
 	if (end && monotonic_ns() >= end)
 		return time_is_up(b->run, err);
 	if (under_way)
@@ -202,7 +219,7 @@ static int run_url(struct run *run, const char *text, struct jsnap_error *err)
 	b.exchange.fd = -1;
 	if (rc == 0)
 		rc = host_name_look_up(run->target->supervise, &b.url, run->until_ns, err);
-	while (rc == 0 && wants_more(&b)) {
+	while (rc == 0 && wants_more(&b) && !is_asked(run)) {
 		uint64_t end = end_of(&b);
 
 		log_progress("%s %s: %llu of %llu requests", run->options->what, text,
@@ -219,6 +236,8 @@ static int run_url(struct run *run, const char *text, struct jsnap_error *err)
 	}
 	log_progress_end();
 	http_exchange_close(&b.exchange);
+	if (rc > 0 && !b.answered && !run->result.unanswered)
+		run->result.unanswered = text;
 	if (rc < 0 && rc != -ECHILD && rc != -ECANCELED)
 		return error_context(err, "%s %s, request %llu", run->options->what, text,
 				     (unsigned long long)b.answered + 1);
@@ -252,7 +271,7 @@ int warmup_run(const struct warmup_options *options, const struct ready_target *
 		if (!run.until_ns || end < run.until_ns)
 			run.until_ns = end;
 	}
-	for (size_t i = 0; rc == 0 && i < options->n_steps; i++) {
+	for (size_t i = 0; rc == 0 && i < options->n_steps && !is_asked(&run); i++) {
 		if (!command_of(options->steps[i]))
 			rc = run_url(&run, options->steps[i], err);
 		else if (!options->pages_alone)

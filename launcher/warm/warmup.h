@@ -28,12 +28,14 @@ struct warmup_options {
 	bool steady;	      /* beyond that, until it has levelled off (steady.h) */
 	uint64_t time_ns;     /* of the whole warm-up; 0: no limit */
 	bool finish;	      /* the answer that is under way then is waited for */
+	bool until_asked;     /* it ends when the program asks for its snapshot */
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; past it is an error; 0: none */
 };
 
 struct warmup_result {
 	uint64_t requests; /* answered */
 	bool out_of_time;
+	const char *unanswered; /* the first URL that had no answer by then, or NULL */
 };
 
 int warmup_check(const struct warmup_options *options, struct jsnap_error *err);

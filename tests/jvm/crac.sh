@@ -163,6 +163,14 @@ until_true "$patience" "asked: the snapshot" snapshot_exists store/asked
 end_held asked
 says asked "before 30" "after 30" end
 
+# Who asks in the midst of the warm-up, with his server closed, has his snapshot then.
+held midway midway --ready tcp:PORT --warmup "http://127.0.0.1:PORT/" --warmup-requests 100000000 --warmup-time 10m
+until_true "$patience" "midway: the snapshot" snapshot_exists store/midway
+until_true "$patience" "midway: the answer" said_out midway returned
+! grep "jsnap: no snapshot: " midway.err || fail "midway: the warm-up is said to have failed"
+end_held midway
+says midway before after returned end
+
 held deaf deaf
 until_true "$patience" "deaf: there is no snapshot" grep -q "jsnap: no snapshot: .*Hanging has not returned within" deaf.err
 ended "$pid" && fail "deaf: the application is gone"

@@ -44,4 +44,10 @@ say "steady after $(wc -l <rounds) rounds and $requests requests"
 # A limit of time is kept, level or not.
 warm limited --warmup-steady on --warmup-time 700ms
 grep -q "time was up" limited.err || fail "--warmup-time does not end it: $(grep 'warm after' limited.err)"
+
+# Too short a limit for one answer: said, and a snapshot all the same.
+warm none --warmup-time 1ms
+grep -q "jsnap: --warmup-time was up before http://127.0.0.1:$port/hello had answered once" none.err ||
+	fail "no answer at all: $(cat none.err)"
+! grep -q "had answered once" limited.err || fail "it says that nothing was answered"
 nothing_left

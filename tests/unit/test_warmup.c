@@ -18,6 +18,7 @@ static struct supervise supervise;
 /* Of the options. */
 static uint64_t answer_ns, time_ns;
 static bool finish;
+static struct agent_client *agent; /* of the target; a warm-up ends when it asks */
 
 struct server {
 	unsigned refused_ms; /* how long it does not listen yet */
@@ -86,7 +87,7 @@ static pid_t start(const struct server *server, char *ret_url, size_t size)
 static int warm(const struct server *server, uint64_t requests, uint64_t timeout_ms,
 		struct warmup_result *ret_result, struct jsnap_error *err)
 {
-	const struct ready_target target = {.supervise = &supervise};
+	const struct ready_target target = {.supervise = &supervise, .agent = agent};
 	char url[64];
 	const char *steps[] = {url};
 	struct warmup_options options = {.what = "warm-up",
@@ -95,7 +96,8 @@ static int warm(const struct server *server, uint64_t requests, uint64_t timeout
 					 .requests = requests,
 					 .answer_ns = answer_ns,
 					 .time_ns = time_ns,
-					 .finish = finish};
+					 .finish = finish,
+					 .until_asked = agent};
 	pid_t pid = start(server, url, sizeof(url));
 	int rc;
 
@@ -187,12 +189,34 @@ static void test_finish(void)
 	CHECK_EQ(warm(&slow, 5, 0, &result, &err), 0);
 	CHECK_EQ(result.requests, 0);
 	CHECK(result.out_of_time);
+	CHECK(result.unanswered);
 	finish = true;
 	CHECK_EQ(warm(&slow, 5, 0, &result, &err), 0);
 	CHECK_EQ(result.requests, 1);
 	CHECK(result.out_of_time);
+	CHECK(!result.unanswered);
 	time_ns = 0;
 	finish = false;
+}
+
+/* Whoever asks for his snapshot answers no more. */
+static void test_asked(void)
+{
+	struct agent_client client = {.fd = -1};
+	struct warmup_result result;
+	struct jsnap_error err = {0};
+	int other;
+
+	CHECK_EQ(agent_client_open(&supervise, &client, &other, &err), 0);
+	CHECK_EQ(agent_send(other, AGENT_CHECKPOINT_REQUEST, 0, NULL, &err), 0);
+	agent = &client;
+	CHECK_EQ(warm(&(struct server){.answered = 1, .thinks_ms = 60000}, 20, 0, &result, &err),
+		 0);
+	CHECK(client.requested);
+	CHECK(!result.out_of_time);
+	agent = NULL;
+	agent_client_close(&client);
+	close(other);
 }
 
 /* A resource's time, however long, is over before the launcher's patience with the agent is. */
@@ -218,6 +242,7 @@ int main(void)
 	test_starts_late();
 	test_slow_answers();
 	test_finish();
+	test_asked();
 	test_patience();
 	supervise_end(&supervise);
 	return 0;

@@ -276,7 +276,8 @@ public final class CracMain {
 				if (c == '!')
 					break;
 		}
-		case "asked" -> {
+		case "asked", "midway" -> {
+			boolean asks = args[0].equals("midway");
 			java.util.concurrent.atomic.AtomicLong requests = new java.util.concurrent.atomic.AtomicLong();
 			com.sun.net.httpserver.HttpServer server = com.sun.net.httpserver.HttpServer.create(
 					new java.net.InetSocketAddress(java.net.InetAddress.getLoopbackAddress(), Integer.parseInt(args[1])), 0);
@@ -288,15 +289,21 @@ public final class CracMain {
 			register(new Told("A") {
 				@Override
 				public void beforeCheckpoint(Context<? extends Resource> context) {
-					say("before " + requests);
+					if (asks)
+						server.stop(0);
+					say("before" + (asks ? "" : " " + requests));
 				}
 
 				@Override
 				public void afterRestore(Context<? extends Resource> context) {
-					say("after " + requests);
+					say("after" + (asks ? "" : " " + requests));
 				}
 			});
 			server.start();
+			while (asks && requests.get() < 30)
+				Thread.sleep(1);
+			if (asks)
+				snapshot();
 			while (System.in.read() != '!')
 				;
 		}
