@@ -219,6 +219,22 @@ static void test_asked(void)
 	close(other);
 }
 
+/* A page that would answer when the time is up: the program is not ready. */
+static void test_ready_in_time(void)
+{
+	const struct ready_target target = {.supervise = &supervise};
+	CLEANUP_READY struct ready ready = {0};
+	struct jsnap_error err = {0};
+	char url[64];
+	const char *conditions[] = {url};
+	pid_t pid = start(&(struct server){.answered = 5, .thinks_ms = 2000}, url, sizeof(url));
+
+	CHECK_EQ(ready_parse(conditions, 1, &ready, &err), 0);
+	CHECK_EQ(ready_wait(&ready, &target, monotonic_ns() + 100000000, &err), -ETIMEDOUT);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
 /* A resource's time, however long, is over before the launcher's patience with the agent is. */
 static void test_patience(void)
 {
@@ -243,6 +259,7 @@ int main(void)
 	test_slow_answers();
 	test_finish();
 	test_asked();
+	test_ready_in_time();
 	test_patience();
 	supervise_end(&supervise);
 	return 0;
