@@ -477,6 +477,8 @@ void random_add_states(struct agent *agent, JNIEnv *jni, struct agent_payload *a
 	add_seeds(jni, answer);
 	add_own(agent, jni, RANDOM, answer);
 	add_own(agent, jni, SPLITTABLE_RANDOM, answer);
+	for (size_t s = GENERATORS; s < SOURCES; s++)
+		add_own(agent, jni, (enum source)s, answer);
 }
 
 void random_forget(JNIEnv *jni)

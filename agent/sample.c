@@ -6,10 +6,10 @@
 #include "agent/random.h"
 #include "base/cleanup.h"
 
-#define SECURE_MAX 32 /* of the program's own SecureRandoms */
+#define SECURE_MAX 4096 /* of the program's own SecureRandoms: what a message holds */
 
 /* SecureRandom[] of what the program has, whatever provider it is of. */
-static jobjectArray secure_randoms(struct agent *agent, JNIEnv *jni)
+static jobjectArray secure_randoms(struct agent *agent, JNIEnv *jni, struct agent_payload *answer)
 {
 	static const char *const name = "java/security/SecureRandom";
 	struct instances instances = {0};
@@ -21,6 +21,9 @@ static jobjectArray secure_randoms(struct agent *agent, JNIEnv *jni)
 		return NULL;
 	instances_find(agent, jni, type, &instances);
 	count = instances.count < SECURE_MAX ? instances.count : SECURE_MAX;
+	if (count < instances.count)
+		agent_payload_addf(answer, "own", "perhaps %d SecureRandom, not drawn from",
+				   instances.count - count);
 	if (type)
 		array = (*jni)->NewObjectArray(jni, count, type, NULL);
 	for (jint i = 0; array && i < count; i++)
@@ -30,8 +33,8 @@ static jobjectArray secure_randoms(struct agent *agent, JNIEnv *jni)
 	return array;
 }
 
-static int draw(struct agent *agent, JNIEnv *jni, jobjectArray *ret_samples,
-		struct jsnap_error *err)
+static int draw(struct agent *agent, JNIEnv *jni, struct agent_payload *answer,
+		jobjectArray *ret_samples, struct jsnap_error *err)
 {
 	jclass type = (*jni)->FindClass(jni, "jsnap/Sample");
 	jmethodID take = type ? (*jni)->GetStaticMethodID(
@@ -40,8 +43,8 @@ static int draw(struct agent *agent, JNIEnv *jni, jobjectArray *ret_samples,
 			      : NULL;
 
 	if (take)
-		*ret_samples =
-			(*jni)->CallStaticObjectMethod(jni, type, take, secure_randoms(agent, jni));
+		*ret_samples = (*jni)->CallStaticObjectMethod(jni, type, take,
+							      secure_randoms(agent, jni, answer));
 	if (agent_exception(jni) || !take || !*ret_samples)
 		return error_set(err, EIO, "no random numbers could be drawn");
 	return 0;
@@ -54,7 +57,7 @@ int sample_take(struct agent *agent, JNIEnv *jni, struct agent_payload *answer,
 	int r;
 
 	random_add_states(agent, jni, answer);
-	r = draw(agent, jni, &samples, err);
+	r = draw(agent, jni, answer, &samples, err);
 	if (r)
 		return r;
 	for (jsize i = 0; i < (*jni)->GetArrayLength(jni, samples); i++) {

@@ -148,6 +148,10 @@ say "with --reseed off: $(tr '\n' ' ' <<<"$overlap")"
 "$jsnap" verify --uniqueness --tids $tids "$image" >verify.out || fail "verify: $(cat verify.out)"
 grep -Eq "share nothing: [0-9]{5} values of [0-9]{2} random sources; of its own, with the sequences they had: [0-9]+ Random" verify.out ||
 	fail "verify says: $(cat verify.out)"
+[ "$(sed -n 's/.* values of \([0-9]*\) random sources.*/\1/p' verify.out)" -gt 70 ] ||
+	fail "verify has not drawn from each SecureRandom: $(cat verify.out)"
+! grep -q '^RandomGenerator$' sources || grep -q ' L64X128MixRandom' verify.out ||
+	fail "verify does not say that there is a generator of the program's: $(cat verify.out)"
 status=0
 "$jsnap" verify --uniqueness --reseed off --tids $tids "$image" >verify.out || status=$?
 expect "verify's exit status with --reseed off" $status 1

@@ -11,6 +11,7 @@ import java.util.concurrent.ThreadLocalRandom;
 /** Values of random sources, by which two restores can be told apart (`jsnap verify --uniqueness`). */
 final class Sample {
 	private static final int VALUES = 1000;
+	private static final int MANY = 32; /* of the program's own: with more, fewer values of each */
 	private static final int LIST = 20; /* 20! orders are nearly as many as longs */
 	private static final String[] SHARED = {"Math.random", "Collections.shuffle", "ThreadLocalRandom",
 			"ThreadLocalRandom.nextGaussian", "new SplittableRandom", "UUID", "new SecureRandom"};
@@ -28,8 +29,9 @@ final class Sample {
 		StringBuilder[] texts = new StringBuilder[samples.length];
 		for (int i = 0; i < texts.length; i++)
 			texts[i] = new StringBuilder(name(i, own) + "=");
+		int each = own.length <= MANY ? VALUES : Math.max(4, VALUES * MANY / own.length);
 		for (int n = 0; n < VALUES; n++)
-			for (int i = 0; i < texts.length; i++)
+			for (int i = 0; i < (n < each ? texts.length : SHARED.length); i++)
 				add(texts[i], n, i < SHARED.length ? shared(i, fresh) : own[i - SHARED.length].nextLong());
 		for (int i = 0; i < samples.length; i++)
 			samples[i] = texts[i].toString();

@@ -43,7 +43,10 @@ import javax.management.ObjectName;
 public final class World {
 	static final int VALUES = 1000;
 	static final Map<String, LongSupplier> sources = new TreeMap<>();
-	static final Random own = new Random(); /* which nobody else may give another sequence */
+	/* To which nobody else may give another sequence. */
+	static final Random own = new Random();
+	static RandomGenerator ownGenerator;
+	static final List<SecureRandom> manySecure = new ArrayList<>();
 	static final Map<String, StringBuilder> drawn = new TreeMap<>();
 	static final ExecutorService pool = Executors.newFixedThreadPool(3);
 	static final AtomicLong scheduled = new AtomicLong(), timed = new AtomicLong();
@@ -239,6 +242,10 @@ public final class World {
 		sources.put("new-Random", uniquifier());
 		if (RandomGeneratorFactory.all().anyMatch(f -> f.name().equals("L64X128MixRandom")))
 			sources.put("RandomGenerator", () -> RandomGenerator.of("L64X128MixRandom").nextLong());
+		if (sources.containsKey("RandomGenerator"))
+			ownGenerator = RandomGenerator.of("L64X128MixRandom");
+		for (int i = 0; i < 64; i++)
+			manySecure.add(new SecureRandom());
 		if (Runtime.version().feature() >= 21)
 			sources.put("virtual-thread", inVirtualThread());
 		sources.put("new-SplittableRandom", () -> new SplittableRandom().nextLong());
