@@ -412,7 +412,8 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 				 .verbs = START,
 				 .fallback = "",
 				 .metavar = "NAME=VALUE",
-				 .help = "A system property of the restored program. Repeatable.",
+				 .help = "A system property of the restored program; one that is "
+					 "started cold has java's -D alone. Repeatable.",
 				 .check = form_assignment},
 	[SCHEMA_RESEED] = {.name = "reseed",
 			   .section = "restore",
