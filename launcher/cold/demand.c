@@ -124,7 +124,8 @@ static int connect_near(pid_t pid, int *ret_fd, struct jsnap_error *err)
 	error_set(err, -rc, "no jsnap answers for process %d: %s", (int)pid, strerror(-rc));
 	return error_hint(err,
 			  "it takes a program that `jsnap run` started or restored, of the same "
-			  "user and in the same network namespace");
+			  "user and in the same network namespace; not while its first snapshot is "
+			  "being prepared, nor while a hook runs after a restore");
 }
 
 static int read_answer(int fd, uint64_t timeout_ns, char *ret_line, size_t size)

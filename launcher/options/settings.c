@@ -149,20 +149,35 @@ static enum settings_action action_of(const struct options *options)
 	return options->verb ? SETTINGS_RUN_VERB : SETTINGS_HELP;
 }
 
+/* The jsnap that is asked goes by its own options: one that says how the snapshot is to be would be
+ * for nothing here. */
+static int check_demand(const struct settings *s, struct jsnap_error *err)
+{
+	if (s->argc)
+		return error_set(err, EINVAL,
+				 "`jsnap checkpoint --pid %d` is about a program that runs; "
+				 "'%s' would be another",
+				 (int)s->pid, s->argv[0]);
+	for (size_t i = 0; i < SCHEMA_COUNT; i++) {
+		const struct schema_option *option = &schema_options[i];
+
+		if (s->values->values[i].source != CONF_OPTION || i == SCHEMA_TIMEOUT ||
+		    !option->section || strcmp(option->section, "log") == 0)
+			continue;
+		error_set(err, EINVAL, "--%s has no effect on `jsnap checkpoint --pid %d`",
+			  option->name, (int)s->pid);
+		return error_hint(err, "the jsnap that runs the program goes by its own options");
+	}
+	return 0;
+}
+
 /* What a verb cannot do without, said before anything is touched. */
 static int check_operands(const struct settings *s, struct jsnap_error *err)
 {
 	unsigned bit = s->schema_verb->bit;
 
-	if (bit == SCHEMA_VERB_CHECKPOINT && s->pid) {
-		if (s->argc)
-			return error_set(
-				err, EINVAL,
-				"`jsnap checkpoint --pid %d` is about a program that runs; "
-				"'%s' would be another",
-				(int)s->pid, s->argv[0]);
-		return 0;
-	}
+	if (bit == SCHEMA_VERB_CHECKPOINT && s->pid)
+		return check_demand(s, err);
 	if (s->schema_verb->takes_java && s->argc == 0)
 		return error_set(err, EINVAL, "`jsnap %s` needs a program: jsnap %s app.jar",
 				 s->verb, s->verb);

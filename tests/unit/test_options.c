@@ -113,6 +113,8 @@ static void test_operands(void)
 	CHECK(p->settings.json);
 	CHECK(p->settings.args == NULL);
 	refused("jsnap checkpoint --pid 3 app.jar", "would be another");
+	refused("jsnap checkpoint --pid 3 --image x.jsnap", "--image has no effect");
+	refused("jsnap checkpoint --warmup exec:true --pid 3", "--warmup has no effect");
 	p = parse("jsnap dump --pid 12 --image f --leave-running");
 	CHECK_EQ(p->settings.pid, 12);
 	CHECK(p->settings.leave_running);
