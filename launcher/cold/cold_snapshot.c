@@ -64,8 +64,11 @@ static int phase_warm(struct cold *cold, uint64_t deadline, struct jsnap_error *
 	int rc;
 
 	/* It waits for its snapshot: nobody could be answered. */
-	if (cold->agent.requested)
+	if (cold->agent.requested) {
+		if (s->n_warmup)
+			log_info("the program asks for its snapshot itself: --warmup is left out");
 		return 0;
+	}
 	rc = warmup_run(&options, &target, &result, err);
 	if (rc == 0 && s->n_warmup)
 		log_debug("warm after %llu requests%s", (unsigned long long)result.requests,

@@ -108,9 +108,12 @@ says again "before A" "thrown CheckpointException" "suppressed CheckpointExcepti
 	"after A" returned end
 
 # `jsnap restore` takes no snapshots: whoever asks for one is told, and does not go on as if there were one.
-timeout 120 "$jsnap" checkpoint --store "$dir/store/twice" --tids $tids --ready api "${program[@]}" twice \
+# And he is not warmed, which is said.
+timeout 120 "$jsnap" checkpoint --store "$dir/store/twice" --tids $tids --ready api --warmup "exec:touch $dir/warmed" "${program[@]}" twice \
 	</dev/null >twice1.out 2>twice1.err || fail "twice: jsnap checkpoint: status $?: $(cat twice1.err)"
 says twice1 "before A"
+[ ! -e warmed ] || fail "twice: who waits for its snapshot is warmed"
+grep -q -- "--warmup is left out" twice1.err || fail "twice: no word of the warm-up: $(cat twice1.err)"
 timeout 120 "$jsnap" restore --tids $tids store/twice/*.jsnap </dev/null >twice2.out 2>twice2.err ||
 	fail "twice: jsnap restore: status $?: $(cat twice2.err)"
 says twice2 "after A" returned "before A" "after A" "thrown CheckpointException" \
