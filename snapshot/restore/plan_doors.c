@@ -9,9 +9,10 @@
  * waits in the socket's queue, and nothing of the program can tell. A thread of the restorer's (the
  * doorman) looks every half millisecond, sets the events that they were, and ends. Programs close
  * what has ended within the first millisecond that they run; for one that does not, the doors open
- * after DOORS_LOOKS looks without a change, and after DOORS_MOST_NS in any case, counted from when
- * the caller says that the program runs (restore_let_in), or from the release. Looks do not count
- * in which the program was starved: it has work, and had less than half a processor for it.
+ * after DOORS_LOOKS looks without a change, if nothing of it runs or wants to, or if it had
+ * DOORS_PROCESSOR_NS of the processors, and after DOORS_MOST_NS in any case, counted from when the
+ * caller says that the program runs (restore_let_in), or from the release. On a crowded machine an
+ * event loop may wait seconds for its turn, or for a collection that waits for its own.
  *
  * What the program itself has set for a listening socket meanwhile stays: the doorman asks
  * /proc/self/fdinfo just before whether the set still has the event that never comes. What the
@@ -31,9 +32,10 @@
 
 _Static_assert(RST_SHUT == EPOLLMSG, "the restorer has no epoll.h");
 
-#define DOORS_LOOKS   500u	     /* a quarter of a second, or more on a crowded machine */
-#define DOORS_MOST_NS 30000000000ull /* for those that are starved, or close one after another */
-#define DOORMAN_STACK 4096u
+#define DOORS_LOOKS	   500u /* a quarter of a second, or more */
+#define DOORS_PROCESSOR_NS 2000000000ull
+#define DOORS_MOST_NS	   30000000000ull
+#define DOORMAN_STACK	   4096u
 
 static const struct m_socket *socket_of(const struct manifest *m, uint32_t file)
 {
@@ -150,6 +152,7 @@ int plan_fill_doors(struct plan *plan, struct jsnap_error *err)
 	*top = (uint64_t)plan->head;
 	doors->doorman = (uint64_t)top;
 	doors->looks = DOORS_LOOKS;
+	doors->processor_ns = DOORS_PROCESSOR_NS;
 	doors->most_ns = DOORS_MOST_NS;
 	if (plan->options->await_let_in) {
 		doors->gate = (uint64_t)plan_alloc(plan, sizeof(uint32_t), sizeof(uint32_t));

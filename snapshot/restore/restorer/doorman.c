@@ -191,35 +191,11 @@ static int wants_processor(void)
 	return found == 2;
 }
 
-/* Looks in which nothing has changed, and since when. */
-struct quiet {
-	uint64_t looks, since, processor;
-};
-
-static void begin(struct quiet *quiet)
+/* Whether the program leaves open what it has not closed: it has nothing to do, or had its time. */
+static int settled(const struct rst_doors *doors, uint64_t processor)
 {
-	quiet->looks = 0;
-	quiet->since = time_of(CLOCK_MONOTONIC);
-	quiet->processor = time_of(CLOCK_PROCESS_CPUTIME_ID);
-}
-
-/* Whether the program had less than half a processor meanwhile, though it has work. */
-static int starved(const struct quiet *quiet)
-{
-	uint64_t had = time_of(CLOCK_PROCESS_CPUTIME_ID) - quiet->processor;
-
-	return had < (time_of(CLOCK_MONOTONIC) - quiet->since) / 2 && wants_processor();
-}
-
-/* Whether the program had its time, and leaves open what it has not closed. */
-static int settled(struct quiet *quiet, uint64_t looks)
-{
-	if (++quiet->looks < looks)
-		return 0;
-	if (!starved(quiet))
-		return 1;
-	begin(quiet);
-	return 0;
+	return !wants_processor() ||
+	       time_of(CLOCK_PROCESS_CPUTIME_ID) - processor >= doors->processor_ns;
 }
 
 static void await_program(struct rst_plan *plan)
@@ -233,15 +209,18 @@ static void await_program(struct rst_plan *plan)
 static void await_ends(struct rst_plan *plan)
 {
 	struct rst_doors *doors = &plan->doors;
-	uint64_t start = time_of(CLOCK_MONOTONIC), before = ended_left(doors), left;
-	struct quiet quiet;
+	uint64_t start = time_of(CLOCK_MONOTONIC), processor = time_of(CLOCK_PROCESS_CPUTIME_ID);
+	uint64_t before = ~0ull, left, same = 0;
 
-	for (begin(&quiet); (left = ended_left(doors)) != 0; before = left) {
-		if (left < before)
-			begin(&quiet);
-		if (settled(&quiet, doors->looks) ||
-		    time_of(CLOCK_MONOTONIC) - start >= doors->most_ns)
-			break;
+	while ((left = ended_left(doors)) != 0 &&
+	       time_of(CLOCK_MONOTONIC) - start < doors->most_ns) {
+		same = left < before ? 0 : same + 1;
+		before = left;
+		if (same >= doors->looks) {
+			if (settled(doors, processor))
+				break;
+			same = 0;
+		}
 		pause(plan, LOOK_NS);
 	}
 }

@@ -71,10 +71,11 @@ struct rst_doors {
 	uint64_t ended, n_ended; /* struct pollfd: connections to be closed before they open */
 	struct rst_ops open;	 /* epoll_ctl(2) calls, each done if its door is still shut */
 	uint64_t doorman;	 /* its stack pointer: the plan's address is there; 0: no doors */
-	uint64_t gate;	  /* address of a uint32_t: time counts when it is not 0; 0: at once */
-	uint64_t looks;	  /* so many without a change, and they open all the same */
-	uint64_t most_ns; /* so long at all */
-	uint32_t opened;  /* futex */
+	uint64_t gate; /* address of a uint32_t: time counts when it is not 0; 0: at once */
+	/* So many looks without a change, and they open all the same, if the program is idle or had
+	 * so much of a processor; after so long at all. */
+	uint64_t looks, processor_ns, most_ns;
+	uint32_t opened; /* futex */
 };
 
 /* What a door's socket is watched for while it is shut, EPOLLMSG: it never comes, and no program
