@@ -32,7 +32,13 @@ failed=0
 for ((n = 1; n <= restores; n++)); do
 	start_hammer $n 8 1
 	start $n "${command[@]}"
-	said $n "jsnap: restored .*(tids: $tids)" "restore $n"
+	if ! was_restored $n "restore $n"; then
+		kill -TERM "$hammer"
+		stop "$pid" TERM
+		rm $n.err
+		n=$((n - 1))
+		continue
+	fi
 	wait "$hammer" || { failed=$((failed + 1)); say "restore $n: $(cat $n.load $n.load.err)"; }
 	[ "$(load $n requests)" -gt 0 ] || fail "restore $n: no request was answered"
 	stop "$pid" TERM

@@ -69,6 +69,14 @@ end_with finish
 # said NAME PATTERN WHAT: jsnap's line may come a moment after the program's first answer.
 said() { until_true 5 "$3: $1.err does not say '$2'" grep -q "$2" "$1.err"; }
 
+# was_restored NAME WHAT: false where a number of the program's own was another's at that moment, as it may be by
+# clone3 where many processes start. Such a run is to be ended, and made again.
+was_restored() {
+	until_true "$patience" "$2: $1.err tells of no start" grep -qs "jsnap: \(restored\|cold start\)" "$1.err"
+	! grep -q "PID [0-9]* \(is\|was\) taken" "$1.err" || return 1
+	said "$1" "jsnap: restored .*(tids: $tids)" "$2"
+}
+
 gone() { ! kill -0 "$1" 2>/dev/null; }
 
 # The JDK of that major version, wherever distributions put it, or a runtime that fetch_apps.sh

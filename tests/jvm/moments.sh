@@ -42,7 +42,13 @@ for ((n = 1; n <= snapshots; n++)); do
 	stop "$pid" TERM
 	start_hammer $n 8 600
 	start $n "${command[@]}"
-	said $n "jsnap: restored" "restore $n"
+	until was_restored $n "restore $n"; do
+		kill -TERM "$hammer"
+		stop "$pid" TERM
+		rm $n.err
+		start_hammer $n 8 600
+		start $n "${command[@]}"
+	done
 	until_true "$patience" "restore $n: an answer" get "$path" >/dev/null
 	sleep 1
 	kill -TERM "$hammer"
