@@ -3,7 +3,6 @@
 
 #include "agent/instances.h"
 #include "agent/loaded.h"
-#include "agent/reach.h"
 #include "base/cleanup.h"
 
 #include <string.h>
@@ -40,8 +39,6 @@ static const struct kind {
 	 {{"expiry", "J"}, {"validityDeadline", "J"}}},
 };
 
-static const char *const sockets[] = {"java/net/Socket", "java/nio/channels/SocketChannel"};
-
 static struct part {
 	const struct kind *kind;
 	jfieldID marks[MARKS_MAX];
@@ -49,30 +46,6 @@ static struct part {
 	struct instances entries;
 } parts[CLASSES_MAX];
 static size_t n_parts;
-
-struct look {
-	struct agent *agent;
-	jclass sockets[ARRAY_SIZE(sockets)];
-	size_t n_sockets; /* those that are in use */
-};
-
-/* Leaves those whose connection leads to a socket. */
-static void keep_remote(const struct look *look, JNIEnv *jni, struct instances *entries,
-			jfieldID field)
-{
-	jint kept = 0;
-
-	for (jint i = 0; i < entries->count; i++) {
-		jobject held = (*jni)->GetObjectField(jni, entries->objects[i], field);
-
-		if (held && reach_any(look->agent, jni, held, look->sockets, look->n_sockets))
-			entries->objects[kept++] = entries->objects[i];
-		else
-			(*jni)->DeleteGlobalRef(jni, entries->objects[i]);
-		(*jni)->DeleteLocalRef(jni, held);
-	}
-	entries->count = kept;
-}
 
 static bool is_object(const struct field *mark)
 {
@@ -127,7 +100,7 @@ static void forget(JNIEnv *jni, struct part *part)
 
 static void find_entries(void *ctx, JNIEnv *jni, size_t kind, jclass type)
 {
-	const struct look *look = ctx;
+	const struct remote *remote = ctx;
 	struct part part = {.kind = &kinds[kind]};
 	jfieldID held;
 
@@ -135,8 +108,8 @@ static void find_entries(void *ctx, JNIEnv *jni, size_t kind, jclass type)
 		return;
 	held = (*jni)->GetFieldID(jni, type, part.kind->held.name, part.kind->held.type);
 	if (held && find_marks(jni, type, &part)) {
-		instances_find(look->agent, jni, type, &part.entries);
-		keep_remote(look, jni, &part.entries, held);
+		instances_find(remote->agent, jni, type, &part.entries);
+		remote_keep(remote, jni, &part.entries, held);
 	}
 	if (part.entries.count && find_least(jni, &part))
 		parts[n_parts++] = part;
@@ -145,30 +118,16 @@ static void find_entries(void *ctx, JNIEnv *jni, size_t kind, jclass type)
 	agent_exception(jni);
 }
 
-static void find_sockets(struct look *look, JNIEnv *jni)
-{
-	jclass found[ARRAY_SIZE(sockets)];
-
-	if (!loaded_find(look->agent, jni, sockets, ARRAY_SIZE(sockets), found))
-		return;
-	for (size_t i = 0; i < ARRAY_SIZE(sockets); i++)
-		if (found[i])
-			look->sockets[look->n_sockets++] = found[i];
-}
-
-void pools_find(struct agent *agent, JNIEnv *jni)
+void pools_find(const struct remote *remote, JNIEnv *jni)
 {
 	const char *names[ARRAY_SIZE(kinds)];
-	struct look look = {.agent = agent};
 
 	pools_forget(jni);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		names[i] = kinds[i].type;
-	find_sockets(&look, jni);
-	if (look.n_sockets)
-		loaded_each(agent, jni, names, ARRAY_SIZE(names), find_entries, &look);
-	for (size_t i = 0; i < look.n_sockets; i++)
-		(*jni)->DeleteGlobalRef(jni, look.sockets[i]);
+	if (remote->count)
+		loaded_each(remote->agent, jni, names, ARRAY_SIZE(names), find_entries,
+			    (void *)remote);
 }
 
 static void set(JNIEnv *jni, jobject entry, const struct field *mark, jfieldID field, jobject least)

@@ -9,8 +9,7 @@
  * which the pool itself would know an entry as one to be dropped is set in each of them: its
  * connection is closed when it is given back or would be lent, by the pool's own threads.
  *
- * Marked is only what leads to a socket: a database in the process lives on in its connections,
- * which are as good as before, and would be gone with the last one.
+ * Marked is only what leads to a socket (remote.h).
  *
  *   HikariCP      com.zaxxer.hikari.pool.PoolEntry (softEvictConnections)
  *   Tomcat JDBC   org.apache.tomcat.jdbc.pool.PooledConnection (setDiscarded)
@@ -21,19 +20,20 @@
  * has a mark that its pool heeds both when it lends it and when it gets it back.
  *
  * Not here: DBCP 2 looks at each connection that it lends; OkHttp and HttpURLConnection ask again;
- * Jetty, Reactor Netty and java.net.http read the end as it comes. Agroal (Quarkus), Commons Pool 2
- * (Jedis) and c3p0 have no such mark: an entry that they would not lend is counted as one all the
- * same, or is looked at by no rule that is on. Druid's, a time, is set anew when it is given back.
+ * Jetty, Reactor Netty and java.net.http read the end as it comes. Agroal (Quarkus),
+ * Commons Pool 2 (Jedis) and c3p0 have no such mark: an entry that they would not lend is counted
+ * as one all the same, or is looked at by no rule that is on. Druid's, a time, is set anew when it
+ * is given back.
  * Sources: HikariCP 6.3, Tomcat JDBC 10.1, HttpCore 5.0 to 5.3 and 4.4 (where one field is final,
  * which JNI may set); a class of another shape is left alone.
  */
 #ifndef JSNAP_AGENT_POOLS_H
 #define JSNAP_AGENT_POOLS_H
 
-#include "agent/agent.h"
+#include "agent/remote.h"
 
 /* Before the snapshot, while the threads run: the entries there are. */
-void pools_find(struct agent *agent, JNIEnv *jni);
+void pools_find(const struct remote *remote, JNIEnv *jni);
 
 /* After a restore, with the threads suspended. Returns how many entries were marked. */
 unsigned int pools_refresh(JNIEnv *jni);

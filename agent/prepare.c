@@ -12,8 +12,8 @@
 #include "agent/agent.h"
 #include "agent/crac.h"
 #include "agent/environment.h"
-#include "agent/openers.h"
 #include "agent/flags.h"
+#include "agent/openers.h"
 #include "agent/loaded.h"
 #include "agent/perfdata.h"
 #include "agent/pools.h"
@@ -224,6 +224,15 @@ static bool keep_arenas(void)
 	return set && set(M_TRIM_THRESHOLD, INT_MAX) == 1;
 }
 
+static void find_pools(struct agent *agent, JNIEnv *jni)
+{
+	struct remote remote;
+
+	remote_begin(agent, jni, &remote);
+	pools_find(&remote, jni);
+	remote_end(jni, &remote);
+}
+
 /* What takes long, and may wait for a class that is being initialized, is looked up before the
  * threads stop. */
 static void look_up(struct agent *agent, JNIEnv *jni)
@@ -233,7 +242,7 @@ static void look_up(struct agent *agent, JNIEnv *jni)
 	random_find(agent, jni);
 	world_find(agent, jni);
 	environment_find(agent, jni);
-	pools_find(agent, jni);
+	find_pools(agent, jni);
 	loaded_end(agent, jni);
 }
 
