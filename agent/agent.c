@@ -10,6 +10,7 @@
 
 #include "agent/crac.h"
 #include "agent/flags.h"
+#include "agent/lenders.h"
 #include "agent/openers.h"
 #include "agent/pools.h"
 #include "agent/prepare.h"
@@ -22,6 +23,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,13 +33,16 @@
 
 #define AGENT_EXPORT __attribute__((visibility("default")))
 
+#define LOOK_MS 1000
+
 static struct agent agent = {.fd = -1};
 
 /* A closed descriptor's number soon belongs to the application: close and shutdown exclude each
  * other. */
 static pthread_mutex_t channel_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t channel_closed = PTHREAD_COND_INITIALIZER;
-static bool serving; /* a thread stands in read(), or is about to; under channel_lock */
+static bool in_snapshot; /* from its first question to its last */
+static bool serving;	 /* a thread stands in read(), or is about to; under channel_lock */
 
 /* Messages of several threads do not mix. Taken before channel_lock. */
 static pthread_mutex_t send_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -166,6 +171,7 @@ static int answer(JNIEnv *jni, const struct agent_header *header,
 		break;
 	case AGENT_PREPARE:
 		type = AGENT_PREPARED;
+		in_snapshot = true;
 		r = agent_prepare(&agent, jni, question, &payload, &err);
 		break;
 	case AGENT_HOLD:
@@ -174,6 +180,7 @@ static int answer(JNIEnv *jni, const struct agent_header *header,
 		break;
 	case AGENT_RESTORED:
 		type = AGENT_REFRESHED;
+		in_snapshot = false;
 		r = agent_refresh(&agent, jni, question, &payload, &err);
 		break;
 	case AGENT_OPENER:
@@ -182,10 +189,12 @@ static int answer(JNIEnv *jni, const struct agent_header *header,
 		r = 0;
 		break;
 	case AGENT_RESUMED:
+		in_snapshot = false;
 		suspend_end(&agent, jni);
 		random_forget(jni);
 		world_forget(jni);
 		pools_forget(jni);
+		lenders_forget(jni);
 		return 0;
 	default:
 		return send_error(header->sequence,
@@ -235,6 +244,15 @@ static int serve_one(JNIEnv *jni)
 	return r;
 }
 
+/* Meanwhile, where there is something to look after, it is looked after. */
+static void await_question(JNIEnv *jni)
+{
+	struct pollfd question = {.fd = agent.fd, .events = POLLIN};
+
+	while (!in_snapshot && lenders_look(jni) && poll(&question, 1, LOOK_MS) == 0)
+		;
+}
+
 static void JNICALL serve(jvmtiEnv *jvmti, JNIEnv *jni, void *unused)
 {
 	int r;
@@ -242,8 +260,10 @@ static void JNICALL serve(jvmtiEnv *jvmti, JNIEnv *jni, void *unused)
 	(void)jvmti;
 	(void)unused;
 	r = send_hello(jni);
-	while (!r)
+	while (!r) {
+		await_question(jni);
 		r = serve_one(jni);
+	}
 	suspend_end(&agent, jni);
 	close_channel();
 	crac_after(jni, "jsnap, which takes snapshots, is gone");

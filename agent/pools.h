@@ -20,7 +20,7 @@
  * has a mark that its pool heeds both when it lends it and when it gets it back.
  *
  * Not here: DBCP 2 looks at each connection that it lends; OkHttp and HttpURLConnection ask again;
- * Jetty, Reactor Netty and java.net.http read the end as it comes. Agroal (Quarkus),
+ * Jetty, Reactor Netty and java.net.http read the end as it comes. Agroal (Quarkus: lenders.h),
  * Commons Pool 2 (Jedis) and c3p0 have no such mark: an entry that they would not lend is counted
  * as one all the same, or is looked at by no rule that is on. Druid's, a time, is set anew when it
  * is given back.

@@ -13,6 +13,7 @@
 #include "agent/crac.h"
 #include "agent/environment.h"
 #include "agent/flags.h"
+#include "agent/lenders.h"
 #include "agent/openers.h"
 #include "agent/loaded.h"
 #include "agent/perfdata.h"
@@ -230,6 +231,7 @@ static void find_pools(struct agent *agent, JNIEnv *jni)
 
 	remote_begin(agent, jni, &remote);
 	pools_find(&remote, jni);
+	lenders_find(&remote, jni);
 	remote_end(jni, &remote);
 }
 

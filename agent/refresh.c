@@ -7,6 +7,7 @@
 
 #include "agent/crac.h"
 #include "agent/environment.h"
+#include "agent/lenders.h"
 #include "agent/openers.h"
 #include "agent/pools.h"
 #include "agent/properties.h"
@@ -69,7 +70,7 @@ static int refresh_held(struct agent *agent, JNIEnv *jni, const struct agent_pay
 		return r;
 	agent_payload_addf(answer, "put_off", "%u",
 			   world_refresh(jni, agent_payload_u64(question, "catch-up", 0)));
-	agent_payload_addf(answer, "pooled", "%u", pools_refresh(jni));
+	agent_payload_addf(answer, "pooled", "%u", pools_refresh(jni) + lenders_refresh(jni));
 	if (properties_are_free())
 		agent_payload_addf(answer, "props", "%u", properties_set(jni, question));
 	return crac_restored(jni, question, err);
@@ -98,5 +99,6 @@ int agent_refresh(struct agent *agent, JNIEnv *jni, const struct agent_payload *
 	random_forget(jni);
 	world_forget(jni);
 	pools_forget(jni);
+	lenders_forget(jni);
 	return r;
 }

@@ -154,12 +154,11 @@ use_micronaut() {
 	java_args+=(-cp "$cache/micronaut/*" app.Application)
 }
 
-# Its support says nothing: it closes the listener and opens it again. Agroal lends connections without a look unless
-# told to.
+# Its support says nothing: it closes the listener and opens it again. Agroal lends connections without a look.
 use_quarkus() {
 	java_args=(-Dquarkus.http.port="$port" -Dquarkus.http.host=127.0.0.1 -Dbackend="$backend"
 		-Dquarkus.datasource.jdbc.url="$database" -Dquarkus.datasource.username=test
-		-Dquarkus.datasource.jdbc.max-size=6 -Dquarkus.datasource.jdbc.validate-on-borrow=true)
+		-Dquarkus.datasource.jdbc.max-size=6)
 	# Another implementation, which is not there: org.crac then does nothing, as on any JDK without one.
 	[ $support = on ] || java_args+=(-Dorg.crac.Core.Compat=none)
 	java_args+=(-jar "$cache/quarkus.jar")

@@ -1,7 +1,11 @@
+import io.agroal.pool.Agroal;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.RandomAccessFile;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.MappedByteBuffer;
 import java.nio.channels.FileChannel;
 import java.util.ArrayList;
@@ -42,6 +46,7 @@ public class Subject {
 		case "at-once-derived", "at-once-chosen", "at-once-property", "at-once-owned", "at-once-owned-virtual" -> atOnce(args[0].substring(8));
 		case "late-zone" -> lateZone();
 		case "crowd" -> crowd();
+		case "lender" -> lender();
 		case "tasks" -> tasks();
 		case "virtual" -> virtual();
 		default -> throw new IllegalArgumentException(args[0]);
@@ -332,6 +337,21 @@ public class Subject {
 		say("made " + TimeZone.getDefault().getID());
 		in.readLine();
 		say("then " + TimeZone.getDefault().getID());
+	}
+
+	/** Pools that are told to look at what they lend, until what they have is gone. */
+	static void lender() throws Exception {
+		try (ServerSocket other = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+				Socket socket = new Socket(other.getInetAddress(), other.getLocalPort())) {
+			Agroal pools = new Agroal(socket);
+			say("looks " + pools.looks());
+			in.readLine();
+			say("looks " + pools.looks());
+			pools.end();
+			while (pools.looks().startsWith("true"))
+				Thread.sleep(10);
+			say("looks " + pools.looks());
+		}
 	}
 
 	/** More tasks than the agent looks after, and none of them due. */

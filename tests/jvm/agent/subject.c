@@ -67,7 +67,7 @@ static pid_t spawn(const char *const *argv, int in, int out)
 void subject_compile(const char *jdk)
 {
 	char javac[PATH_MAX];
-	const char *argv[] = {javac, "-d", class_folder, SUBJECT_SOURCE, NULL};
+	const char *argv[] = {javac, "-d", class_folder, SUBJECT_SOURCES, NULL};
 	int status;
 
 	CHECK(mkdtemp(class_folder) != NULL);

@@ -243,6 +243,22 @@ static void test_late_zone(const char *jdk)
 	subject_finish(&subject);
 }
 
+/* A pool that lends without a look is told to look, until what it has of before is gone. */
+static void test_lender(const char *jdk)
+{
+	struct subject subject;
+
+	subject_start(&subject, jdk, (const char *[]){"-Xcheck:jni", NULL}, "lender");
+	check_line(&subject, "looks false true");
+	prepare(&subject);
+	hold(&subject, NULL);
+	restored(&subject, "UTC");
+	subject_go_on(&subject);
+	check_line(&subject, "looks true true");
+	check_line(&subject, "looks false true");
+	subject_finish(&subject);
+}
+
 /* More objects of a class than are kept: the launcher is told, before the answer. */
 static void test_crowd(const char *jdk)
 {
@@ -352,6 +368,7 @@ int main(int argc, char **argv)
 	test_at_once(jdk, "at-once-owned-virtual", "UTC", "ready UTC", "Asia/Tokyo");
 	test_late_zone(jdk);
 	test_crowd(jdk);
+	test_lender(jdk);
 	test_tasks(jdk);
 	test_virtual(jdk);
 	return 0;
