@@ -193,6 +193,14 @@ int agent_client_status(struct agent_client *client, struct agent_status *ret_st
 	return 0;
 }
 
+int agent_client_told(struct agent_client *client, uint64_t hook_timeout_ns,
+		      struct jsnap_error *err)
+{
+	const uint64_t patience = hook_timeout_ns ? AGENT_STATUS_TIMEOUT_NS + hook_timeout_ns : 0;
+
+	return ask(client, AGENT_STATUS, NULL, AGENT_STATE, patience, NULL, err);
+}
+
 /* The agent's own limits come first: it waits for resources that are still being told of the
  * snapshot before, for its turn, for those that it tells, and then says who hangs
  * (agent/java/jsnap/crac/Announcement.java). */

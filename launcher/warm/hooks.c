@@ -46,9 +46,13 @@ int hooks_check(const struct settings *s, struct jsnap_error *err)
 void hooks_after_restore(const struct settings *s, const struct ready_target *target)
 {
 	struct jsnap_error err = {0};
-	int rc = hooks_run("--after-restore", s->after_restore, s->n_after_restore,
-			   s->hook_timeout_ns, target, &err);
+	int rc = 0;
 
+	if (s->n_after_restore) /* what it has closed for a snapshot is open again then */
+		rc = agent_client_told(target->agent, s->hook_timeout_ns, &err);
+	if (rc != -ECHILD && rc != -ECANCELED)
+		rc = hooks_run("--after-restore", s->after_restore, s->n_after_restore,
+			       s->hook_timeout_ns, target, &err);
 	/* Its end, or that it is asked to end, is no failure of a hook. */
 	if (rc < 0 && rc != -ECHILD && rc != -ECANCELED)
 		log_warn("%s", err.text);

@@ -152,6 +152,15 @@ until_true "$patience" "outside: the snapshot" snapshot_exists store/outside
 end_held outside
 says outside "before B" "before A" "after A" "after B" end
 
+# Hooks come before the first of them is told, and after the last.
+held careful careful --before-checkpoint "exec:cp careful.out hook.before" --after-restore "exec:cp careful.out hook.after"
+until_true "$patience" "careful: the hooks" test -e hook.after
+until_true "$patience" "careful: the snapshot" snapshot_exists store/careful
+end_held careful
+says careful "before B" "before A" "after A" "after B" end
+[ ! -s hook.before ] || fail "careful: resources before the hook: $(cat hook.before)"
+head -n 4 wanted | cmp - hook.after || fail "careful: by the hook's time only: $(cat hook.after)"
+
 # One whose exception cannot even be asked what it says.
 held mute mute
 until_true "$patience" "mute: there is no snapshot" grep -q "jsnap: no snapshot: .*Mute, which does not tell its words" mute.err

@@ -265,8 +265,16 @@ public final class CracMain {
 			register(new Told("B"));
 			snapshot();
 		}
-		case "outside", "mute" -> {
-			register(new Told("A"));
+		case "outside", "mute", "careful" -> {
+			boolean careful = args[0].equals("careful");
+			register(new Told("A") {
+				@Override
+				public void afterRestore(Context<? extends Resource> context) throws Exception {
+					if (careful)
+						Thread.sleep(500);
+					super.afterRestore(context);
+				}
+			});
 			if (args[0].equals("mute"))
 				register(new Silent("M"));
 			register(new Told("B"));
