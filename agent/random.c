@@ -380,6 +380,13 @@ static int reseed_sha1(JNIEnv *jni)
 	return found.sha1.count;
 }
 
+/* Less than 0 it reseeds: still so when a thread that is in its midst has counted on. */
+static void reseed_drbg(JNIEnv *jni)
+{
+	for (jint i = 0; found.drbg_counter && i < found.drbg.count; i++)
+		(*jni)->SetIntField(jni, found.drbg.objects[i], found.drbg_counter, INT32_MIN);
+}
+
 int random_refresh(struct agent *agent, JNIEnv *jni, const char **ret_missing)
 {
 	int n, total = 0;
@@ -401,8 +408,7 @@ int random_refresh(struct agent *agent, JNIEnv *jni, const char **ret_missing)
 		(*jni)->SetIntField(jni, found.buffers[i], found.buffered, 0);
 	if (found.local && found.has_gaussian)
 		(*jni)->SetBooleanField(jni, found.local, found.has_gaussian, JNI_FALSE);
-	for (jint i = 0; found.drbg_counter && i < found.drbg.count; i++)
-		(*jni)->SetIntField(jni, found.drbg.objects[i], found.drbg_counter, -1);
+	reseed_drbg(jni);
 	*ret_missing = found.missing;
 	return n < 0 ? n : total + (int)found.n_buffers + found.drbg.count;
 }

@@ -41,7 +41,7 @@ for what in /host '/lookup?some.name.test' /processors; do curl -sf "http://127.
 END
 start checkpoint in_place first-host 127.0.0.11 "$jsnap" checkpoint --image "$image" --tids $tids --ready "tcp:$port" \
 	--before-checkpoint "exec:sh $dir/before.sh" --add-opens=java.base/java.util=ALL-UNNAMED \
-	--add-opens=java.base/sun.security.provider=ALL-UNNAMED -jar "$cache/world.jar" "$port"
+	--add-opens=java.base/sun.security.provider=ALL-UNNAMED --add-opens=java.base/java.security=ALL-UNNAMED -jar "$cache/world.jar" "$port"
 wait "$pid" || fail "jsnap checkpoint exited with $?"
 taken_us=${EPOCHREALTIME/[.,]/}
 taken=$EPOCHSECONDS

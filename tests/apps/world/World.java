@@ -74,8 +74,12 @@ public final class World {
 		return Double.doubleToRawLongBits(value);
 	}
 
+	static SecureRandom drbg;
+
 	static LongSupplier secure(String algorithm) throws Exception {
 		SecureRandom random = SecureRandom.getInstance(algorithm);
+		if (algorithm.equals("DRBG"))
+			drbg = random;
 		return random::nextLong;
 	}
 
@@ -184,12 +188,21 @@ public final class World {
 				+ Path.of("b").toAbsolutePath().getParent();
 	}
 
+	/* One that is in the midst of drawing when it is stopped does this when it goes on. */
+	static void countOn(SecureRandom drbg) throws Exception {
+		Object spi = open(SecureRandom.class, "secureRandomSpi").get(drbg);
+		Object mechanism = open(spi.getClass(), "impl").get(spi);
+		Field counter = open(Class.forName("sun.security.provider.AbstractDrbg"), "reseedCounter");
+		counter.setInt(mechanism, counter.getInt(mechanism) + 1);
+	}
+
 	/** What a thread sees that runs as soon as there has been a restore. */
 	static volatile String first = "";
 
-	static void watch() {
+	static void watch() throws Exception {
 		while (String.valueOf(call("jsnap.Program", "restoreTime")).equals("-1"))
 			Thread.onSpinWait();
+		countOn(drbg);
 		boolean load = loadIsALoad();
 		String property = System.getProperty("who"), variable = System.getenv("FRESH");
 		String zone = TimeZone.getDefault().getID(), folder = folders();
@@ -216,7 +229,13 @@ public final class World {
 		loadIsALoad();
 		keepBuffer("sun.security.provider.NativePRNG");
 		keepBuffer("sun.security.provider.NativePRNG$NonBlocking");
-		new Thread(World::watch).start();
+		new Thread(() -> {
+			try {
+				watch();
+			} catch (Exception e) {
+				first = e.toString();
+			}
+		}).start();
 		if (Runtime.version().feature() >= 21)
 			startVirtual(Pinned::run);
 		return "poised";
