@@ -71,7 +71,8 @@ int agent_client_hello(struct agent_client *client, struct jsnap_error *err);
 int agent_client_status(struct agent_client *client, struct agent_status *ret_status,
 			struct jsnap_error *err);
 /* Returns when the application's resources were told that it goes on, or hang: the agent answers
- * nothing before. Those of an application that has asked itself are told by itself, who knows when. */
+ * nothing before. Those of an application that has asked itself are told by itself, who knows when.
+ */
 int agent_client_told(struct agent_client *client, uint64_t hook_timeout_ns,
 		      struct jsnap_error *err);
 /* `hook_timeout_ns` is what resources have (--hook-timeout; 0: no limit), on top of jsnap's own

@@ -16,8 +16,8 @@ int hooks_run(const char *what, const char *const *steps, size_t n, uint64_t tim
 /* Whether they are what a hook can be, before anything is started. */
 int hooks_check(const struct settings *settings, struct jsnap_error *err);
 
-/* --after-restore: of a program that was restored, or goes on after a snapshot, once its resources of
- * org.crac were told, but for those of one that asked for the snapshot itself. It stays whatever
+/* --after-restore: of a program that was restored, or goes on after a snapshot, once its resources
+ * of org.crac were told, but for those of one that asked for the snapshot itself. It stays whatever
  * becomes of them: a failure is a line in the log. */
 void hooks_after_restore(const struct settings *settings, const struct ready_target *target);
 
