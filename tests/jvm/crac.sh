@@ -127,6 +127,11 @@ says hang "before B" "before H" "before A" "after A" "after H" "after B" "thrown
 grep -q 'beforeCheckpoint of CracMain$Hanging has not returned within 2.0 s' hang.err || fail "hang: nobody was named"
 grep -q 'CracMain$Hanging.beforeCheckpoint(CracMain.java' hang.err || fail "hang: no stack"
 
+# One that is late and heeds no interrupt leaves none behind.
+run late late
+says late "before A" "after A" returned "interrupted false" end
+grep -q 'beforeCheckpoint of CracMain.* has not returned within 2.0 s' late.err || fail "late: nobody was named"
+
 # A snapshot that jsnap itself takes tells them too; one that hears no interrupt costs the snapshot alone.
 held() { # NAME MODE OPTION...: in the background, its standard input held open at descriptor 7
 	local name=$1 mode=$2

@@ -265,6 +265,18 @@ public final class CracMain {
 			register(new Told("B"));
 			snapshot();
 		}
+		case "late" -> {
+			register(new Told("A") {
+				@Override
+				public void beforeCheckpoint(Context<? extends Resource> context) throws Exception {
+					super.beforeCheckpoint(context);
+					for (long end = System.nanoTime() + 3_000_000_000L; System.nanoTime() < end;)
+						Thread.onSpinWait();
+				}
+			});
+			snapshot();
+			say("interrupted " + Thread.interrupted());
+		}
 		case "outside", "mute", "careful" -> {
 			boolean careful = args[0].equals("careful");
 			register(new Told("A") {

@@ -7,7 +7,7 @@ package jsnap.crac;
 final class Watch extends Thread {
 	private final Thread watched = Thread.currentThread();
 	private final String what;
-	private boolean over;
+	private boolean over, interrupted;
 
 	Watch(String what) {
 		super(null, null, "jsnap-watch", 0, false);
@@ -30,12 +30,16 @@ final class Watch extends Thread {
 			if (over)
 				return;
 			Agent.note(Report.hanging(what, watched));
+			interrupted = true;
 			watched.interrupt();
 		}
 	}
 
+	/** By the watched thread, which is not to find an interrupt later that nothing has heeded. */
 	synchronized void end() {
 		over = true;
 		notifyAll();
+		if (interrupted)
+			Thread.interrupted();
 	}
 }
