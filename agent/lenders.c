@@ -9,8 +9,8 @@ struct field {
 };
 
 /* A row: the class of a pool's entries, the field that leads to the connection, the one that leads
- * to the pool, the pool's field that makes it look; an entry's state, an enum, and what it is when
- * the entry is gone. */
+ * to the pool, the pool's field that makes it look; an entry's state, and what it is when the entry
+ * is gone: true, or that constant of an enum. */
 static const struct kind {
 	const char *type;
 	struct field held, pool;
@@ -24,10 +24,16 @@ static const struct kind {
 	 "borrowValidationEnabled",
 	 {"state", "Lio/agroal/pool/ConnectionHandler$State;"},
 	 "DESTROYED"},
+	{"com/alibaba/druid/pool/DruidConnectionHolder",
+	 {"conn", "Ljava/sql/Connection;"},
+	 {"dataSource", "Lcom/alibaba/druid/pool/DruidAbstractDataSource;"},
+	 "testOnBorrow",
+	 {"discard", "Z"},
+	 NULL},
 };
 
 struct entry {
-	jobject entry, pool, gone; /* global references */
+	jobject entry, pool, gone; /* global references; `gone` is NULL for a state that is true */
 	jfieldID state, looks;
 };
 
@@ -51,7 +57,7 @@ static void add(JNIEnv *jni, struct entries *entries, struct entry entry)
 {
 	struct entry *grown = NULL;
 
-	if (entry.entry && entry.pool && entry.gone)
+	if (entry.entry && entry.pool)
 		grown = realloc(entries->first, (entries->count + 1) * sizeof(*grown));
 	if (!grown) {
 		free_entry(jni, &entry);
@@ -83,11 +89,26 @@ struct fields {
 
 static bool is_gone(JNIEnv *jni, const struct entry *entry)
 {
-	jobject state = (*jni)->GetObjectField(jni, entry->entry, entry->state);
-	bool gone = (*jni)->IsSameObject(jni, state, entry->gone);
+	jobject state;
+	bool gone;
 
+	if (!entry->gone)
+		return (*jni)->GetBooleanField(jni, entry->entry, entry->state);
+	state = (*jni)->GetObjectField(jni, entry->entry, entry->state);
+	gone = (*jni)->IsSameObject(jni, state, entry->gone);
 	(*jni)->DeleteLocalRef(jni, state);
 	return gone;
+}
+
+/* The constant of that name of the enum that the entry's state is, or NULL. */
+static jobject constant_of(JNIEnv *jni, const struct kind *kind, jobject handler, jfieldID field)
+{
+	jobject state = (*jni)->GetObjectField(jni, handler, field);
+	jclass type = state ? (*jni)->GetObjectClass(jni, state) : NULL;
+	jfieldID constant =
+		type ? (*jni)->GetStaticFieldID(jni, type, kind->gone, kind->state.type) : NULL;
+
+	return constant ? (*jni)->GetStaticObjectField(jni, type, constant) : NULL;
 }
 
 /* Where the pool is one that can be told, and does not look by itself. */
@@ -95,24 +116,22 @@ static void find_entry(JNIEnv *jni, const struct kind *kind, const struct fields
 		       jobject handler)
 {
 	jobject pool = (*jni)->GetObjectField(jni, handler, fields->pool);
-	jobject state = (*jni)->GetObjectField(jni, handler, fields->state);
 	struct entry entry = {.state = fields->state};
-	jfieldID gone;
-	jclass type;
+	jobject gone = NULL;
 
-	if (!pool || !state)
+	if (!pool)
 		return;
 	entry.looks = (*jni)->GetFieldID(jni, (*jni)->GetObjectClass(jni, pool), kind->looks, "Z");
 	if (agent_exception(jni))
 		return;
-	type = (*jni)->GetObjectClass(jni, state);
-	gone = (*jni)->GetStaticFieldID(jni, type, kind->gone, kind->state.type);
-	if (agent_exception(jni) ||
+	if (kind->gone)
+		gone = constant_of(jni, kind, handler, fields->state);
+	if (agent_exception(jni) || (kind->gone && !gone) ||
 	    ((*jni)->GetBooleanField(jni, pool, entry.looks) && !is_told(jni, pool)))
 		return;
 	entry.entry = (*jni)->NewGlobalRef(jni, handler);
 	entry.pool = (*jni)->NewGlobalRef(jni, pool);
-	entry.gone = (*jni)->NewGlobalRef(jni, (*jni)->GetStaticObjectField(jni, type, gone));
+	entry.gone = gone ? (*jni)->NewGlobalRef(jni, gone) : NULL;
 	add(jni, &found, entry);
 }
 

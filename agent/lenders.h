@@ -3,12 +3,15 @@
  * look at each connection before they lend it. They are told so at a restore, and told otherwise
  * when the last entry of before the snapshot is gone: looking costs a question to the other end.
  *
- *   Agroal (Quarkus)  io.agroal.pool.ConnectionPool.borrowValidationEnabled (validateOnBorrow), of
- *			which entries tell by their state DESTROYED (ConnectionHandler)
+ *   Agroal (Quarkus)  io.agroal.pool.ConnectionPool.borrowValidationEnabled
+ *		       (validateOnBorrow); entries that are gone are DESTROYED
+ *   Druid	       com.alibaba.druid.pool.DruidDataSource.testOnBorrow, which looks where it
+ *		       knows how, by the driver or a validationQuery; entries have `discard` set
  *
  * One more is a row of the table in lenders.c and a service of tests/jvm/moments.sh. Only pools
- * with connections to elsewhere are told (remote.h), and none that looks anyway. Source:
- *Agroal 2.5, where the field is final, which JNI may set; a class of another shape is left alone.
+ * with connections to elsewhere are told (remote.h), and none that looks anyway. Sources: Agroal
+ * 2.5, where the field is final, which JNI may set, and Druid 1.2; a class of another shape is left
+ * alone.
  */
 #ifndef JSNAP_AGENT_LENDERS_H
 #define JSNAP_AGENT_LENDERS_H

@@ -20,10 +20,9 @@
  * has a mark that its pool heeds both when it lends it and when it gets it back.
  *
  * Not here: DBCP 2 looks at each connection that it lends; OkHttp and HttpURLConnection ask again;
- * Jetty, Reactor Netty and java.net.http read the end as it comes. Agroal (Quarkus: lenders.h),
- * Commons Pool 2 (Jedis) and c3p0 have no such mark: an entry that they would not lend is counted
- * as one all the same, or is looked at by no rule that is on. Druid's, a time, is set anew when it
- * is given back.
+ * Jetty, Reactor Netty and java.net.http read the end as it comes. Agroal and Druid have no such
+ * mark (lenders.h), nor have Commons Pool 2 (Jedis) and c3p0: an entry that they would not lend is
+ * counted as one all the same, or is looked at by no rule that is on.
  * Sources: HikariCP 6.3, Tomcat JDBC 10.1, HttpCore 5.0 to 5.3 and 4.4 (where one field is final,
  * which JNI may set); a class of another shape is left alone.
  */

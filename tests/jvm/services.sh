@@ -2,7 +2,7 @@
 #
 # service_use SERVICE [SUPPORT] sets `port`, `path`, `java_args`, `warmup`, and starts what the service needs:
 # PostgreSQL from the distribution's packages, or H2, and another service that it calls. Services: shop, reactive,
-# pool, hikari, tomcat-jdbc, dbcp (tests/apps/pool, the last three by the pool of that name), micronaut, quarkus, and
+# pool, hikari, tomcat-jdbc, dbcp, druid (tests/apps/pool, the last four by the pool of that name), micronaut, quarkus, and
 # apache4, apache5, okhttp, jdk, url, jetty, reactor (tests/apps/clients by the HTTP client of that name).
 # SUPPORT is its framework's own support for org.crac:
 #
@@ -59,7 +59,7 @@ service_use() {
 	backend=http://127.0.0.1:$backend_port/hello
 	path=/order
 	case $service in
-	shop | micronaut | quarkus)
+	shop | micronaut | quarkus | druid)
 		start_postgres
 		database=jdbc:postgresql://127.0.0.1:$pg_port/postgres
 		;;
@@ -100,9 +100,13 @@ use_held() {
 	local type=$1 url=$2 size=$3
 	shift 3
 	path=/ask
-	start_h2
-	java_args=(-cp "$(IFS=:; echo "$cache/pool.jar:$cache/h2.jar:$*")" Held "$port" \
-		"jdbc:h2:tcp://127.0.0.1:$h2_port/mem:held;DB_CLOSE_DELAY=-1" "$type" "$url" "$size")
+	if [ -n "${pg_port:-}" ]; then
+		database+="?user=test"
+	else
+		start_h2
+		database="jdbc:h2:tcp://127.0.0.1:$h2_port/mem:held;DB_CLOSE_DELAY=-1"
+	fi
+	java_args=(-cp "$(IFS=:; echo "$cache/pool.jar:$cache/h2.jar:$*")" Held "$port" "$database" "$type" "$url" "$size")
 }
 
 use_hikari() {
@@ -117,6 +121,12 @@ use_tomcat_jdbc() {
 use_dbcp() {
 	use_held org.apache.tomcat.dbcp.dbcp2.BasicDataSource setUrl setMaxTotal \
 		"$cache"/tomcat/{lib/tomcat-dbcp,lib/tomcat-api,lib/servlet-api,bin/tomcat-juli}.jar
+}
+
+# Druid looks by means of the driver, which H2's has none for.
+use_druid() {
+	unzip -qj "$cache/shop.jar" 'BOOT-INF/lib/postgresql-*' -d "$dir" || fail "no driver in shop.jar"
+	use_held com.alibaba.druid.pool.DruidDataSource setUrl setMaxActive "$cache"/clients/druid-*.jar "$dir"/postgresql-*.jar
 }
 
 use_client() {
