@@ -25,7 +25,7 @@ static jfieldID announced, arguments, restored_at, restored_nanos;
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t answered;
-	unsigned int asking;
+	unsigned int asking; /* that have no answer yet */
 	uint64_t answers;
 	char *reason; /* of the last answer, or NULL */
 } turn = {.lock = PTHREAD_MUTEX_INITIALIZER, .answered = PTHREAD_COND_INITIALIZER};
@@ -58,13 +58,14 @@ static jstring JNICALL native_snapshot(JNIEnv *jni, jclass type)
 	pthread_mutex_lock(&turn.lock);
 	seen = turn.answers;
 	turn.asking++;
-	if (agent_say(agent, AGENT_CHECKPOINT_REQUEST, 0, NULL) < 0)
+	if (agent_say(agent, AGENT_CHECKPOINT_REQUEST, 0, NULL) < 0) {
 		snprintf(reason, sizeof(reason), "jsnap, which takes snapshots, is gone");
+		turn.asking--;
+	}
 	while (!*reason && turn.answers == seen)
 		pthread_cond_wait(&turn.answered, &turn.lock);
 	if (!*reason && turn.reason)
 		snprintf(reason, sizeof(reason), "%s", turn.reason);
-	turn.asking--;
 	pthread_mutex_unlock(&turn.lock);
 	return *reason ? (*jni)->NewStringUTF(jni, reason) : NULL;
 }
@@ -216,6 +217,7 @@ void crac_after(JNIEnv *jni, const char *reason)
 
 	pthread_mutex_lock(&turn.lock);
 	asked = turn.asking > 0;
+	turn.asking = 0;
 	free(turn.reason);
 	turn.reason = reason ? strdup(reason) : NULL;
 	turn.answers++;

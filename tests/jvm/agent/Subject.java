@@ -3,6 +3,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.RandomAccessFile;
+import java.lang.reflect.Proxy;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
@@ -49,6 +50,7 @@ public class Subject {
 		case "lender" -> lender();
 		case "tasks" -> tasks();
 		case "virtual" -> virtual();
+		case "asking" -> asking();
 		default -> throw new IllegalArgumentException(args[0]);
 		}
 	}
@@ -255,6 +257,21 @@ public class Subject {
 	}
 
 	/** A thread that stands in a static initializer of the JDK's for ever: it opens a FIFO that nobody writes to. */
+	/** Asks for a snapshot for each line; says who tells its resource of what. */
+	static void asking() throws Exception {
+		Class<?> resource = Class.forName("jsnap.crac.Resource");
+		Class<?> core = Class.forName("jsnap.crac.Core");
+		sink = Proxy.newProxyInstance(null, new Class<?>[] {resource}, (proxy, method, args) -> {
+			say(method.getName() + " by " + Thread.currentThread().getName());
+			return null;
+		});
+		Class.forName("jsnap.crac.Context").getMethod("register", resource)
+				.invoke(core.getMethod("getGlobalContext").invoke(null), sink);
+		say("ready");
+		while (!in.readLine().equals("end"))
+			core.getMethod("checkpointRestore").invoke(null);
+	}
+
 	static void initializer() throws Exception {
 		say("ready");
 		in.readLine();

@@ -200,6 +200,34 @@ static void test_no_channel(const char *jdk)
 		CHECK_EQ(subject_run(jdk, options[i], "end"), 0);
 }
 
+/* Whoever has its answer asks no more: a snapshot that is wanted at once, before its thread is
+ * awake, is announced when that has told its resources that it goes on. */
+static void test_asked_at_once(const char *jdk)
+{
+	struct subject subject;
+
+	subject_start(&subject, jdk, NULL, "asking");
+	CHECK_STR(subject_line(&subject), "ready");
+	for (int i = 0; i < 100; i++) {
+		CLEANUP_PAYLOAD struct agent_payload request = {0}, answer = {0};
+		struct agent_header header;
+
+		subject_go_on(&subject);
+		CHECK_STR(subject_line(&subject), "beforeCheckpoint by main");
+		CHECK_EQ(agent_receive(subject.control, 10000, &header, &request, NULL), 0);
+		CHECK_EQ(header.type, AGENT_CHECKPOINT_REQUEST);
+		CHECK(!agent_send(subject.control, AGENT_RESUMED, 0, NULL, NULL));
+		subject_ask(&subject, AGENT_PREPARE, NULL, AGENT_PREPARED, &answer);
+		CHECK_STR(subject_line(&subject), "afterRestore by main");
+		CHECK_STR(subject_line(&subject), "beforeCheckpoint by jsnap-announcement");
+		CHECK(!agent_send(subject.control, AGENT_RESUMED, 0, NULL, NULL));
+		CHECK_STR(subject_line(&subject), "afterRestore by jsnap-announcement");
+	}
+	fputs("end\n", subject.in);
+	subject_go_on(&subject);
+	subject_finish(&subject);
+}
+
 int main(int argc, char **argv)
 {
 	const char *jdk = subject_jdk(argc, argv);
@@ -210,5 +238,6 @@ int main(int argc, char **argv)
 	test_launcher_gone(jdk);
 	test_ends_at_once(jdk);
 	test_no_channel(jdk);
+	test_asked_at_once(jdk);
 	return 0;
 }
