@@ -132,6 +132,18 @@ run late late
 says late "before A" "after A" returned "interrupted false" end
 grep -q 'beforeCheckpoint of CracMain.* has not returned within 2.0 s' late.err || fail "late: nobody was named"
 
+# Where no thread is to be had nobody looks after the time, and all are told what comes.
+within=(unshare -U --map-current-user)
+if "${within[@]}" true 2>/dev/null; then
+	"${within[@]}" bash -c 'ulimit -u 200 && exec "$@"' - timeout 120 "$jsnap" run --store "$dir/store/crowded" --tids $tids --ready api \
+		--hook-timeout 60s -XX:+UseSerialGC "${program[@]}" crowded </dev/null >crowded.out 2>crowded.err || fail "crowded: status $?"
+	grep -v "^OpenJDK\|^\[" crowded.out >lines || true
+	mv lines crowded.out
+	says crowded "before A" crowded "after A" returned end
+else
+	say "left out, no user namespaces: no thread to be had"
+fi
+
 # A snapshot that jsnap itself takes tells them too; one that hears no interrupt costs the snapshot alone.
 held() { # NAME MODE OPTION...: in the background, its standard input held open at descriptor 7
 	local name=$1 mode=$2

@@ -140,6 +140,25 @@ public final class CracMain {
 		}
 	}
 
+	/** As many threads as there can be. */
+	static void crowd() {
+		try {
+			for (;;) {
+				Thread thread = new Thread(() -> {
+					try {
+						Thread.sleep(600_000);
+					} catch (InterruptedException e) {
+						say("interrupted");
+					}
+				});
+				thread.setDaemon(true);
+				thread.start();
+			}
+		} catch (OutOfMemoryError e) {
+			say("crowded");
+		}
+	}
+
 	static long used() throws InterruptedException {
 		for (int i = 0; i < 3; i++) {
 			System.gc();
@@ -263,6 +282,16 @@ public final class CracMain {
 			register(new Told("A"));
 			register(new Hanging("H", true));
 			register(new Told("B"));
+			snapshot();
+		}
+		case "crowded" -> {
+			register(new Told("A") {
+				@Override
+				public void beforeCheckpoint(Context<? extends Resource> context) throws Exception {
+					super.beforeCheckpoint(context);
+					crowd();
+				}
+			});
 			snapshot();
 		}
 		case "late" -> {

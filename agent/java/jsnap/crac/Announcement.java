@@ -38,8 +38,13 @@ final class Announcement extends Thread {
 			if (System.nanoTime() - end > 0)
 				return "the application has been asking for a snapshot itself for too long";
 		}
+		try {
+			announcement.start();
+		} catch (OutOfMemoryError e) {
+			Turn.give();
+			return "there is no thread to tell them in: " + e.getMessage();
+		}
 		current = announcement;
-		announcement.start();
 		return announcement.await(Stage.TOLD, "beforeCheckpoint");
 	}
 

@@ -14,7 +14,16 @@ final class Watch extends Thread {
 		this.what = what;
 		setDaemon(true);
 		if (Agent.timeout() > 0 && !Core.context.isEmpty())
+			begin();
+	}
+
+	/** Where there is no thread to be had nobody watches, and resources are told all the same. */
+	private void begin() {
+		try {
 			start();
+		} catch (OutOfMemoryError e) {
+			over = true;
+		}
 	}
 
 	@Override
