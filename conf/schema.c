@@ -236,8 +236,8 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 		 .verbs = START,
 		 .fallback = "5m",
 		 .metavar = "T",
-		 .help = "Give up (no snapshot) when the application is not ready by then; "
-			 "0: never."},
+		 .help = "Give up (no snapshot) when the application is not ready and warm by "
+			 "then; 0: never."},
 
 	[SCHEMA_BEFORE_CHECKPOINT] =
 		{.name = "before-checkpoint",
@@ -260,7 +260,7 @@ const struct schema_option schema_options[SCHEMA_COUNT] = {
 		 .fallback = "",
 		 .metavar = "URL|exec:CMD",
 		 .help = "Asked or run after a restore, and when the program goes on after a "
-			 "snapshot. Repeatable.",
+			 "snapshot, or without one that failed. Repeatable.",
 		 .check = form_warmup},
 	[SCHEMA_HOOK_TIMEOUT] =
 		{.name = "hook-timeout",
