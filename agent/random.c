@@ -10,6 +10,9 @@
 #include <string.h>
 #include <sys/random.h>
 
+/* Frames from a digest to the generator that asked for it, and more. */
+#define DRAWING_DEPTH 16
+
 enum source {
 	THREAD_LOCAL_RANDOM,
 	RANDOM,
@@ -302,6 +305,41 @@ void random_find_objects(struct agent *agent, JNIEnv *jni, bool still)
 	instances_find(agent, jni, found.classes[SHA1_PRNG], &found.sha1);
 	instances_find(agent, jni, found.classes[DRBG], &found.drbg);
 	instances_find(agent, jni, found.classes[VIRTUAL_THREAD], &found.virtual_threads);
+}
+
+static bool is_generator(JNIEnv *jni, jclass type)
+{
+	static const enum source generators[] = {
+		THREAD_LOCAL_RANDOM,	  RANDOM,    NATIVE_PRNG, NATIVE_PRNG_BLOCKING,
+		NATIVE_PRNG_NON_BLOCKING, SHA1_PRNG, DRBG};
+
+	for (size_t i = 0; i < ARRAY_SIZE(generators); i++)
+		if (found.classes[generators[i]] &&
+		    (*jni)->IsSameObject(jni, found.classes[generators[i]], type))
+			return true;
+	return false;
+}
+
+bool random_is_drawn(struct agent *agent, JNIEnv *jni, jthread thread)
+{
+	jvmtiFrameInfo frames[DRAWING_DEPTH];
+	jvmtiEnv *jvmti = agent->jvmti;
+	jint count = 0;
+	bool drawn = false;
+
+	if ((*jvmti)->GetStackTrace(jvmti, thread, 0, DRAWING_DEPTH, frames, &count) !=
+	    JVMTI_ERROR_NONE)
+		return false;
+	for (jint i = 0; i < count && !drawn; i++) {
+		jclass type = NULL;
+
+		if ((*jvmti)->GetMethodDeclaringClass(jvmti, frames[i].method, &type) !=
+		    JVMTI_ERROR_NONE)
+			continue;
+		drawn = is_generator(jni, type);
+		(*jni)->DeleteLocalRef(jni, type);
+	}
+	return drawn;
 }
 
 typedef int each_thread(JNIEnv *jni, jobject thread, void *context);

@@ -34,6 +34,10 @@
 void random_find(struct agent *agent, JNIEnv *jni);
 void random_find_objects(struct agent *agent, JNIEnv *jni, bool still);
 
+/* Whether a suspended thread stands in one of the generators that are made anew: it would go on
+ * with what it has of the old state, and may put that back. */
+bool random_is_drawn(struct agent *agent, JNIEnv *jni, jthread thread);
+
 /* After a restore. Returns how many states were made anew; *ret_missing (static, "" when there is
  * none) names what was not as expected. -errno when there are no random bytes. */
 int random_refresh(struct agent *agent, JNIEnv *jni, const char **ret_missing);

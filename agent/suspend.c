@@ -2,6 +2,7 @@
 #include "agent/suspend.h"
 
 #include "agent/activity.h"
+#include "agent/random.h"
 #include "agent/reader.h"
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -18,6 +19,11 @@
 #define SETTLE_NS      30000000ull
 #define SETTLE_MOST_NS 300000000ull
 #define SETTLE_LOOK_NS 200000
+
+/* What was stopped in a random generator is let out of it, so often at most, for so long, and each
+ * time longer: on a busy machine it may get no processor. */
+#define DRAWING_ROUNDS 50
+#define DRAWING_NS     50000
 
 #define LOOK_S 1
 
@@ -38,6 +44,7 @@ static const union capabilities virtual_ = {.bits = 1ull << CAN_SUPPORT_VIRTUAL_
 struct held_thread {
 	jthread thread; /* global reference */
 	int tid;	/* its own as long as it is held; 0: not known */
+	bool looked_at; /* it stands in no random generator */
 };
 
 static struct {
@@ -197,7 +204,8 @@ static int suspend_new(struct agent *agent, JNIEnv *jni, const jthread *threads,
 	suspended.threads = grown;
 	qsort(grown, (size_t)known, sizeof(*grown), by_tid);
 	for (jint i = 0; i < count; i++) {
-		struct held_thread found = {threads[i], activity_tid(jni, threads[i])};
+		struct held_thread found = {.thread = threads[i],
+					    .tid = activity_tid(jni, threads[i])};
 
 		if ((*jni)->IsSameObject(jni, threads[i], self) ||
 		    (*jni)->IsSameObject(jni, threads[i], watch.thread) ||
@@ -267,6 +275,61 @@ static int suspend_settled(struct agent *agent, JNIEnv *jni, jthread self)
 	return n;
 }
 
+/* Wherever they are, and whom they start meanwhile. */
+static int suspend_rest(struct agent *agent, JNIEnv *jni, jthread self)
+{
+	int n, round = 0;
+
+	do
+		n = suspend_round(agent, jni, self, NULL);
+	while (n > 0 && ++round < SUSPEND_ROUNDS);
+	return n;
+}
+
+/* Also one in native code: a generator's reads and writes memory by such, when it is interpreted.
+ */
+static bool may_draw(jvmtiEnv *jvmti, const struct held_thread *held)
+{
+	jint state = 0;
+
+	return !held->looked_at &&
+	       (*jvmti)->GetThreadState(jvmti, held->thread, &state) == JVMTI_ERROR_NONE &&
+	       (state & JVMTI_THREAD_STATE_RUNNABLE);
+}
+
+/* How many were. */
+static int let_drawing_go(struct agent *agent, JNIEnv *jni)
+{
+	jint kept = 0;
+
+	for (jint i = 0; i < suspended.count; i++) {
+		struct held_thread *held = &suspended.threads[i];
+
+		if (may_draw(agent->jvmti, held) && random_is_drawn(agent, jni, held->thread)) {
+			(*agent->jvmti)->ResumeThread(agent->jvmti, held->thread);
+			(*jni)->DeleteGlobalRef(jni, held->thread);
+			continue;
+		}
+		held->looked_at = true;
+		suspended.threads[kept++] = *held;
+	}
+	kept = suspended.count - kept;
+	suspended.count -= kept;
+	return kept;
+}
+
+static int suspend_drawn(struct agent *agent, JNIEnv *jni, jthread self)
+{
+	int n = 0;
+
+	for (int round = 0; n >= 0 && round < DRAWING_ROUNDS && let_drawing_go(agent, jni);
+	     round++) {
+		nanosleep(&(struct timespec){.tv_nsec = DRAWING_NS * (round + 1)}, NULL);
+		n = suspend_rest(agent, jni, self);
+	}
+	return n;
+}
+
 static int suspend_all(struct agent *agent, JNIEnv *jni, struct jsnap_error *err)
 {
 	jthread self = NULL;
@@ -279,8 +342,10 @@ static int suspend_all(struct agent *agent, JNIEnv *jni, struct jsnap_error *err
 	suspended.held = true;
 	suspend_virtual(agent->jvmti);
 	n = suspend_settled(agent, jni, self);
-	for (int round = 0, more = n >= 0; more && round < SUSPEND_ROUNDS; round++)
-		more = (n = suspend_round(agent, jni, self, NULL)) > 0;
+	if (n >= 0)
+		n = suspend_rest(agent, jni, self);
+	if (n >= 0)
+		n = suspend_drawn(agent, jni, self);
 	(*jni)->DeleteLocalRef(jni, self);
 	if (n >= 0)
 		return 0;

@@ -9,7 +9,8 @@
  * gets no processor. What arrives for one that waits in read(2) stays in the kernel (reader.h). So
  * hardly any is stopped with an answer in its hands and the connection not yet given back to its
  * pool: restored it would give back one that has ended, as used just now, and pools trust that
- * without a look.
+ * without a look. Nor is one stopped within a random generator: it would put the state of before
+ * back.
  *
  * One may hold any lock: what runs meanwhile takes none of Java's that was not seen to be free, and
  * allocates little, since no thread can leave a JNI critical section for a collection.

@@ -25,6 +25,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 
@@ -32,6 +33,7 @@ import java.util.function.Function;
 public class Subject {
 	static final int SECRET_SIZE = 48;
 	static final BufferedReader in = new BufferedReader(new InputStreamReader(System.in));
+	static final int DRAWING_CYCLES = 40; /* the test has as many */
 	static volatile Object sink;
 
 	public static void main(String[] args) throws Exception {
@@ -44,6 +46,7 @@ public class Subject {
 		case "environment" -> environment();
 		case "initializer" -> initializer();
 		case "random" -> random();
+		case "drawing" -> drawing();
 		case "at-once-derived", "at-once-chosen", "at-once-property", "at-once-owned", "at-once-owned-virtual" -> atOnce(args[0].substring(8));
 		case "late-zone" -> lateZone();
 		case "crowd" -> crowd();
@@ -58,6 +61,55 @@ public class Subject {
 	static void say(String line) {
 		System.out.println(line);
 		System.out.flush();
+	}
+
+	/** Draws, and counts the times that its seed is not the next one. */
+	static void drawOn(java.lang.reflect.Field field, int own, AtomicIntegerArray drawn, int[] jumped) {
+		try {
+			Thread self = Thread.currentThread();
+			long step = 0, last = 0;
+			for (int i = 0; sink == null; i++) {
+				ThreadLocalRandom.current().nextLong();
+				long seed = field.getLong(self);
+				if (i == 1)
+					step = seed - last;
+				else if (i > 1 && seed - last != step)
+					jumped[own]++;
+				last = seed;
+				drawn.incrementAndGet(own);
+			}
+		} catch (ReflectiveOperationException e) {
+			throw new IllegalStateException(e);
+		}
+	}
+
+	static void untilAllDraw(AtomicIntegerArray drawn) throws InterruptedException {
+		for (int i = 0; i < drawn.length(); i++)
+			for (int then = drawn.get(i); drawn.get(i) < then + 3;)
+				Thread.sleep(1);
+	}
+
+	/** Threads that draw all the time; at the end, how often the seed of each was made anew. */
+	static void drawing() throws Exception {
+		java.lang.reflect.Field field = Thread.class.getDeclaredField("threadLocalRandomSeed");
+		field.setAccessible(true);
+		AtomicIntegerArray drawn = new AtomicIntegerArray(4);
+		int[] jumped = new int[drawn.length()];
+		List<Thread> threads = new ArrayList<>();
+		for (int i = 0; i < jumped.length; i++) {
+			int own = i;
+			threads.add(new Thread(() -> drawOn(field, own, drawn, jumped)));
+		}
+		threads.forEach(Thread::start);
+		for (int i = 0; i <= DRAWING_CYCLES; i++) {
+			untilAllDraw(drawn);
+			say("drawn");
+			in.readLine();
+		}
+		sink = jumped;
+		for (Thread thread : threads)
+			thread.join();
+		say("jumped " + Arrays.stream(jumped).sum());
 	}
 
 	static void park() throws Exception {

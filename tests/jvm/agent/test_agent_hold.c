@@ -17,9 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DUE_MS	 1500 /* Subject.tasks */
-#define SLEPT_MS 2000
-#define CYCLES	 100
+#define DUE_MS	       1500 /* Subject.tasks */
+#define SLEPT_MS       2000
+#define CYCLES	       100
+#define DRAWING_CYCLES 40
 
 static char folder[] = "/tmp/jsnap-test-hold-XXXXXX";
 static char fifo[PATH_MAX], counter[PATH_MAX];
@@ -311,6 +312,30 @@ static void test_tasks(const char *jdk)
 	subject_finish(&subject);
 }
 
+/* Whoever draws is stopped where it does not: else it would put its old seed back. Code that is
+ * interpreted can be stopped anywhere. */
+static void test_drawing(const char *jdk)
+{
+	const char *flags[] = {"-Xint", "--add-opens=java.base/java.lang=ALL-UNNAMED", NULL};
+	struct subject subject;
+	int jumps = 0;
+
+	subject_start(&subject, jdk, flags, "drawing");
+	check_line(&subject, "drawn");
+	for (int i = 0; i < DRAWING_CYCLES; i++) {
+		prepare(&subject);
+		hold(&subject, NULL);
+		restored(&subject, "UTC");
+		subject_go_on(&subject);
+		check_line(&subject, "drawn");
+	}
+	subject_go_on(&subject);
+	CHECK_EQ(sscanf(subject_line(&subject), "jumped %d", &jumps), 1);
+	/* Without it there are several that are lost. One may be that got no processor. */
+	CHECK(jumps >= 4 * DRAWING_CYCLES - 1);
+	subject_finish(&subject);
+}
+
 static uint32_t count(void)
 {
 	uint32_t n = 0;
@@ -370,6 +395,7 @@ int main(int argc, char **argv)
 	test_crowd(jdk);
 	test_lender(jdk);
 	test_tasks(jdk);
+	test_drawing(jdk);
 	test_virtual(jdk);
 	return 0;
 }
