@@ -22,8 +22,10 @@ static struct settings settings;
 
 static void make(const char *path, mode_t mode)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd;
 
+	unlink(path); /* its mode may forbid to write it */
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	CHECK(fd >= 0);
 	CHECK_EQ(write(fd, "\x50\x2a\x4d\x18\x20\x04\0\0JSNAPIMG", 16), 16);
 	CHECK_EQ(fchmod(fd, mode), 0);

@@ -188,14 +188,16 @@ static void test_early_signal(void)
 {
 	struct supervise s;
 	struct jsnap_error err = {0};
+	pid_t pid;
 
 	CHECK_EQ(supervise_begin(&s, &err), 0);
 	raise(SIGWINCH); /* one's own: dropped, and harmless by default */
-	if (fork() == 0) {
+	pid = fork();
+	if (pid == 0) {
 		kill(getppid(), SIGTERM);
 		_exit(0);
 	}
-	usleep(50000);
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
 	start_shell(&s, "exec sleep 100", -1);
 	CHECK_EQ(supervise_wait(&s, NULL, 0, monotonic_ns() + 5 * SECOND), -ECANCELED);
 	CHECK_EQ(s.ending_signal, SIGTERM);
