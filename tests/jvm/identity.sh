@@ -113,7 +113,7 @@ restores "nothing changed"
 
 # Of the image: the version of its format.
 cp -p "$image" whole.jsnap
-cp "$(dirname "$0")/newer.jsnap" "$image"
+cp "$JSNAP_TEST_WORK/scripts/newer.jsnap" "$image"
 chmod 600 "$image"
 refused "version 99" "another format"
 doubted "bad: .*version 99" "another format"

@@ -5,7 +5,7 @@
 #
 # spared.sh JDK cap|userns
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/program_lib.sh"
+. "$JSNAP_TEST_WORK/scripts/program_lib.sh"
 . "$(dirname "$0")/apps.sh"
 
 use_jdk "$1"

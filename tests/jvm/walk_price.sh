@@ -6,7 +6,7 @@
 
 use_jdk 17
 use_mode userns
-JSNAP=$jsnap JSNAP_TEST_CACHE=$cache PATH=$JAVA_HOME/bin:$PATH "$(dirname "$0")/measure_walk.sh" "$1" "$2" >figures ||
+JSNAP=$jsnap JSNAP_TEST_CACHE=$cache PATH=$JAVA_HOME/bin:$PATH "$JSNAP_TEST_WORK/scripts/measure_walk.sh" "$1" "$2" >figures ||
 	fail "measure_walk.sh"
 say "$(cat figures)"
 awk -v most="$3" '/^restored by clone3/ { more = $10 - $5; found = 1 } END { exit !(found && more <= most) }' figures ||
