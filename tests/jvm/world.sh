@@ -61,8 +61,10 @@ restore() { # NAME PORT OPTION...: in the background
 up() { curl -sf --max-time 5 "http://127.0.0.1:$1/up" >/dev/null; }
 ask() { curl -sf --max-time 60 "http://127.0.0.1:$1$2"; }
 # Every source's values into NAME.SOURCE. A pinned virtual thread draws all the time: what it has drawn since.
+seen() { [ -n "$(ask "$1" /first)" ]; }
 draw() { # NAME PORT
 	local source
+	until_true "$patience" "$1's first thread is through" seen "$2" # it counts a DRBG on
 	ask "$2" /draw >drawn
 	for source in $(cat sources); do
 		ask "$2" "/random?$source" >"$1.$source"
@@ -71,10 +73,12 @@ draw() { # NAME PORT
 	ask "$2" "/pinned?$((taken_us / 1000))" >"$1.pinned"
 	[ "$jdk" = 17 ] || [ -s "$1.pinned" ] || fail "a pinned virtual thread has drawn nothing"
 }
-shared() { # A B: how many values both have, of each source that has any
+# Threads have their seeds from one counter: what one source had first another may have then.
+shared() { # A B: how many values of A's that B has, from any source, of each that has such
 	local source count
+	sort -u $(sed "s/^/$2./" sources) "$2.pinned" >"$2.all"
 	for source in $(cat sources) pinned; do
-		count=$(comm -12 <(sort -u "$1.$source") <(sort -u "$2.$source") | wc -l)
+		count=$(comm -12 <(sort -u "$1.$source") "$2.all" | wc -l)
 		[ "$count" = 0 ] || echo "$source:$count"
 	done
 }
@@ -101,7 +105,6 @@ say "$(wc -w <sources) sources, 1000 values each: nothing shared"
 [ "$2" = cap ] || stop "$one" TERM
 
 # The world, as the second sees it, what it ran first included.
-seen() { [ -n "$(ask "$1" /first)" ]; }
 until_true "$patience" "what it saw at once" seen "$second"
 folders="$dir/elsewhere $dir/elsewhere $dir/elsewhere"
 expect "seen at once" "$(ask "$second" /first)" "two two Asia/Tokyo $folders true none"
